@@ -1,0 +1,76 @@
+# The front door. Everything below sets itself up; needed beforehand: Python 3.13, make, git, Terraform.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/ready
+CODE := pipeline localcloud tests lambda_function.py
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything that is needed
+
+.PHONY: demo
+demo: $(READY) need-terraform ## Watch a change go to a running function, and back (about 2 minutes)
+	$(PYTHON) -m localcloud demo
+
+.PHONY: test
+test: lint ## Check everything, with the real parts
+	$(PYTHON) -m pytest
+
+.PHONY: lint
+lint: $(READY) need-terraform ## Check style, types and formatting
+	$(PYTHON) -m flake8 $(CODE)
+	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
+	$(PYTHON) -m mypy
+	terraform fmt -check -recursive terraform
+
+.PHONY: format
+format: $(READY) need-terraform ## Format the code
+	$(PYTHON) -m black --quiet $(CODE)
+	terraform fmt -recursive terraform
+
+.PHONY: build
+build: $(READY) ## Build the bundle into build/
+	$(PYTHON) -m pipeline build --out build
+
+.PHONY: up
+up: $(READY) need-terraform ## Start this machine's own cloud
+	$(PYTHON) -m localcloud up
+
+.PHONY: down
+down: $(READY) ## Stop it
+	$(PYTHON) -m localcloud down
+
+.PHONY: lock
+lock: $(READY) ## Write the lock files anew from the *.in files
+	for name in requirements layer/requirements localcloud/runtime; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
+	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
+	done
+
+$(READY): requirements.txt localcloud/runtime.txt localcloud/rie.txt
+	@python=$$($(FIND_PYTHON)) || { echo "Python 3.13 is needed and was not found:" \
+	  "install it from https://www.python.org/downloads/"; exit 1; }; \
+	"$$python" -m venv --clear $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PYTHON) -m localcloud install
+	touch $@
+
+FIND_PYTHON := for each in python3.13 python3 python; do \
+  "$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
+  && echo "$$each" && exit 0; done; exit 1
+
+.PHONY: need-terraform
+need-terraform:
+	@version=$$(terraform version 2>/dev/null | sed -n 's/^Terraform v\([0-9.]*\).*/\1/p'); \
+	[ "$$(printf '1.10\n%s\n' "$$version" | sort -V | head -n 1)" = 1.10 ] || { \
+	  echo "Terraform 1.10 or newer is needed and was not found$${version:+ (this is $$version)}:" \
+	    "install it from https://developer.hashicorp.com/terraform/install"; \
+	  exit 1; }

@@ -1,0 +1,1 @@
+"""AWS, the Lambda runtime, API Gateway's HTTP front and MongoDB, for real, on this machine."""

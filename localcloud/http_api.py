@@ -1,0 +1,185 @@
+"""API Gateway's HTTP front: a request becomes an event for the API's integration, and back.
+
+The first segment of a path names the API, by its id or its name: /mongo-client-local/api/health.
+Source of both shapes: API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP
+APIs" (payload format version 2.0).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any, cast
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from moto.apigatewayv2.models import Api, Route, apigatewayv2_backends
+from moto.awslambda.models import LambdaBackend, lambda_backends
+from werkzeug.wrappers import Request, Response
+
+from localcloud.functions import Functions
+
+# The largest request that API Gateway takes, in bytes: "Quotas for HTTP APIs".
+_MAX_REQUEST_BYTES = 10 * 1024 * 1024
+_TEXT = re.compile(r"text/|application/(json|javascript|xml|.*\+json|ejson)")
+
+
+class HttpApi:
+    """A WSGI application in front of every HTTP API of one account and region."""
+
+    def __init__(self, functions: Functions, account_id: str, region: str) -> None:
+        self._functions = functions
+        self._account_id = account_id
+        self._region = region
+
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = _MAX_REQUEST_BYTES
+        return self._respond(request)(environ, start)
+
+    def _respond(self, request: Request) -> Response:
+        name, _, path = request.path.lstrip("/").partition("/")
+        path = f"/{path}"
+        api = self._find_api(name)
+        found = _find_route(api, request.method, path) if api and "$default" in api.stages else None
+        if api is None or found is None:
+            return _message(404, "Not Found")
+        route, parameters = found
+        integration = api.get_integration(route.target.rpartition("/")[2])
+        lambdas = cast(LambdaBackend, lambda_backends[self._account_id][self._region])
+        _, _, uri = integration.integration_uri.partition(":path/2015-03-31/functions/")
+        arn = (uri or integration.integration_uri).removesuffix("/invocations")
+        if not _may_invoke(lambdas, arn, f"{self._execute_arn(api)}/"):
+            return _message(500, "Internal Server Error")
+        event = self._event(api, route, path, parameters, request)
+        target = self._functions.resolve(lambdas, arn, None)
+        invocation = self._functions.invoke(lambdas, target, json.dumps(event).encode())
+        if invocation.function_error:
+            return _message(500, "Internal Server Error")
+        return _response(json.loads(invocation.payload))
+
+    def _find_api(self, name: str) -> Api | None:
+        apis = apigatewayv2_backends[self._account_id][self._region].apis
+        return apis.get(name) or next((api for api in apis.values() if api.name == name), None)
+
+    def _execute_arn(self, api: Api) -> str:
+        return f"arn:aws:execute-api:{self._region}:{self._account_id}:{api.api_id}"
+
+    def _event(
+        self, api: Api, route: Route, path: str, parameters: dict[str, str], request: Request
+    ) -> dict[str, Any]:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        cookies = headers.pop("cookie", "")
+        now = time.time()
+        event: dict[str, Any] = {
+            "version": "2.0",
+            "routeKey": route.route_key,
+            "rawPath": path,
+            "rawQueryString": request.query_string.decode("latin-1"),
+            "headers": headers,
+            "requestContext": {
+                "accountId": self._account_id,
+                "apiId": api.api_id,
+                "domainName": request.host,
+                "domainPrefix": api.api_id,
+                "http": {
+                    "method": request.method,
+                    "path": path,
+                    "protocol": request.environ["SERVER_PROTOCOL"],
+                    "sourceIp": request.remote_addr,
+                    "userAgent": headers.get("user-agent", ""),
+                },
+                "requestId": uuid.uuid4().hex,
+                "routeKey": route.route_key,
+                "stage": "$default",
+                "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+                "timeEpoch": int(now * 1000),
+            },
+            "isBase64Encoded": False,
+        }
+        if cookies:
+            event["cookies"] = cookies.split("; ")
+        if request.args:
+            event["queryStringParameters"] = {
+                name: ",".join(values) for name, values in request.args.lists()
+            }
+        if parameters:
+            event["pathParameters"] = parameters
+        if body := request.get_data():
+            event |= _body(body, headers.get("content-type", ""))
+        return event
+
+
+def _body(body: bytes, content_type: str) -> dict[str, Any]:
+    if _TEXT.match(content_type):
+        try:
+            return {"body": body.decode(), "isBase64Encoded": False}
+        except UnicodeDecodeError:
+            pass
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def _find_route(api: Api, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the most specific route that fits, and its path parameters.
+
+    Order: a full match before a greedy one before $default, a named method before ANY.
+    """
+    fits: list[tuple[tuple[bool, bool, bool], Route, dict[str, str]]] = []
+    for route in api.routes.values():
+        if route.route_key == "$default":
+            fits.append(((True, True, True), route, {}))
+            continue
+        wanted_method, _, pattern = route.route_key.partition(" ")
+        match = re.fullmatch(_path_regex(pattern), path)
+        if match and wanted_method in ("ANY", method):
+            rank = (False, "+}" in pattern, wanted_method == "ANY")
+            fits.append((rank, route, match.groupdict()))
+    if not fits:
+        return None
+    _, route, parameters = min(fits, key=lambda fit: fit[0])
+    return route, parameters
+
+
+def _path_regex(pattern: str) -> str:
+    """Turn `/api/{name}` or `/api/{proxy+}` into a regular expression with named groups."""
+    parts = re.split(r"\{(\w+)(\+?)\}", pattern)
+    regex = re.escape(parts[0])
+    for name, greedy, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        regex += f"(?P<{name}>{'.+' if greedy else '[^/]+'})" + re.escape(literal)
+    return regex
+
+
+def _may_invoke(lambdas: LambdaBackend, function_arn: str, execute_arn: str) -> bool:
+    """Say whether the function's policy lets this API call it, as API Gateway would find out."""
+    _, name, _ = lambdas._lambdas.split_function_arn(function_arn)
+    statements = lambdas.get_function(name).policy.statements
+    return any(
+        statement["Resource"] == function_arn
+        and statement["Principal"].get("Service") == "apigateway.amazonaws.com"
+        and statement["Condition"]["ArnLike"]["AWS:SourceArn"].startswith(execute_arn)
+        for statement in statements
+    )
+
+
+def _response(answer: Any) -> Response:
+    """Turn what the function returned into an HTTP response."""
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        # Format 2.0 takes anything else for the body of a 200.
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return Response(text, 200, content_type="application/json")
+    body = answer.get("body", "")
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body
+    response = Response(content, int(answer["statusCode"]))
+    response.headers["content-type"] = "text/plain;charset=utf-8"
+    for name, value in (answer.get("headers") or {}).items():
+        response.headers[name] = str(value)
+    for cookie in answer.get("cookies") or []:
+        response.headers.add("set-cookie", cookie)
+    return response
+
+
+def _message(status: int, message: str) -> Response:
+    return Response(json.dumps({"message": message}), status, content_type="application/json")

@@ -1,0 +1,92 @@
+"""Warm execution environments: kept for the version they were started for, reaped when idle."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+
+from localcloud.container import Container, FunctionVersion, Invocation
+
+_IDLE_LIMIT_S = 300.0
+
+
+class Pool:
+    """Containers by the exact function version that they run.
+
+    A version that changes in place ($LATEST) is another version here, so it never meets an old
+    container.
+    """
+
+    def __init__(self, region: str, idle_limit_s: float = _IDLE_LIMIT_S) -> None:
+        self._region = region
+        self._idle_limit_s = idle_limit_s
+        self._idle: dict[FunctionVersion, list[Container]] = defaultdict(list)
+        self._all: set[Container] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._reaper = threading.Thread(target=self._reap, daemon=True)
+        self._reaper.start()
+
+    def invoke(self, function: FunctionVersion, event: bytes) -> tuple[Container, Invocation]:
+        """Call `function` in a container of its own: a warm one if there is one, else a new one."""
+        container = self._take(function)
+        try:
+            invocation = container.invoke(event)
+        except BaseException:
+            self._discard(container)
+            raise
+        self._give_back(container)
+        return container, invocation
+
+    def counts(self) -> dict[str, int]:
+        """Return how many containers there are of each function version, as `name:version`."""
+        found: dict[str, int] = defaultdict(int)
+        with self._lock:
+            for container in self._all:
+                found[f"{container.function.function_name}:{container.function.version}"] += 1
+        return dict(found)
+
+    def close(self) -> None:
+        """End every container."""
+        self._closed.set()
+        self._reaper.join()
+        with self._lock:
+            containers = list(self._all)
+        for container in containers:
+            self._discard(container)
+
+    def _take(self, function: FunctionVersion) -> Container:
+        with self._lock:
+            if self._closed.is_set():
+                raise RuntimeError("localcloud is stopping")
+            if self._idle[function]:
+                return self._idle[function].pop()
+        container = Container(function, self._region)
+        with self._lock:
+            self._all.add(container)
+        return container
+
+    def _give_back(self, container: Container) -> None:
+        with self._lock:
+            container.idle_since = time.monotonic()
+            self._idle[container.function].append(container)
+
+    def _discard(self, container: Container) -> None:
+        with self._lock:
+            self._all.discard(container)
+            idle = self._idle[container.function]
+            if container in idle:
+                idle.remove(container)
+        container.stop()
+
+    def _reap(self) -> None:
+        while not self._closed.wait(min(self._idle_limit_s / 4, 10)):
+            oldest = time.monotonic() - self._idle_limit_s
+            with self._lock:
+                old = [c for idle in self._idle.values() for c in idle if c.idle_since < oldest]
+                for container in old:
+                    # Taken out of reach first, so that no call gets a container that is ending.
+                    self._idle[container.function].remove(container)
+            for container in old:
+                self._discard(container)

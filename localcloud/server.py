@@ -1,0 +1,137 @@
+"""The process that is localcloud: it starts every part, says where they are, and ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from wsgiref.types import WSGIApplication
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from localcloud import moto_gaps, mongodb, terraform_cli
+from localcloud.functions import Functions
+from localcloud.http_api import HttpApi
+from localcloud.pool import Pool
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+SERVICE = "mongo-client"
+ENVIRONMENTS = ("local", "staging", "production")
+
+
+def serve(folder: Path) -> None:
+    """Run localcloud with its files in `folder` until SIGTERM or SIGINT.
+
+    The file `env` appears in `folder` when everything answers.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with _running(folder) as settings:
+        _write_env(folder, settings)
+        stopped.wait()
+
+
+@contextlib.contextmanager
+def _running(folder: Path) -> Iterator[dict[str, str]]:
+    """Start every part; give the settings that a shell needs to use them."""
+    with contextlib.ExitStack() as parts:
+        mongodb_uri = os.environ.get("MONGODB_URI") or parts.enter_context(
+            mongodb.running(folder / "mongodb")
+        )
+        pool = Pool(REGION)
+        parts.callback(pool.close)
+        function_environment = _credentials()
+        functions = Functions(folder / "code", pool, function_environment)
+        (folder / "code").mkdir()
+        api_root = parts.enter_context(_serving(HttpApi(functions, ACCOUNT_ID, REGION)))
+        moto_gaps.fill(functions, api_root)
+        aws = parts.enter_context(_serving(DomainDispatcherApplication(create_backend_app)))
+        function_environment["AWS_ENDPOINT_URL"] = aws
+        settings = _credentials() | {"AWS_ENDPOINT_URL": aws}
+        _prepare_account(aws, mongodb_uri)
+        yield settings | _for_people(folder, api_root, mongodb_uri)
+
+
+@contextlib.contextmanager
+def _serving(application: WSGIApplication) -> Iterator[str]:
+    """Serve a WSGI application on a free loopback port; give its URL."""
+    server = make_server(
+        "127.0.0.1", 0, application, threaded=True, request_handler=_QuietRequestHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _QuietRequestHandler(WSGIRequestHandler):
+    """Keeps connections open between requests, and the log free of one line for each."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        pass
+
+
+def _credentials() -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "localcloud",
+        "AWS_SECRET_ACCESS_KEY": "localcloud",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def _prepare_account(aws: str, mongodb_uri: str) -> None:
+    """Make what a person makes once an account: the two buckets and the secret parameters."""
+    session = boto3.Session(
+        aws_access_key_id="localcloud", aws_secret_access_key="localcloud", region_name=REGION
+    )
+    s3 = session.client("s3", endpoint_url=aws)
+    for purpose in ("terraform-state", "artifacts"):
+        bucket = f"{SERVICE}-{purpose}-{ACCOUNT_ID}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    ssm = session.client("ssm", endpoint_url=aws)
+    for environment in ENVIRONMENTS:
+        name = f"/{SERVICE}/{environment}/mongodb-uri"
+        ssm.put_parameter(Name=name, Value=mongodb_uri, Type="SecureString")
+
+
+def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]:
+    """Return the settings that are about this project rather than about AWS."""
+    api_key = secrets.token_urlsafe(24)
+    settings = {
+        "API_URL": f"{api_root}/{SERVICE}-local",
+        "API_KEY": api_key,
+        "MONGODB_URI": mongodb_uri,
+        "TF_VAR_api_key_sha256s": json.dumps([hashlib.sha256(api_key.encode()).hexdigest()]),
+        "TF_DATA_DIR": str(folder / "terraform"),
+    }
+    if config := terraform_cli.cli_config(folder):
+        settings["TF_CLI_CONFIG_FILE"] = str(config)
+    return settings
+
+
+def _write_env(folder: Path, settings: dict[str, str]) -> None:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
+    # A profile or token of the user's own account would win over these, or clash with them.
+    lines.append("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    unfinished = folder / "env.unfinished"
+    unfinished.touch(mode=0o600)
+    unfinished.write_text("\n".join(lines) + "\n")
+    unfinished.rename(folder / "env")

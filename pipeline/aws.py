@@ -1,0 +1,104 @@
+"""AWS: which account this is, the clients, and the waiting for changes to settle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from pipeline.errors import AwsError
+from pipeline.project import SERVICE
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
+
+# Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, read_timeout=60)
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The account and region that the credentials at hand belong to."""
+
+    account_id: str
+    region: str
+    functions: LambdaClient
+    s3: S3Client
+
+    @property
+    def artifact_bucket(self) -> str:
+        return f"{SERVICE}-artifacts-{self.account_id}"
+
+    @property
+    def state_bucket(self) -> str:
+        return f"{SERVICE}-terraform-state-{self.account_id}"
+
+
+def connect() -> Aws:
+    """Find out which account this is; raise AwsError if AWS cannot be asked."""
+    with translated_errors():
+        session = boto3.Session()
+        if session.region_name is None:
+            raise AwsError("no AWS region is set", "Set AWS_REGION, or source .localcloud/env.")
+        account_id = session.client("sts", config=_CONFIG).get_caller_identity()["Account"]
+        return Aws(
+            account_id=account_id,
+            region=session.region_name,
+            functions=session.client("lambda", config=_CONFIG),
+            s3=session.client("s3", config=_CONFIG),
+        )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what the SDK raises into AwsError, which says what to do."""
+    try:
+        yield
+    except ClientError as error:
+        detail = error.response["Error"]
+        raise AwsError(
+            f"AWS refused {error.operation_name}: {detail['Code']}: {detail['Message']}",
+            "See whether the credentials are the right ones: aws sts get-caller-identity",
+        ) from error
+    except (BotoCoreError, WaiterError) as error:
+        raise AwsError(
+            f"AWS could not be asked: {error}",
+            "Set credentials (or, for this machine's own cloud: make up, then . .localcloud/env).",
+        ) from error
+
+
+def error_code(error: ClientError) -> str:
+    """Return AWS's own name of an error."""
+    return error.response["Error"]["Code"]
+
+
+def wait_until_updated(functions: LambdaClient, function_name: str) -> None:
+    """Wait until no change of the function is under way (LastUpdateStatus is Successful)."""
+    functions.get_waiter("function_updated_v2").wait(
+        FunctionName=function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+
+
+def wait_until_active(functions: LambdaClient, function_name: str, version: str) -> None:
+    """Wait until a published version can be called (its State is Active)."""
+    functions.get_waiter("published_version_active").wait(
+        FunctionName=function_name,
+        Qualifier=version,
+        WaiterConfig={"Delay": 1, "MaxAttempts": 120},
+    )
+
+
+def absent_if[T](code: str, call: Callable[[], T]) -> T | None:
+    """Return what `call` gives, or None if AWS answers with the error `code`."""
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) == code:
+            return None
+        raise

@@ -1,0 +1,132 @@
+"""build: from source to a bundle, bit for bit the same on every machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline import archive, imports, layer, output
+from pipeline.bundle import Bundle, Manifest, Package, sha256_hex
+from pipeline.errors import BundleError, SourceError, UsageError
+from pipeline.project import (
+    ARCHITECTURE,
+    FUNCTION_PACKAGE,
+    HANDLER,
+    HANDLER_FILE,
+    LAYER_LOCK,
+    LAYER_PACKAGE,
+    MANIFEST,
+    ROOT,
+    RUNTIME,
+)
+
+
+@click.command("build")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build"),
+    show_default=True,
+    help="Folder to write the bundle into.",
+)
+def command(out: Path) -> None:
+    """Build the bundle: function package, layer package and manifest."""
+    bundle = build(out)
+    for package in bundle.manifest.packages():
+        output.say(f"{package.name}  {package.size_bytes:,} bytes  sha256 {package.sha256}")
+    output.result(bundle.id)
+
+
+def build(out: Path) -> Bundle:
+    """Build the bundle into the folder `out` and return it.
+
+    A layer that is already there and made by the same recipe is taken as it is. Raises SourceError
+    or LayerError, and then leaves what is in `out` as it was.
+    """
+    source = HANDLER_FILE.read_bytes()
+    check_source(source, HANDLER_FILE.name)
+    wanted = imports.needs_from_layer(imports.imported_packages(source.decode()))
+    recipe = layer.recipe_sha256(wanted)
+    function_zip = archive.write_zip({HANDLER_FILE.name: source})
+    layer_zip = _layer_already_built(out, recipe)
+    if layer_zip is None:
+        output.say("building the layer from layer/requirements.txt")
+        layer_zip = layer.build_layer(wanted)
+    manifest = Manifest(
+        function=Package.of(FUNCTION_PACKAGE, function_zip),
+        layer=Package.of(LAYER_PACKAGE, layer_zip),
+        layer_lock_sha256=sha256_hex(LAYER_LOCK.read_bytes()),
+        handler=HANDLER,
+        runtime=RUNTIME,
+        architecture=ARCHITECTURE,
+        commit=_commit(),
+        layer_recipe_sha256=recipe,
+    )
+    bundle = Bundle(manifest, function_zip, layer_zip)
+    _write(out, bundle)
+    return bundle
+
+
+def check_source(source: bytes, name: str) -> None:
+    """Compile `source` for the deployed Python; raise SourceError with the place if it does not.
+
+    Raises UsageError if this Python is not the deployed one, for then it could not tell.
+    """
+    running = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if running != RUNTIME:
+        raise UsageError(
+            f"this is {running}, and the function is deployed to {RUNTIME}",
+            "Run `make setup`, and use .venv/bin/python.",
+        )
+    try:
+        compile(source, name, "exec", dont_inherit=True)
+        source.decode()
+    except SyntaxError as error:
+        line, column = error.lineno or 1, error.offset or 1
+        shown = (error.text or "").rstrip("\n")
+        caret = " " * (column - 1) + "^"
+        raise SourceError(
+            f"{name}:{line}:{column}: {error.msg}\n    {shown}\n    {caret}",
+            "Mend it and build again; the bundle that was there is untouched.",
+            file=name,
+            line=line,
+            column=column,
+        ) from error
+    except ValueError as error:
+        raise SourceError(f"{name}: {error}", "Save the file as UTF-8 text.", file=name) from error
+
+
+def _layer_already_built(out: Path, recipe: str) -> bytes | None:
+    try:
+        previous = Bundle.read(out)
+    except BundleError:
+        return None
+    return previous.layer_zip if previous.manifest.layer_recipe_sha256 == recipe else None
+
+
+def _commit() -> str | None:
+    """Return the commit that is checked out, or None outside a git repository."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _write(out: Path, bundle: Bundle) -> None:
+    """Write the bundle's three files, each one whole or not at all, the manifest last."""
+    out.mkdir(parents=True, exist_ok=True)
+    contents = {
+        FUNCTION_PACKAGE: bundle.function_zip,
+        LAYER_PACKAGE: bundle.layer_zip,
+        MANIFEST: bundle.manifest.to_text().encode(),
+    }
+    for name, content in contents.items():
+        unfinished = out / f".{name}.{os.getpid()}"
+        unfinished.write_bytes(content)
+        unfinished.replace(out / name)

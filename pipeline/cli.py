@@ -1,0 +1,38 @@
+"""The command line: one verb a module, and the one place where an error becomes an exit status."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from pipeline import build, deploy, inspection, output, plan, releases, rollback
+from pipeline.aws import translated_errors
+from pipeline.errors import PipelineError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def pipeline() -> None:
+    """Take the mongo-client Lambda function from source to production and back."""
+
+
+for verb in (build, inspection, plan, deploy, rollback, releases):
+    pipeline.add_command(verb.command)
+
+
+def main() -> None:
+    """Run the command line; exit 0 (done), 1 (did not hold, or failed) or 2 (wrong call)."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        with translated_errors():
+            pipeline(prog_name="python -m pipeline")
+    except PipelineError as problem:
+        output.error(problem)
+        sys.exit(problem.exit_status)
+
+
+def _stop(_: int, __: FrameType | None) -> None:
+    """Leave in order when told to: a cancelled job gets SIGTERM, and live must go back first."""
+    raise KeyboardInterrupt

@@ -1,0 +1,111 @@
+"""Every way in which a verb can fail: a stable id, an exit status, what happened, what to do."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
+
+    `what` says what happened, `todo` what to do about it; `file`, `line` and `column` (from 1)
+    point at the cause where it is in a file.
+    """
+
+    id: ClassVar[str]
+    exit_status: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        what: str,
+        todo: str = "",
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+class UsageError(PipelineError):
+    """The call itself was wrong: nothing was tried."""
+
+    id = "usage"
+    exit_status = 2
+
+
+class SourceError(PipelineError):
+    """The handler's source does not compile for the deployed Python."""
+
+    id = "source-does-not-compile"
+
+
+class LayerError(PipelineError):
+    """The layer could not be made from its lock file."""
+
+    id = "layer-not-built"
+
+
+class BundleError(PipelineError):
+    """A bundle is missing, unreadable, or not what its manifest says."""
+
+    id = "bundle-unusable"
+
+
+class InspectionError(PipelineError):
+    """The inspection of a bundle has findings."""
+
+    id = "inspection-failed"
+
+
+class AwsError(PipelineError):
+    """AWS could not be asked, or refused."""
+
+    id = "aws-failed"
+
+
+class TerraformError(PipelineError):
+    """Terraform is missing or too old, or failed."""
+
+    id = "terraform-failed"
+
+
+class StateLocked(PipelineError):
+    """Somebody else's Terraform holds the state's lock."""
+
+    id = "state-locked"
+
+
+class PlanRefused(PipelineError):
+    """The plan destroys or replaces what must not go unasked."""
+
+    id = "plan-refused"
+
+
+class LostRace(PipelineError):
+    """Somebody else changed the same thing first."""
+
+    id = "lost-race"
+
+
+class Quarantined(PipelineError):
+    """The bundle was rolled back once; deploying it again needs a person's word."""
+
+    id = "bundle-quarantined"
+
+
+class CheckFailed(PipelineError):
+    """A version was called and did not answer as it must."""
+
+    id = "check-failed"
+
+
+class ReleaseUnusable(PipelineError):
+    """There is no such release, or it cannot be restored."""
+
+    id = "release-unusable"

@@ -1,0 +1,66 @@
+"""Who imports what: the top-level packages that Python source names, and what they lead to."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+# What AWS's python3.13 runtime carries beside the standard library, in /var/runtime.
+# Source: AWS Lambda developer guide, "Working with layers for Python Lambda functions"
+# (the runtime includes boto3 and what it depends on) and the interface client itself.
+RUNTIME_PACKAGES = frozenset(
+    {"awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+)
+
+
+def imported_packages(source: str) -> dict[str, int]:
+    """Return the top-level packages imported anywhere in `source`: name → first line.
+
+    Relative imports stay inside their package and are left out. Names that are computed at run
+    time (importlib) cannot be seen. Raises SyntaxError if the source does not parse.
+    """
+    found: dict[str, int] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module]
+        else:
+            continue
+        for name in names:
+            top = name.partition(".")[0]
+            found[top] = min(node.lineno, found.get(top, node.lineno))
+    return found
+
+
+def needs_from_layer(imported: Iterable[str]) -> set[str]:
+    """Return those of the `imported` packages that only a layer can provide."""
+    return set(imported) - sys.stdlib_module_names - RUNTIME_PACKAGES
+
+
+def top_level(path: str) -> str:
+    """Return the top-level package or module that the file at `path` (in `python/`) belongs to."""
+    first, is_folder, _ = path.partition("/")
+    return first if is_folder else first.partition(".")[0]
+
+
+def reachable(roots: Iterable[str], files: Mapping[str, bytes]) -> set[str]:
+    """Return the top-level packages among `files` that importing `roots` can lead to.
+
+    `files` maps a path relative to the import root to its content. A package counts as a whole:
+    one of its modules may be imported late, when a certain option is used (pymongo imports dns
+    when a connection string is mongodb+srv://).
+    """
+    modules: dict[str, list[bytes]] = defaultdict(list)
+    for path, content in files.items():
+        modules[top_level(path)].append(content if path.endswith(".py") else b"")
+    found: set[str] = set()
+    waiting = set(roots) & modules.keys()
+    while waiting:
+        package = waiting.pop()
+        found.add(package)
+        for source in modules[package]:
+            waiting |= (imported_packages(source.decode()).keys() & modules.keys()) - found
+    return found

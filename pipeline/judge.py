@@ -1,0 +1,150 @@
+"""Read a Terraform plan: what it changes, in words, and whether it may be applied unasked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import PlanRefused
+
+# To lose one of these is to lose requests, data or the way back.
+_GUARDED_TYPES = frozenset(
+    {"aws_lambda_function", "aws_lambda_alias", "aws_apigatewayv2_api", "aws_s3_bucket"}
+)
+
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a plan does to one resource. `attributes` are the names of what changes, no values."""
+
+    address: str
+    action: str
+    attributes: tuple[str, ...]
+    guarded: bool
+
+    def in_words(self) -> str:
+        names = f": {', '.join(self.attributes)}" if self.action in ("update", "replace") else ""
+        return f"{_SIGNS[self.action]:>3} {self.address}{names}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a plan does. `sha256` is the same for plans that do the same."""
+
+    changes: tuple[Change, ...]
+    outputs: tuple[str, ...]
+    sha256: str
+
+    @property
+    def empty(self) -> bool:
+        """Whether Terraform and reality agree: "No changes"."""
+        return not self.changes and not self.outputs
+
+    def destroyed(self) -> list[str]:
+        """Return the guarded resources that the plan destroys or replaces."""
+        return [
+            change.address
+            for change in self.changes
+            if change.guarded and change.action in ("delete", "replace")
+        ]
+
+    def refuse_destruction(self, allowed: Collection[str]) -> None:
+        """Raise PlanRefused if a guarded resource goes whose address is not `allowed`."""
+        refused = [address for address in self.destroyed() if address not in allowed]
+        if refused:
+            raise PlanRefused(
+                f"the plan destroys or replaces {', '.join(refused)}; nothing was applied",
+                "If that is what you want, say so: "
+                + " ".join(f"--allow-destroy {address}" for address in refused),
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "empty": self.empty,
+            "changes": [asdict(change) for change in self.changes],
+            "outputs": list(self.outputs),
+            "destroys": self.destroyed(),
+            "sha256": self.sha256,
+        }
+
+
+def judge(plan: dict[str, Any]) -> Verdict:
+    """Read a plan as `terraform show -json` writes it (format version 1.x)."""
+    configured = _configured_attributes(plan)
+    changing = [
+        resource
+        for resource in plan.get("resource_changes", [])
+        if resource["mode"] == "managed" and resource["change"]["actions"] != ["no-op"]
+    ]
+    changes = [
+        Change(
+            address=resource["address"],
+            action=_action(resource["change"]["actions"]),
+            attributes=tuple(
+                _changed(resource["change"], configured.get(resource["address"], set()))
+            ),
+            guarded=resource["type"] in _GUARDED_TYPES,
+        )
+        for resource in changing
+    ]
+    outputs = [
+        name
+        for name, change in plan.get("output_changes", {}).items()
+        if change["actions"] != ["no-op"]
+    ]
+    return Verdict(tuple(changes), tuple(outputs), _digest(changing))
+
+
+def _action(actions: list[str]) -> str:
+    return actions[0] if len(actions) == 1 else "replace"
+
+
+def _changed(change: dict[str, Any], configured: set[str]) -> Iterator[str]:
+    """Yield the names of attributes that change, one level into those that hold others.
+
+    What is known only after the apply is named if the configuration sets it; the rest (an ARN, a
+    time) merely follows from the change.
+    """
+    before, after = change.get("before") or {}, change.get("after") or {}
+    unknown = change.get("after_unknown") or {}
+    for name in sorted(before.keys() | after.keys() | unknown.keys()):
+        if unknown.get(name) is True:
+            if name in configured:
+                yield name
+        elif before.get(name) != after.get(name):
+            yield from _inside(name, before.get(name), after.get(name))
+
+
+def _inside(name: str, before: Any, after: Any) -> Iterator[str]:
+    """Yield `name`, or the names in it (`environment.variables.X`), that differ."""
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after) == 1:
+        before, after = before[0], after[0]
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        yield name
+        return
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            yield from _inside(f"{name}.{key}", before.get(key), after.get(key))
+
+
+def _configured_attributes(plan: dict[str, Any]) -> dict[str, set[str]]:
+    module = plan.get("configuration", {}).get("root_module", {})
+    return {
+        resource["address"]: set(resource.get("expressions", {}))
+        for resource in module.get("resources", [])
+    }
+
+
+def _digest(changing: list[dict[str, Any]]) -> str:
+    """Return a digest of what the plan would do, whatever the order or time of planning."""
+    wanted = ("actions", "before", "after", "after_unknown")
+    effects = sorted(
+        (resource["address"], {name: resource["change"].get(name) for name in wanted})
+        for resource in changing
+    )
+    return hashlib.sha256(json.dumps(effects, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Make the layer's package from hash-locked wheels for the platform it is deployed to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Set
+from pathlib import Path
+
+from pipeline import archive, imports
+from pipeline.bundle import sha256_hex
+from pipeline.errors import LayerError
+from pipeline.project import ARCHITECTURE, LAYER_LOCK, RUNTIME
+
+# Lambda's python3.12 and later run on Amazon Linux 2023, which has glibc 2.34: AWS Lambda
+# developer guide, "Lambda runtimes". Older manylinux wheels run there too (PEP 600).
+_MACHINE = {"x86_64": "x86_64", "arm64": "aarch64"}[ARCHITECTURE]
+_PLATFORMS = [
+    f"{tag}_{_MACHINE}"
+    for tag in ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
+]
+
+# Present in wheels, never read at run time.
+_SOURCE_SUFFIXES = (".c", ".h", ".pyi", ".pyx", ".pxd", "/py.typed")
+_TEST_FOLDERS = {"test", "tests", "__pycache__"}
+
+
+def recipe_sha256(wanted: Set[str]) -> str:
+    """Return the digest of everything the layer is made of and by: equal means nothing to redo."""
+    made_by = [Path(module.__file__ or "").read_bytes() for module in (archive, imports)]
+    parts = [
+        LAYER_LOCK.read_bytes(),
+        Path(__file__).read_bytes(),
+        *made_by,
+        " ".join([RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
+    ]
+    return sha256_hex("".join(sha256_hex(part) for part in parts).encode())
+
+
+def build_layer(wanted: Set[str]) -> bytes:
+    """Return the layer's zip: the locked packages that importing `wanted` can lead to.
+
+    Raises LayerError if the locked wheels cannot be fetched, or do not match their hashes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _download(Path(folder))
+        files: dict[str, bytes] = {}
+        for wheel in sorted(Path(folder).iterdir()):
+            files |= _unpack(wheel)
+    kept = imports.reachable(wanted, files)
+    return archive.write_zip(
+        {f"python/{path}": data for path, data in files.items() if imports.top_level(path) in kept}
+    )
+
+
+def _download(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
+    command += ["--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
+    for platform in _PLATFORMS:
+        command += ["--platform", platform]
+    command += ["--requirement", str(LAYER_LOCK)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LayerError(
+            f"pip could not fetch the layer's wheels:\n{done.stderr.strip()}",
+            "Check the network and layer/requirements.txt (`make lock` writes it anew).",
+        )
+
+
+def _unpack(wheel: Path) -> dict[str, bytes]:
+    """Return what of a wheel belongs on the import path: path → content."""
+    files = {}
+    with zipfile.ZipFile(wheel) as zip_file:
+        for name in zip_file.namelist():
+            path = _installed_path(name)
+            if path and not _is_ballast(path):
+                files[path] = zip_file.read(name)
+    return files
+
+
+def _installed_path(name: str) -> str | None:
+    """Return where under `python/` a wheel's entry is installed, or None if it is not.
+
+    Source: the binary distribution format, "The .data directory".
+    """
+    first, _, rest = name.partition("/")
+    if not first.endswith(".data"):
+        return name
+    kind, _, path = rest.partition("/")
+    return path if kind in ("purelib", "platlib") else None
+
+
+def _is_ballast(path: str) -> bool:
+    folders = path.split("/")[:-1]
+    return (
+        path.endswith("/")
+        or path.endswith(_SOURCE_SUFFIXES)
+        or bool(_TEST_FOLDERS & set(folders))
+        or any(folder.endswith(".dist-info") for folder in folders)
+    )

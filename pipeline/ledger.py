@@ -1,0 +1,181 @@
+"""The ledger of an environment: its releases and rollbacks, append-only, in the artifact bucket.
+
+A release is two objects, each written once and never again: `begin.json` reserves its number,
+`end.json` says how it ended. A release without an end is under way, or was interrupted. Keys count
+down, so that the newest release is the first that a list shows:
+
+    ledger/<environment>/<999999 - number>/begin.json
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from botocore.exceptions import ClientError
+
+from pipeline import github
+from pipeline.aws import Aws, error_code
+from pipeline.bundle import Manifest
+from pipeline.environment import Environment
+from pipeline.errors import LostRace
+from pipeline.timeline import Phase
+
+_LAST_NUMBER = 999_999
+
+Outcome = Literal["under way", "succeeded", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """One line of the ledger.
+
+    `version` is the Lambda version that serves once it has succeeded; `restores` the number of the
+    release that a rollback went back to; times are ISO 8601 in UTC.
+    """
+
+    number: int
+    kind: Literal["deploy", "rollback"]
+    outcome: Outcome
+    bundle: str
+    version: str | None
+    restores: int | None
+    began: str
+    ended: str | None
+    actor: str
+    commit: str | None
+    run: str | None
+    reason: str | None
+    plan_sha256: str | None
+    phases: tuple[Phase, ...] = ()
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        phases = tuple(Phase(**phase) for phase in data["phases"])
+        return cls(**(data | {"phases": phases}))
+
+
+def next_release(
+    newest: Release | None,
+    kind: Literal["deploy", "rollback"],
+    manifest: Manifest,
+    *,
+    reason: str | None,
+    restores: int | None = None,
+    version: str | None = None,
+) -> Release:
+    """Return the release that begins now, after the `newest` one, by whoever runs this."""
+    return Release(
+        number=newest.number + 1 if newest else 1,
+        kind=kind,
+        outcome="under way",
+        bundle=manifest.id,
+        version=version,
+        restores=restores,
+        began=now(),
+        ended=None,
+        actor=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        commit=manifest.commit,
+        run=github.run_url(),
+        reason=reason,
+        plan_sha256=None,
+    )
+
+
+def now() -> str:
+    """Return the time as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Ledger:
+    """The ledger of one environment."""
+
+    def __init__(self, aws: Aws, environment: Environment) -> None:
+        self._s3 = aws.s3
+        self._bucket = aws.artifact_bucket
+        self._prefix = f"ledger/{environment.name}/"
+
+    def releases(self) -> Iterator[Release]:
+        """Yield every release, the newest first, reading no further than the caller does."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix, PaginationConfig={"PageSize": 20}
+        )
+        begin: str | None = None
+        for page in pages:
+            for item in page.get("Contents", []):
+                if item["Key"].endswith("/begin.json"):
+                    if begin:
+                        yield self._read(begin)
+                    begin = item["Key"]
+                else:
+                    yield self._read(item["Key"])
+                    begin = None
+        if begin:
+            yield self._read(begin)
+
+    def newest(self) -> Release | None:
+        """Return the newest release, however it ended, or None before the first."""
+        return next(self.releases(), None)
+
+    def serving(self) -> Release | None:
+        """Return the release that serves: the newest that succeeded."""
+        return next((each for each in self.releases() if each.outcome == "succeeded"), None)
+
+    def begin(self, release: Release) -> None:
+        """Reserve a release's number; raise LostRace if somebody else has it.
+
+        The release before, if it never ended, is closed as interrupted.
+        """
+        newest = self.newest()
+        if newest and newest.outcome == "under way":
+            self._create(replace(newest, outcome="interrupted", ended=now()), "end")
+        if not self._create(release, "begin"):
+            winner = self._read(self._key(release.number, "begin"))
+            raise LostRace(
+                f"{winner.actor} began release {winner.number} ({winner.kind} of "
+                f"{winner.bundle[:12]}) at {winner.began}, just before this one; nothing was "
+                "changed",
+                "Wait until it has ended, look at it with `python -m pipeline releases`, and "
+                "decide again.",
+            )
+
+    def end(self, release: Release) -> None:
+        """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
+        if not self._create(release, "end"):
+            raise LostRace(
+                f"release {release.number} was closed as interrupted by a later command",
+                "Look at what serves now with `python -m pipeline releases`.",
+            )
+
+    def _key(self, number: int, part: Literal["begin", "end"]) -> str:
+        return f"{self._prefix}{_LAST_NUMBER - number:06d}/{part}.json"
+
+    def _create(self, release: Release, part: Literal["begin", "end"]) -> bool:
+        """Write one object, whole or not at all; return False if it exists already."""
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=self._key(release.number, part),
+                Body=json.dumps(release.to_json(), indent=2).encode(),
+                ContentType="application/json",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            # A conflict is the same race, met while the other write is still under way.
+            if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+        return True
+
+    def _read(self, key: str) -> Release:
+        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return Release.from_json(json.loads(body))

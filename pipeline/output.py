@@ -1,0 +1,57 @@
+"""What people see: progress and errors on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import github
+from pipeline.errors import PipelineError
+
+# Lines stay whole, for something may search the log; a table has room where nobody sees an edge.
+_LOG_WIDTH = 200
+_out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+_err = Console(soft_wrap=True, highlight=False, stderr=True)
+
+
+def say(line: str, style: str = "") -> None:
+    """Print one line of progress for people."""
+    _err.print(Text(line, style=style))
+
+
+def result(text: str) -> None:
+    """Print a result as it is."""
+    _out.print(Text(text))
+
+
+def result_json(document: Any) -> None:
+    """Print a result for machines."""
+    print(json.dumps(document, indent=2))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print rows under columns."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    _out.print(grid)
+
+
+def error(problem: PipelineError) -> None:
+    """Say what happened and what to do, and annotate the place on GitHub."""
+    _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
+    if problem.todo:
+        _err.print(Text(problem.todo, style="yellow"))
+    if github.in_actions():
+        print(
+            github.annotation(
+                problem.what, file=problem.file, line=problem.line, column=problem.column
+            )
+        )

@@ -1,0 +1,47 @@
+"""releases: what was released to an environment, and rolled back, newest first."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import click
+
+from pipeline import aws, output
+from pipeline.environment import Environment, environment_option
+from pipeline.ledger import Ledger, Release
+
+
+@click.command("releases")
+@environment_option
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+def command(environment: Environment, limit: int, as_json: bool) -> None:
+    """List releases and rollbacks, newest first."""
+    found = list(islice(Ledger(aws.connect(), environment).releases(), limit))
+    if as_json:
+        output.result_json([_as_json(each) for each in found])
+    elif not found:
+        output.result(f"nothing was ever released to {environment.name}")
+    else:
+        columns = ["release", "kind", "outcome", "version", "bundle", "began", "actor", "reason"]
+        output.table("", columns, [_row(each) for each in found])
+
+
+def _as_json(release: Release) -> dict[str, object]:
+    """Return a release with the names that machines look for first."""
+    document = release.to_json()
+    return {"release": document.pop("number"), "time": release.began} | document
+
+
+def _row(release: Release) -> list[str]:
+    kind = f"{release.kind} to {release.restores}" if release.restores else release.kind
+    return [
+        str(release.number),
+        kind,
+        release.outcome,
+        release.version or "-",
+        release.bundle[:12],
+        release.began,
+        release.actor,
+        release.reason or "",
+    ]

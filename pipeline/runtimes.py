@@ -1,0 +1,62 @@
+"""AWS Lambda's Python runtimes: what each runs on, and until when."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from pipeline.rules import Finding, Rule
+
+_NOTICE_DAYS = 180
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime: its Python and glibc (major, minor), and the days on which AWS deprecates it
+    and stops to accept updates of functions that use it."""
+
+    python: tuple[int, int]
+    glibc: tuple[int, int]
+    deprecated: datetime.date
+    updates_blocked: datetime.date
+
+
+# Sources: AWS Lambda developer guide, "Lambda runtimes"
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html), and the copy of its table
+# that cfn-lint 1.58.0 carries (cfnlint/data/AdditionalSpecs/LmbdRuntimeLifecycle.json).
+# Up to python3.11 they run on Amazon Linux 2 (glibc 2.26), then on Amazon Linux 2023 (2.34).
+_AL2, _AL2023 = (2, 26), (2, 34)
+_DAY = datetime.date
+RUNTIMES = {
+    "python3.9": Runtime((3, 9), _AL2, _DAY(2025, 12, 15), _DAY(2026, 9, 30)),
+    "python3.10": Runtime((3, 10), _AL2, _DAY(2026, 10, 31), _DAY(2027, 3, 3)),
+    "python3.11": Runtime((3, 11), _AL2, _DAY(2027, 6, 30), _DAY(2027, 8, 31)),
+    "python3.12": Runtime((3, 12), _AL2023, _DAY(2028, 10, 31), _DAY(2029, 1, 10)),
+    "python3.13": Runtime((3, 13), _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
+    "python3.14": Runtime((3, 14), _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
+}
+
+# Lambda's name of an architecture: the machine as ELF files name it, and as Python's
+# extension modules do.
+MACHINES = {"x86_64": ("EM_X86_64", "x86_64"), "arm64": ("EM_AARCH64", "aarch64")}
+
+
+def check_runtime(name: str, today: datetime.date, manifest: str) -> list[Finding]:
+    """Return the findings about the runtime called `name` as of `today` (a UTC date).
+
+    `manifest` is the file that they are reported on.
+    """
+    runtime = RUNTIMES.get(name)
+    if runtime is None:
+        known = ", ".join(RUNTIMES)
+        message = f"runtime {name} is none of those known here: {known}"
+        return [Finding(Rule.UNKNOWN_RUNTIME, manifest, None, message)]
+    if today >= runtime.updates_blocked:
+        message = f"AWS blocks updates of functions on {name} since {runtime.updates_blocked}"
+        return [Finding(Rule.RUNTIME_BLOCKED, manifest, None, message)]
+    days = (runtime.deprecated - today).days
+    if days > _NOTICE_DAYS:
+        return []
+    when = f"in {days} days, on" if days > 0 else "since"
+    message = f"AWS deprecates {name} {when} {runtime.deprecated}"
+    return [Finding(Rule.RUNTIME_DEPRECATED, manifest, None, message)]

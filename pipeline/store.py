@@ -1,0 +1,109 @@
+"""The bundle store: packages and manifests in the artifact bucket, by content, written once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from pipeline.aws import Aws, absent_if, error_code
+from pipeline.bundle import Bundle, Manifest, Package, sha256_hex
+from pipeline.errors import BundleError
+
+_ID_START = re.compile(r"[0-9a-f]{7,64}")
+
+
+def package_key(package: Package) -> str:
+    """Return a package's key: the same content has the same key, so Terraform sees no change."""
+    return f"packages/{package.sha256}/{package.name}"
+
+
+def load(aws: Aws, reference: str) -> Bundle:
+    """Return the bundle that a person means: a folder, or the id (or its start) of a stored one.
+
+    Raises BundleError if there is none, or if it is damaged.
+    """
+    if not _ID_START.fullmatch(reference) or Path(reference).exists():
+        return Bundle.read(Path(reference))
+    return fetch(aws, _find_id(aws, reference))
+
+
+def put(aws: Aws, bundle: Bundle) -> None:
+    """Store a bundle, unless it is there already; raise BundleError if what is there differs.
+
+    The manifest goes last: a bundle that has one is whole.
+    """
+    for package, archive in bundle.zips():
+        _create(aws, package_key(package), archive)
+    key = _manifest_key(bundle.id)
+    try:
+        _create(aws, key, bundle.manifest.to_text().encode())
+    except BundleError:
+        # The same bundle, built from another commit, says so in its manifest and nowhere else.
+        _read_manifest(aws, bundle.id)
+
+
+def fetch(aws: Aws, bundle_id: str) -> Bundle:
+    """Return a stored bundle, with every digest verified; raise BundleError if it is not whole."""
+    manifest = _read_manifest(aws, bundle_id)
+    function_zip, layer_zip = (_get(aws, package_key(each)) for each in manifest.packages())
+    return Bundle(manifest, function_zip, layer_zip).verify()
+
+
+def _find_id(aws: Aws, start: str) -> str:
+    listed = aws.s3.list_objects_v2(
+        Bucket=aws.artifact_bucket, Prefix=_manifest_key(start)[: -len("/manifest.json")], MaxKeys=2
+    )
+    ids = [item["Key"].split("/")[1] for item in listed.get("Contents", [])]
+    if len(ids) != 1:
+        problem = "names more than one stored bundle" if ids else "is neither a folder nor stored"
+        raise BundleError(
+            f"{start} {problem}",
+            "Give a folder that `python -m pipeline build` wrote, or the bundle's whole id "
+            "(`python -m pipeline releases` lists those that were deployed).",
+        )
+    return ids[0]
+
+
+def _manifest_key(bundle_id: str) -> str:
+    return f"bundles/{bundle_id}/manifest.json"
+
+
+def _read_manifest(aws: Aws, bundle_id: str) -> Manifest:
+    try:
+        manifest = Manifest.from_text(_get(aws, _manifest_key(bundle_id)).decode())
+    except ValueError as error:
+        raise BundleError(f"the stored manifest of {bundle_id} is damaged: {error}") from error
+    if manifest.id != bundle_id:
+        raise BundleError(f"the manifest stored as {bundle_id} is that of {manifest.id}")
+    return manifest
+
+
+def _create(aws: Aws, key: str, content: bytes) -> None:
+    """Write an object that must not exist yet, or must be the same."""
+    try:
+        aws.s3.put_object(
+            Bucket=aws.artifact_bucket,
+            Key=key,
+            Body=content,
+            IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
+        )
+    except ClientError as error:
+        if error_code(error) != "PreconditionFailed":
+            raise
+        if sha256_hex(_get(aws, key)) != sha256_hex(content):
+            raise BundleError(
+                f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+                "Somebody changed the store. Find out who before you deploy anything from it.",
+            ) from error
+
+
+def _get(aws: Aws, key: str) -> bytes:
+    found = absent_if(
+        "NoSuchKey", lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()
+    )
+    if found is None:
+        raise BundleError(f"s3://{aws.artifact_bucket}/{key} is missing")
+    return found

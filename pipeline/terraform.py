@@ -1,0 +1,225 @@
+"""Run Terraform, and read what it says: its messages, its plans, its outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import output
+from pipeline.aws import Aws
+from pipeline.bundle import Manifest
+from pipeline.environment import Environment
+from pipeline.errors import StateLocked, TerraformError
+from pipeline.project import TERRAFORM_DIR
+from pipeline.store import package_key
+
+# use_lockfile (the state's lock in S3) came with 1.10.
+_MIN_VERSION = (1, 10)
+_LOCK_PATIENCE_S = 60
+_STOP_PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan that can be applied, and what `terraform show -json` says of it."""
+
+    path: Path
+    document: dict[str, Any]
+
+
+class Terraform:
+    """Terraform for one environment. Made by `workspace`."""
+
+    def __init__(self, environment: Environment, folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self._data_dir = os.environ.get("TF_DATA_DIR") or str(
+            TERRAFORM_DIR / ".terraform" / environment.name
+        )
+
+    def plan(self, aws: Aws, manifest: Manifest) -> SavedPlan:
+        """Plan the environment with a bundle."""
+        self._init(aws)
+        variables = self._folder / "bundle.tfvars.json"
+        variables.write_text(json.dumps(bundle_variables(aws, manifest)))
+        path = self._folder / "plan"
+        self._run(
+            *("plan", "-json", "-input=false", f"-out={path}"),
+            f"-lock-timeout={_LOCK_PATIENCE_S}s",
+            f"-var-file={self._environment.variables_file}",
+            f"-var-file={variables}",
+        )
+        return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
+
+    def apply(self, plan: SavedPlan) -> None:
+        """Apply exactly a saved plan, and say what changes as it goes."""
+        self._run(
+            *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
+            str(plan.path),
+            on_message=_say_progress,
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the root module's outputs."""
+        found = json.loads(self._run("output", "-json"))
+        return {name: each["value"] for name, each in found.items()}
+
+    def _init(self, aws: Aws) -> None:
+        """Fetch the provider that the lock file names, and set up the environment's state."""
+        backend = {
+            "bucket": aws.state_bucket,
+            "key": self._environment.state_key,
+            "region": aws.region,
+            # Path-style addresses work on AWS and on a loopback address alike.
+            "use_path_style": "true",
+        }
+        settings = [f"-backend-config={name}={value}" for name, value in backend.items()]
+        self._run("init", "-input=false", "-reconfigure", "-lockfile=readonly", *settings)
+
+    def _run(
+        self, *arguments: str, on_message: Callable[[dict[str, Any]], None] | None = None
+    ) -> str:
+        """Run Terraform to its end and return its standard output.
+
+        Raises StateLocked or TerraformError. If this process is told to stop meanwhile, Terraform
+        is asked to stop too, and waited for: it then finishes what it is doing, stores its state
+        and gives up its lock.
+        """
+        process = subprocess.Popen(
+            [_executable(), f"-chdir={TERRAFORM_DIR}", *arguments, "-no-color"],
+            env=os.environ | {"TF_DATA_DIR": self._data_dir, "TF_IN_AUTOMATION": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if "-json" not in arguments else subprocess.PIPE,
+            text=True,
+            # Ctrl-C in a terminal reaches this process only, which passes it on below.
+            process_group=0,
+        )
+        lines: list[str] = []
+        try:
+            assert process.stdout
+            for line in process.stdout:
+                lines.append(line)
+                if on_message and (message := _message(line)):
+                    on_message(message)
+            _, errors = process.communicate()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.communicate(timeout=_STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+        if process.returncode != 0:
+            raise _failure(arguments[0], lines, errors or "")
+        return "".join(lines)
+
+
+@contextmanager
+def workspace(environment: Environment) -> Iterator[Terraform]:
+    """Give Terraform for an environment. Its plans are gone afterwards.
+
+    A saved plan holds values in clear, so it lives in a folder that only this user can read.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-") as folder:
+        yield Terraform(environment, Path(folder))
+
+
+def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
+    """Return the Terraform variables that a bundle decides."""
+    return {
+        "artifact_bucket": aws.artifact_bucket,
+        "function_package": {
+            "key": package_key(manifest.function),
+            "sha256_base64": manifest.function.sha256_base64,
+        },
+        "layer_package": {
+            "key": package_key(manifest.layer),
+            "sha256_base64": manifest.layer.sha256_base64,
+        },
+        "handler": manifest.handler,
+        "runtime": manifest.runtime,
+        "architecture": manifest.architecture,
+    }
+
+
+def _executable() -> str:
+    """Return Terraform's path; raise TerraformError if there is none, or one too old."""
+    wanted = ".".join(map(str, _MIN_VERSION))
+    todo = f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
+    path = shutil.which("terraform")
+    if path is None:
+        raise TerraformError("there is no `terraform` on PATH", todo)
+    if path not in _accepted:
+        said = subprocess.run([path, "version"], capture_output=True, text=True).stdout
+        version = re.search(r"^Terraform v(\d+)\.(\d+)", said, re.MULTILINE)
+        if version is None or (int(version[1]), int(version[2])) < _MIN_VERSION:
+            raise TerraformError(f"{path} is {said.splitlines()[:1]}, which is too old", todo)
+        _accepted.add(path)
+    return path
+
+
+_accepted: set[str] = set()
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    """Read one line of Terraform's -json output; None if it is something else."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def _say_progress(message: dict[str, Any]) -> None:
+    if message.get("type") in ("apply_complete", "apply_errored"):
+        output.say(f"         {message['@message']}")
+
+
+def _failure(command: str, lines: list[str], errors: str) -> StateLocked | TerraformError:
+    """Turn Terraform's diagnostics into one error."""
+    found = [
+        message["diagnostic"]
+        for line in lines
+        if (message := _message(line)) and message.get("@level") == "error"
+        if "diagnostic" in message
+    ]
+    for each in found:
+        if each["summary"] == "Error acquiring the state lock":
+            return _locked(each["detail"])
+    told = [_tell(each) for each in found] or ["".join(lines) + errors]
+    place = next((each["range"] for each in found if "range" in each), None)
+    return TerraformError(
+        f"terraform {command} failed:\n" + "\n".join(told).strip(),
+        file=f"terraform/{place['filename']}" if place else None,
+        line=place["start"]["line"] if place else None,
+    )
+
+
+def _tell(diagnostic: dict[str, Any]) -> str:
+    where = ""
+    if "range" in diagnostic:
+        where = (
+            f"terraform/{diagnostic['range']['filename']}:{diagnostic['range']['start']['line']}: "
+        )
+    return f"{where}{diagnostic['summary']}\n{diagnostic.get('detail', '')}".strip()
+
+
+def _locked(detail: str) -> StateLocked:
+    facts = dict(re.findall(r"^\s*(ID|Who|Created|Operation):\s+(.*)$", detail, re.MULTILINE))
+    return StateLocked(
+        f"the state is locked by {facts.get('Who', 'somebody')} since "
+        f"{facts.get('Created', 'some time')} ({facts.get('Operation', 'unknown operation')})",
+        "Wait for it. If that process is surely dead: "
+        f"terraform -chdir=terraform force-unlock {facts.get('ID', '<id>')}",
+    )

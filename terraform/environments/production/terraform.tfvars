@@ -1,0 +1,3 @@
+environment           = "production"
+mongodb_uri_parameter = "/mongo-client/production/mongodb-uri"
+log_retention_days    = 90

@@ -1,0 +1,2 @@
+environment           = "staging"
+mongodb_uri_parameter = "/mongo-client/staging/mongodb-uri"

@@ -1,0 +1,29 @@
+output "function_name" {
+  description = "Name of the Lambda function."
+  value       = aws_lambda_function.mongo_client.function_name
+}
+
+output "function_version" {
+  description = "Version that was published last. What serves is what the alias live points to."
+  value       = aws_lambda_function.mongo_client.version
+}
+
+output "alias_name" {
+  description = "Alias that serves the API's traffic."
+  value       = aws_lambda_alias.live.name
+}
+
+output "layer_version_arn" {
+  description = "Layer version that the function was published with last."
+  value       = aws_lambda_layer_version.pymongo.arn
+}
+
+output "api_url" {
+  description = "Where the API answers."
+  value       = aws_apigatewayv2_api.http.api_endpoint
+}
+
+output "log_group_name" {
+  description = "Log group of the function."
+  value       = aws_cloudwatch_log_group.function.name
+}

@@ -1,0 +1,54 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  # `id` is the region's name in the provider's 5.x and 6.x alike; `name` and `region` are not.
+  parameter_arn = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter${var.mongodb_uri_parameter}"
+}
+
+data "aws_iam_policy_document" "assume_function" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "function" {
+  statement {
+    sid       = "WriteItsLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
+  }
+
+  statement {
+    sid       = "ReadItsConnectionString"
+    actions   = ["ssm:GetParameter"]
+    resources = [local.parameter_arn]
+  }
+
+  statement {
+    sid     = "SendTraces"
+    actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    # X-Ray's write actions know no resources: AWS service authorization reference, "AWS X-Ray".
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role" "function" {
+  name               = local.name
+  description        = "What the function ${local.name} may do"
+  assume_role_policy = data.aws_iam_policy_document.assume_function.json
+}
+
+resource "aws_iam_role_policy" "function" {
+  name   = "function"
+  role   = aws_iam_role.function.id
+  policy = data.aws_iam_policy_document.function.json
+}
