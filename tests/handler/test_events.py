@@ -1,0 +1,206 @@
+"""The events of API Gateway, function URLs and load balancers, and the answers that they take."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+
+from tests.handler import events
+from tests.handler.container import KEY, Container, Document
+
+HEALTH = "/api/health"
+
+
+@pytest.mark.parametrize("make_event", events.ALL)
+def test_every_service_reaches_the_database(
+    container: Container, collection: Collection[Document], make_event: events.EventMaker
+) -> None:
+    """A request means the same, whichever service brings it."""
+    written = container.act(
+        "insertOne", collection, document={"_id": "naïve ☃"}, make_event=make_event
+    )
+    read = container.act("findOne", collection, make_event=make_event)
+    health = container.call("GET", HEALTH, make_event=make_event)
+
+    assert (written.status, read.status, health.status) == (201, 200, 200)
+    assert read.json == {"document": {"_id": "naïve ☃"}}
+
+
+@pytest.mark.parametrize("make_event", [events.http_api, events.function_url, events.rest_api])
+def test_api_gateway_and_function_urls_take_plain_headers(
+    container: Container, make_event: events.EventMaker
+) -> None:
+    """The answer is the proxy response that these services document, and nothing more."""
+    response = container.call("GET", HEALTH, make_event=make_event).response
+
+    assert set(response) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    assert response["headers"] == {"Content-Type": "application/json"}
+    assert response["isBase64Encoded"] is False
+
+
+def test_a_load_balancer_takes_a_status_description(container: Container) -> None:
+    """A load balancer's answer names the status in words."""
+    response = container.call("GET", HEALTH, make_event=events.load_balancer).response
+
+    assert response["statusDescription"] == "200 OK"
+    assert response["headers"] == {"Content-Type": "application/json"}
+
+
+def test_a_load_balancer_gets_multi_value_headers_if_it_sends_them(container: Container) -> None:
+    """With multi-value headers on, a load balancer ignores any others."""
+    make_event = events.load_balancer_multi_value
+    response = container.call("POST", HEALTH, make_event=make_event).response
+
+    assert "headers" not in response
+    assert response["multiValueHeaders"] == {"Content-Type": ["application/json"], "Allow": ["GET"]}
+    assert response["statusDescription"] == "405 Method Not Allowed"
+
+
+@pytest.mark.parametrize("make_event", events.ALL)
+def test_bodies_in_base64_are_read(
+    container: Container, collection: Collection[Document], make_event: events.EventMaker
+) -> None:
+    """Services encode bodies whose content type they take for binary."""
+    body = {
+        "dataSource": "mongodb",
+        "database": collection.database.name,
+        "collection": collection.name,
+        "document": {"_id": "naïve ☃"},
+    }
+    encoded = base64.b64encode(json.dumps(body, ensure_ascii=False).encode()).decode()
+    headers = {"apiKey": KEY, "Content-Type": "application/ejson"}
+    path = "/api/data/v1/action/insertOne"
+    reply = container.invoke(make_event("POST", path, headers, encoded, base64=True))
+
+    assert (reply.status, reply.json) == (201, {"insertedId": "naïve ☃"})
+
+
+@pytest.mark.parametrize("name", ["apiKey", "APIKEY", "api-key", "API-Key"])
+@pytest.mark.parametrize("make_event", [events.http_api, events.rest_api])
+def test_header_names_have_no_case(
+    container: Container, make_event: events.EventMaker, name: str
+) -> None:
+    """Some services lower header names, others hand on what the client wrote."""
+    path = "/api/data/v1/action/findOne"
+    reply = container.call("POST", path, headers={name: KEY}, make_event=make_event)
+
+    assert reply.json["error_code"] == "MissingParameter"
+    assert "body" in reply.json["error"]
+
+
+@pytest.mark.parametrize("stage", ["staging", "api"])
+def test_a_named_stage_is_no_part_of_the_path(
+    container: Container, capsys: pytest.CaptureFixture[str], stage: str
+) -> None:
+    """An HTTP API puts its stage before the path, unless that is $default."""
+    reply = container.invoke(events.http_api("GET", HEALTH, {}, None, stage=stage))
+
+    assert reply.status == 200
+    assert capsys.readouterr().out == "Method: GET, Path: /api/health\n"
+
+
+def test_a_path_without_the_stage_is_left_alone(container: Container) -> None:
+    """Behind a custom domain the stage is in the context, and not in the path."""
+    event = events.http_api("GET", HEALTH, {}, None, stage="api")
+    event["rawPath"] = HEALTH
+
+    assert container.invoke(event).status == 200
+
+
+@pytest.mark.parametrize("make_event", events.ALL)
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/health/", "/API/health", "/api/data/v1/action/dropDatabase"]
+)
+def test_unknown_paths_are_404(
+    container: Container, make_event: events.EventMaker, path: str
+) -> None:
+    """What is no route is not found, with or without a key."""
+    reply = container.call("POST", path, headers={"apiKey": KEY}, make_event=make_event)
+
+    assert (reply.status, reply.json["error_code"]) == (404, "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", HEALTH, "GET"),
+        ("HEAD", HEALTH, "GET"),
+        ("GET", "/api/data/v1/action/find", "POST"),
+        ("DELETE", "/api/data/v1/action/deleteOne", "POST"),
+    ],
+)
+def test_other_methods_are_405_and_named(
+    container: Container, method: str, path: str, allowed: str
+) -> None:
+    """A known path with another method says which one it takes."""
+    reply = container.call(method, path, headers={"apiKey": KEY})
+
+    assert (reply.status, reply.headers["Allow"]) == (405, allowed)
+    assert reply.json["error_code"] == "MethodNotAllowed"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        None,
+        [],
+        "GET /api/health",
+        {"key1": "value1", "key2": "value2"},
+        {"version": "2.0"},
+        {"version": "2.0", "rawPath": HEALTH, "requestContext": {"http": None}},
+        {"version": "2.0", "rawPath": None, "requestContext": {"http": {"method": "GET"}}},
+        {"httpMethod": "GET", "path": 7},
+        {"Records": [{"eventSource": "aws:sqs", "body": "x"}]},
+    ],
+)
+def test_an_event_without_http_is_answered_400(container: Container, event: Any) -> None:
+    """Someone who presses "Test" in the console gets an answer, not an exception."""
+    reply = container.invoke(event)
+
+    assert (reply.status, reply.json["error_code"]) == (400, "InvalidParameter")
+
+
+@pytest.mark.parametrize("key", ["headers", "multiValueHeaders", "requestContext", "body"])
+@pytest.mark.parametrize("value", [None, [], "x", 7, {"a": None}, {"apiKey": [KEY]}])
+@pytest.mark.parametrize("make_event", [events.http_api, events.load_balancer])
+def test_a_damaged_event_is_answered(
+    container: Container, make_event: events.EventMaker, key: str, value: Any
+) -> None:
+    """Whatever an event holds, the answer is the caller's fault, and well-formed."""
+    event = make_event("POST", "/api/data/v1/action/findOne", {"apiKey": KEY}, "{}")
+    reply = container.invoke({**event, key: value})
+
+    assert reply.status in {400, 401}
+
+
+def test_each_request_prints_its_method_and_path(
+    container: Container, collection: Collection[Document], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line a request, and nothing else, neither documents nor keys."""
+    container.act("insertOne", collection, document={"name": "private"})
+    container.health()
+
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [
+        "Method: POST, Path: /api/data/v1/action/insertOne",
+        "Method: GET, Path: /api/health",
+    ]
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r", "\u2028", "\x85", "\x1b[2K", "\ud800"])
+def test_a_path_cannot_forge_a_line_of_the_log(
+    container: Container, capsys: pytest.CaptureFixture[str], break_: str
+) -> None:
+    """Line breaks and control characters are written in escapes."""
+    forged = f"/{break_}Method: GET, Path: /api/health"
+    container.call(f"GET{break_}x", forged)
+
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 1
+    assert printed.strip().isprintable()
