@@ -153,7 +153,9 @@ class _Deployment:
 
     def _go_back(self, release: Release, problem: BaseException) -> None:
         """Put live back where it was, and record why."""
-        way = "live goes back to where it was" if self._switch.before else "nothing served before it"
+        way = (
+            "live goes back to where it was" if self._switch.before else "nothing served before it"
+        )
         output.say(f"release {release.number} failed; {way}", "yellow")
         try:
             self._switch.undo()

@@ -1,8 +1,8 @@
 """The ledger of an environment: its releases and rollbacks, append-only, in the artifact bucket.
 
 A release is two objects, each written once and never again: `begin.json` reserves its number,
-`end.json` says how it ended. A release without an end is under way, or was interrupted. Keys count
-down, so that the newest release is the first that a list shows:
+`end.json` says how it ended. A release without an end is under way while its lease is renewed;
+after that it was interrupted. Keys count down, so that a list shows the newest release first:
 
     ledger/<environment>/<999999 - number>/begin.json
 """
@@ -24,6 +24,7 @@ from pipeline.aws import Aws, error_code
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
 from pipeline.errors import LostRace
+from pipeline.lease import Lease
 from pipeline.timeline import Phase
 
 _LAST_NUMBER = 999_999
@@ -103,6 +104,7 @@ class Ledger:
         self._s3 = aws.s3
         self._bucket = aws.artifact_bucket
         self._prefix = f"ledger/{environment.name}/"
+        self._lease = Lease(aws, environment)
 
     def releases(self) -> Iterator[Release]:
         """Yield every release, the newest first, reading no further than the caller does."""
@@ -131,25 +133,23 @@ class Ledger:
         return next((each for each in self.releases() if each.outcome == "succeeded"), None)
 
     def begin(self, release: Release) -> None:
-        """Reserve a release's number; raise LostRace if somebody else has it.
+        """Reserve a release's number, and give signs of life until it ends.
 
-        The release before, if it never ended, is closed as interrupted.
+        A release before it that died is closed as interrupted. Raises LostRace if somebody else
+        is at work.
         """
         newest = self.newest()
         if newest and newest.outcome == "under way":
+            if self._lease.is_held_for(newest.number):
+                raise _somebody_else(newest)
             self._create(replace(newest, outcome="interrupted", ended=now()), "end")
         if not self._create(release, "begin"):
-            winner = self._read(self._key(release.number, "begin"))
-            raise LostRace(
-                f"{winner.actor} began release {winner.number} ({winner.kind} of "
-                f"{winner.bundle[:12]}) at {winner.began}, just before this one; nothing was "
-                "changed",
-                "Wait until it has ended, look at it with `python -m pipeline releases`, and "
-                "decide again.",
-            )
+            raise _somebody_else(self._read(self._key(release.number, "begin")))
+        self._lease.take(release.number)
 
     def end(self, release: Release) -> None:
         """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
+        self._lease.give_up()
         if not self._create(release, "end"):
             raise LostRace(
                 f"release {release.number} was closed as interrupted by a later command",
@@ -179,3 +179,12 @@ class Ledger:
     def _read(self, key: str) -> Release:
         body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return Release.from_json(json.loads(body))
+
+
+def _somebody_else(winner: Release) -> LostRace:
+    return LostRace(
+        f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
+        f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
+        "Wait until it has ended (`python -m pipeline releases`), and decide again. If it is "
+        "dead, its lease runs out within half a minute.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import click
 
@@ -126,7 +127,11 @@ def _prove(account: Aws, environment: Environment, target: Release, bundle: Bund
     """
     functions, name = account.functions, environment.function_name
     version = target.version or ""
-    runtimes.refuse_blocked(bundle.manifest.runtime)
+    if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
+        raise ReleaseUnusable(
+            f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
+            "Build the old source for a newer runtime, and deploy that.",
+        )
     published = absent_if(
         "ResourceNotFoundException",
         lambda: functions.get_function_configuration(FunctionName=name, Qualifier=version),

@@ -1,4 +1,8 @@
-"""The rules that a bundle must keep: an id that stays, what must hold, what to do if it does not."""
+"""The rules that a bundle must keep: a stable id, what must hold, what to do if it does not.
+
+To add a rule: name it here, look for it in the module of its subject (`manifest_rules`, `packages`,
+`entry_rules`, `code_rules`), and break it in tests/pipeline/test_rules.py.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,7 @@ class Rule(Enum):
     )
 
     DOES_NOT_COMPILE = "All Python source compiles for the runtime.", "Mend the source."
-    SOURCE_TOO_LARGE = "No Python source is over 1 MiB: beyond that it is not checked.", "Split it."
+    SOURCE_TOO_LARGE = "No Python source is over 512 KiB: beyond, it is not checked.", "Split it."
     HANDLER_NOT_DEFINED = (
         "The handler is defined at the top level of its file (def, assignment or import).",
         "Define it there, or mend HANDLER in pipeline/project.py.",
@@ -113,7 +117,7 @@ class Rule(Enum):
         "Add the package to layer/requirements.in and run `make lock`, or drop the import.",
     )
     UNUSED_LAYER_PACKAGE = "The handler's imports lead to every package in the layer.", _LOCK
-    INVALID_ELF = "Each shared object is a whole 64-bit ELF file.", _LOCK
+    INVALID_ELF = "Each shared object is a whole ELF file.", _LOCK
     WRONG_ARCHITECTURE = "Shared objects are for Linux on the function's architecture.", _LOCK
     WRONG_PYTHON = "Extension modules are for the runtime's Python.", _LOCK
     GLIBC_TOO_NEW = "Shared objects need no newer glibc than the runtime has.", _LOCK

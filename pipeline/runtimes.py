@@ -36,9 +36,21 @@ RUNTIMES = {
     "python3.14": Runtime((3, 14), _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
 }
 
-# Lambda's name of an architecture: the machine as ELF files name it, and as Python's
-# extension modules do.
-MACHINES = {"x86_64": ("EM_X86_64", "x86_64"), "arm64": ("EM_AARCH64", "aarch64")}
+# Lambda's name of an architecture: the machine as ELF files name it, and the platform as the file
+# names of Python's extension modules do.
+MACHINES = {
+    "x86_64": ("EM_X86_64", "x86_64-linux-gnu"),
+    "arm64": ("EM_AARCH64", "aarch64-linux-gnu"),
+}
+
+
+def updates_are_blocked(name: str, today: datetime.date) -> bool:
+    """Say whether AWS refuses, as of `today` (a UTC date), to update functions on a runtime.
+
+    Of a runtime that is not known here, that is not known.
+    """
+    runtime = RUNTIMES.get(name)
+    return runtime is not None and today >= runtime.updates_blocked
 
 
 def check_runtime(name: str, today: datetime.date, manifest: str) -> list[Finding]:
@@ -49,9 +61,9 @@ def check_runtime(name: str, today: datetime.date, manifest: str) -> list[Findin
     runtime = RUNTIMES.get(name)
     if runtime is None:
         known = ", ".join(RUNTIMES)
-        message = f"runtime {name} is none of those known here: {known}"
+        message = f"its runtime is {name!r:.80}, known are {known}"
         return [Finding(Rule.UNKNOWN_RUNTIME, manifest, None, message)]
-    if today >= runtime.updates_blocked:
+    if updates_are_blocked(name, today):
         message = f"AWS blocks updates of functions on {name} since {runtime.updates_blocked}"
         return [Finding(Rule.RUNTIME_BLOCKED, manifest, None, message)]
     days = (runtime.deprecated - today).days

@@ -1,0 +1,51 @@
+"""What tests of several rooms share: a built bundle, and a cloud on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from localcloud import control
+from tests.project import ROOT, Project
+
+
+@pytest.fixture(scope="session")
+def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of this source, built by the verb that everybody calls. Not to be changed."""
+    folder = tmp_path_factory.mktemp("built") / "build"
+    Project(ROOT).must("build", "--out", str(folder))
+    return folder
+
+
+@contextmanager
+def _cloud(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a cloud of its own; give the settings to use it.
+
+    Its database is TEST_MONGODB_URI if that is set; never MONGODB_URI, which may hold real data.
+    """
+    command = [sys.executable, "-m", "localcloud"]
+    environment = os.environ | {"MONGODB_URI": os.environ.get("TEST_MONGODB_URI", "")}
+    subprocess.run(
+        [*command, "up", "--dir", str(folder)],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=180,
+    )
+    try:
+        yield control.read_env(folder)
+    finally:
+        subprocess.run([*command, "down", "--dir", str(folder)], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def fresh_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A cloud that one test module has for itself."""
+    with _cloud(tmp_path_factory.mktemp("cloud") / "cloud") as settings:
+        yield settings

@@ -1,0 +1,340 @@
+"""inspect: what it says of a bundle, to whom, and with which exit status; whatever it is given."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline import inspection
+from pipeline.bundle import Bundle
+from pipeline.elf import read_shared_object
+from pipeline.errors import BundleError, InspectionError
+from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST, ROOT
+from pipeline.runtimes import RUNTIMES, check_runtime
+from tests.pipeline.hostile import HANDLER, STORED, Item, sound
+
+TODAY = datetime.date(2026, 11, 23)
+PYMONGO = "python/pymongo/__init__.py"
+
+
+@pytest.fixture(autouse=True)
+def _fixed_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the verb run on the same day for ever, and not on GitHub."""
+    monkeypatch.setattr(inspection, "_today", lambda: TODAY)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    """A bundle whose handler does not compile, and whose layer holds a link."""
+    draft = sound()
+    draft.item(HANDLER).content = b"import pymongo\ndef lambda_handler(:\n"
+    draft.layer.append(Item("python/pymongo/link", b"/etc/passwd", mode=0o120777))
+    return draft.write(tmp_path / "bad")
+
+
+def test_the_real_bundle_passes(built_bundle: Path) -> None:
+    """What build makes, inspect has nothing to say about; it tells sizes, limits and dates."""
+    result = _inspect(built_bundle)
+    assert result.exit_code == 0, result.output
+    bundle = Bundle.read(built_bundle)
+    assert f"bundle   {bundle.id}" in result.stdout
+    assert "AWS deprecates python3.13 on 2029-06-30" in result.stdout
+    assert f"{bundle.manifest.layer.unzipped_bytes:,}" in result.stdout
+    assert result.stdout.endswith("no findings\n")
+
+
+def test_the_real_bundle_as_json(built_bundle: Path) -> None:
+    """Machines get the same facts, in one document."""
+    result = _inspect(built_bundle, "--json")
+    document = json.loads(result.stdout)
+    manifest = Bundle.read(built_bundle).manifest
+    function, layer = manifest.function, manifest.layer
+    assert result.exit_code == 0
+    assert document["bundle"] == manifest.id
+    assert document["clean"] is True
+    assert document["findings"] == []
+    unzipped = function.unzipped_bytes + layer.unzipped_bytes
+    assert document["facts"] == {
+        "handler": manifest.handler,
+        "architecture": manifest.architecture,
+        "runtime": manifest.runtime,
+        "runtime_deprecated": "2029-06-30",
+        "runtime_updates_blocked": "2029-08-31",
+        "packages": [
+            {
+                "name": package.name,
+                "files": len(package.files),
+                "size_bytes": package.size_bytes,
+                "size_limit_percent": round(package.size_bytes / 524_288, 2),
+                "unzipped_bytes": package.unzipped_bytes,
+            }
+            for package in (function, layer)
+        ],
+        "size_limit_bytes": 52_428_800,
+        "unzipped_bytes": unzipped,
+        "unzipped_limit_bytes": 262_144_000,
+        "unzipped_limit_percent": round(unzipped / 2_621_440, 2),
+    }
+
+
+def test_a_bundle_that_passes_is_one_for_the_other_verbs(tmp_path: Path) -> None:
+    """Both readers of a manifest agree on what it says, and on its id."""
+    folder = sound().write(tmp_path / "b")
+    report = inspection.inspect_bundle(folder, TODAY)
+    assert report.findings == ()
+    assert report.bundle_id == Bundle.read(folder).id
+
+
+def test_findings_are_listed_with_place_and_remedy(bad: Path) -> None:
+    """Each finding tells its rule, package, entry and line, and what to do about it."""
+    result = _inspect(bad)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    compiles = "does-not-compile  lambda_function.zip:lambda_function.py:2  invalid syntax"
+    assert lines[lines.index(compiles) + 1] == "    Mend the source."
+    link = "special-file  pymongo-layer.zip:python/pymongo/link  it is a symbolic link"
+    assert lines[lines.index(link) + 1] == "    Replace it by a regular file."
+    assert lines[-1] == "2 findings"
+    assert isinstance(result.exception, InspectionError)
+    assert "2 findings" in result.exception.what
+    assert "does-not-compile, special-file" in result.exception.what
+
+
+def test_findings_as_json(bad: Path) -> None:
+    """Standard output is one JSON document, whether there are findings or not."""
+    result = _inspect(bad, "--json")
+    assert result.exit_code == 1
+    document = json.loads(result.stdout)
+    assert document["clean"] is False
+    assert document["findings"][0] == {
+        "rule": "does-not-compile",
+        "package": "lambda_function.zip",
+        "path": "lambda_function.py",
+        "line": 2,
+        "message": "invalid syntax",
+        "todo": "Mend the source.",
+    }
+
+
+def test_findings_become_annotations_on_github(bad: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub shows each finding, at its line of the handler where it has one; JSON stays whole."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = _inspect(bad, "--json")
+    json.loads(result.stdout)
+    first, second = result.stderr.splitlines()
+    assert first.startswith("::error file=lambda_function.py,line=2::does-not-compile")
+    assert second.startswith("::error::special-file")
+
+
+def test_the_program_exits_with_status_1_if_there_are_findings(bad: Path) -> None:
+    """A shell, or a workflow, stops at a bundle with findings, and reads which rules it breaks."""
+    done = _run("inspect", str(bad))
+    assert done.returncode == 1
+    assert "error[inspection-failed]" in done.stderr
+    assert "does-not-compile, special-file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_without_a_manifest_is_a_clear_error(tmp_path: Path, exists: bool) -> None:
+    """Where there is no bundle, there is nothing to inspect, and a way to make one."""
+    folder = tmp_path if exists else tmp_path / "nowhere"
+    with pytest.raises(BundleError, match="holds no bundle") as error:
+        inspection.inspect_bundle(folder, TODAY)
+    assert f"python -m pipeline build --out {folder}" in error.value.todo
+
+
+def test_nothing_of_a_secret_is_repeated(tmp_path: Path) -> None:
+    """A report is read by many: it says where the secret is, not what it is."""
+    secret = b"hunter2" + b"correcthorse"
+    draft = sound()
+    draft.item(HANDLER).content += b"URI = 'mongodb://app:" + secret + b"@db.internal/'\n"
+    folder = draft.write(tmp_path / "b")
+    for options in ((), ("--json",)):
+        result = _inspect(folder, *options)
+        assert "credential: password in a URI" in result.stdout
+        assert "hunter2" not in result.output + str(result.exception)
+
+
+def test_names_in_a_package_cannot_act_on_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a terminal or GitHub would obey is shown instead."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    draft = sound()
+    draft.layer.append(Item("python/\x1b[2J\n::add-mask::e\u202e.py"))
+    draft.values = {"runtime": "\x1b]0;owned\x07\ud800"}
+    result = _inspect(draft.write(tmp_path / "b"))
+    assert result.exit_code == 1
+    assert "python/\\x1b[2J\\n::add-mask::e\\u202e.py" in result.output
+    assert not set(result.output) & set("\x1b\x07\u202e\ud800")
+    assert "\n::add-mask::" not in result.output
+
+
+def test_require_clean_lets_a_sound_bundle_pass(built_bundle: Path) -> None:
+    """deploy goes on with a bundle that has nothing wrong with it."""
+    inspection.require_clean(Bundle.read(built_bundle))
+
+
+def test_require_clean_names_what_it_refuses(bad: Path) -> None:
+    """deploy stops at a bundle with findings, and tells all of them."""
+    with pytest.raises(InspectionError) as error:
+        inspection.require_clean(Bundle.read(bad))
+    assert "does-not-compile, special-file" in error.value.what
+    assert "pymongo-layer.zip:python/pymongo/link" in error.value.todo
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "rules"),
+    [
+        ("python3.13", datetime.date(2028, 12, 31), []),
+        ("python3.13", datetime.date(2029, 1, 1), ["runtime-deprecated"]),
+        ("python3.13", datetime.date(2029, 8, 30), ["runtime-deprecated"]),
+        ("python3.13", datetime.date(2029, 8, 31), ["runtime-blocked"]),
+        ("python3.12", datetime.date(2028, 5, 3), []),
+        ("python3.12", datetime.date(2028, 5, 4), ["runtime-deprecated"]),
+        ("python3.12", datetime.date(2029, 1, 10), ["runtime-blocked"]),
+        ("python3.9", datetime.date(2026, 9, 29), ["runtime-deprecated"]),
+        ("python3.9", datetime.date(2026, 9, 30), ["runtime-blocked"]),
+        ("nodejs22.x", datetime.date(2026, 9, 30), ["unknown-runtime"]),
+    ],
+)
+def test_a_runtime_is_refused_180_days_before_its_end(
+    name: str, day: datetime.date, rules: list[str]
+) -> None:
+    """There is half a year to move to another runtime, and no way to be surprised."""
+    assert [finding.rule.id for finding in check_runtime(name, day, MANIFEST)] == rules
+
+
+def test_runtimes_are_deprecated_before_they_are_blocked() -> None:
+    """The table of runtimes agrees with itself."""
+    for name, runtime in RUNTIMES.items():
+        assert name == f"python{runtime.python[0]}.{runtime.python[1]}"
+        assert runtime.deprecated < runtime.updates_blocked
+
+
+@pytest.mark.parametrize("name", [FUNCTION_PACKAGE, LAYER_PACKAGE])
+def test_no_damaged_zip_makes_it_fail(tmp_path: Path, name: str) -> None:
+    """Whatever bytes of a package are changed, cut or repeated, it reports and does not crash."""
+    chance = random.Random(1)
+    draft = sound()
+    draft.layer.append(Item("python/pymongo/data", b"stored", method=STORED, extra=b"\1\0\0\0"))
+    sound_zip = draft.zips()[name]
+    for _ in range(300):
+        # The manifest fits, so that nothing but the zip itself gives it away.
+        damaged = _damage(sound_zip, chance)
+        if name == FUNCTION_PACKAGE:
+            draft.function_zip = damaged
+        else:
+            draft.layer_zip = damaged
+        inspection.inspect_bundle(draft.write(tmp_path / "b"), TODAY)
+
+
+def test_no_damaged_manifest_makes_it_fail(tmp_path: Path) -> None:
+    """Whatever is changed in a manifest is a finding, and no crash."""
+    chance = random.Random(2)
+    folder = sound().write(tmp_path / "b")
+    text = (folder / MANIFEST).read_bytes()
+    document = json.loads(text)
+    values: list[Any] = [None, True, -1, 10**400, 1.5, "", "\ud800", [], {}, [[]], "f" * 64]
+    for key in document["content"]:
+        for value in values:
+            changed = document | {"content": document["content"] | {key: value}}
+            (folder / MANIFEST).write_text(json.dumps(changed))
+            assert inspection.inspect_bundle(folder, TODAY).findings, (key, value)
+    for _ in range(300):
+        damaged = _damage(text, chance)
+        (folder / MANIFEST).write_bytes(damaged)
+        report = inspection.inspect_bundle(folder, TODAY)
+        assert report.findings or _bundle(damaged) == _bundle(text), damaged
+
+
+def test_no_damaged_shared_object_makes_it_fail(built_bundle: Path) -> None:
+    """A broken ELF file is read, or is said to be broken, and neither takes long."""
+    chance = random.Random(3)
+    with zipfile.ZipFile(built_bundle / LAYER_PACKAGE) as layer:
+        name = next(name for name in layer.namelist() if name.endswith(".so"))
+        content = layer.read(name)
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(chance.randrange(1, 8)):
+            # Where it matters: the header, and the table of sections at the end.
+            at = chance.choice([chance.randrange(64), -chance.randrange(1, 2400)])
+            damaged[at] = chance.choice([0, 0xFF, chance.randrange(256)])
+        try:
+            read_shared_object(bytes(damaged))
+        except ValueError:
+            pass
+
+
+def test_an_elf_file_without_an_end_is_given_up(built_bundle: Path) -> None:
+    """A file that states billions of sections does not keep the inspection busy."""
+    with zipfile.ZipFile(built_bundle / LAYER_PACKAGE) as layer:
+        name = next(name for name in layer.namelist() if name.endswith(".so"))
+        content = bytearray(layer.read(name))
+    (sections_at,) = struct.unpack_from("<Q", content, 40)
+    struct.pack_into("<H", content, 60, 0)  # no count in the header: it is in the first section
+    struct.pack_into("<Q", content, sections_at + 32, 1 << 40)
+    with pytest.raises(ValueError, match="does not come to an end|broken"):
+        read_shared_object(bytes(content))
+
+
+def test_memory_stays_flat_however_large_a_file_is(tmp_path: Path) -> None:
+    """A layer is read piece by piece: 40 MB of it need no 40 MB."""
+    draft = sound()
+    draft.layer.append(Item("python/pymongo/data", b"0123456789abcde\n" * 2_500_000, method=STORED))
+    folder = draft.write(tmp_path / "b")
+    tracemalloc.start()
+    try:
+        report = inspection.inspect_bundle(folder, TODAY)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert report.findings == ()
+    assert peak_bytes < 5_000_000
+
+
+def _inspect(folder: Path, *options: str) -> Result:
+    return CliRunner().invoke(inspection.command, [str(folder), *options])
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def _damage(data: bytes, chance: random.Random) -> bytes:
+    """Return `data` with bytes changed, cut out, repeated or added."""
+    damaged = bytearray(data)
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(len(damaged))
+        length = chance.randrange(1, 30)
+        match chance.randrange(4):
+            case 0:
+                damaged[at] = chance.choice([0, 1, 0x7F, 0xFF, chance.randrange(256)])
+            case 1:
+                del damaged[at : at + length]
+            case 2:
+                damaged[at:at] = damaged[at : at + length]
+            case 3:
+                damaged[at : at + length] = chance.randbytes(length)
+        damaged = damaged or bytearray(b"\0")
+    return bytes(damaged)
+
+
+def _bundle(manifest: bytes) -> Any:
+    """Return what a manifest says of its bundle, without what it was built from."""
+    document = json.loads(manifest)
+    return document["id"], document["content"]

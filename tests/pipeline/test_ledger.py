@@ -1,0 +1,145 @@
+"""The ledger: append-only, the newest found at once, two writers never both win."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from pipeline import lease, ledger
+from pipeline.aws import Aws
+from pipeline.bundle import Manifest, Package
+from pipeline.environment import Environment
+from pipeline.errors import LostRace
+from pipeline.ledger import Ledger, Release
+
+_STAGING = Environment("staging")
+_PACKAGE = Package("x.zip", 1, "00" * 32, ())
+_MANIFEST = Manifest(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """S3 as moto serves it over HTTP."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def account(server: str) -> Aws:
+    """An account with nothing in it but an empty artifact bucket."""
+    urllib.request.urlopen(f"{server}/moto-api/reset", data=b"").close()
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    account = Aws(
+        account_id="123456789012",
+        region="us-east-1",
+        functions=session.client("lambda", endpoint_url=server),
+        s3=session.client("s3", endpoint_url=server),
+    )
+    account.s3.create_bucket(Bucket=account.artifact_bucket)
+    return account
+
+
+def _release(newest: Release | None = None) -> Release:
+    return ledger.next_release(newest, "deploy", _MANIFEST, reason=None)
+
+
+def _add(account: Aws, outcome: ledger.Outcome = "succeeded") -> Release:
+    """Add one release, from its beginning to its end."""
+    records = Ledger(account, _STAGING)
+    release = _release(records.newest())
+    records.begin(release)
+    ended = replace(release, outcome=outcome, ended=ledger.now())
+    records.end(ended)
+    return ended
+
+
+def test_releases_come_newest_first_over_many_pages(account: Aws) -> None:
+    added = [_add(account) for _ in range(25)]
+    assert list(Ledger(account, _STAGING).releases()) == added[::-1]
+
+
+def test_the_newest_is_found_without_listing_everything(account: Aws) -> None:
+    """One list call and one read, however long the history."""
+    for _ in range(25):
+        newest = _add(account)
+    calls: list[str] = []
+    account.s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    assert Ledger(account, _STAGING).newest() == newest
+    assert calls == ["ListObjectsV2", "GetObject"]
+    assert len(list(islice(Ledger(account, _STAGING).releases(), 3))) == 3
+
+
+def test_environments_have_ledgers_of_their_own(account: Aws) -> None:
+    _add(account)
+    assert Ledger(account, Environment("production")).newest() is None
+
+
+def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
+    """The other is told who did, and leaves nothing behind."""
+    release = _release()
+    Ledger(account, _STAGING).begin(release)
+    with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1"):
+        Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
+    [found] = Ledger(account, _STAGING).releases()
+    assert found == release
+
+
+def test_one_that_is_under_way_is_not_disturbed(account: Aws) -> None:
+    """A later command, with a number of its own, is refused while the lease is renewed."""
+    first = _release()
+    Ledger(account, _STAGING).begin(first)
+    with pytest.raises(LostRace, match="is at work"):
+        Ledger(account, _STAGING).begin(_release(first))
+    assert Ledger(account, _STAGING).newest() == first
+
+
+def test_one_that_died_is_closed_as_interrupted(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its lease has run out, the next command says so in the ledger and goes on."""
+    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
+    dead = _release()
+    Ledger(account, _STAGING).begin(dead)
+    alive = _release(dead)
+    Ledger(account, _STAGING).begin(alive)
+    newest, before = Ledger(account, _STAGING).releases()
+    assert newest == alive
+    assert (before.number, before.outcome) == (1, "interrupted")
+
+
+def test_one_that_was_closed_cannot_end_otherwise(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the ledger says once, it says for good."""
+    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
+    slow, records = _release(), Ledger(account, _STAGING)
+    records.begin(slow)
+    Ledger(account, _STAGING).begin(_release(slow))
+    with pytest.raises(LostRace, match="closed as interrupted"):
+        records.end(replace(slow, outcome="succeeded", ended=ledger.now()))
+
+
+def test_what_serves_is_the_newest_that_succeeded(account: Aws) -> None:
+    good = _add(account)
+    _add(account, "failed")
+    assert Ledger(account, _STAGING).serving() == good
+
+
+def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
+    _add(account)
+    bucket = account.artifact_bucket
+    keys = [each["Key"] for each in account.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert "ledger/staging/999998/begin.json" in keys
+    body = account.s3.get_object(Bucket=bucket, Key="ledger/staging/999998/end.json")["Body"]
+    entry = json.loads(body.read())
+    assert entry["bundle"] == _MANIFEST.id and entry["commit"] == "c0ffee"

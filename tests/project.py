@@ -1,0 +1,64 @@
+"""A scratch copy of the project, in which a test can change what it likes and run the verbs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Result = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Project:
+    """A copy of what a deployment needs, and the environment that its commands run in."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copy_to(cls, folder: Path, environment: Mapping[str, str] | None = None) -> Project:
+        """Copy the project into `folder`, which must not exist."""
+        folder.mkdir(parents=True)
+        shutil.copy2(ROOT / "lambda_function.py", folder)
+        for name in ("pipeline", "layer", "terraform"):
+            ignored = shutil.ignore_patterns("__pycache__", ".terraform")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        return cls(folder, dict(environment or {}))
+
+    @property
+    def handler(self) -> Path:
+        return self.folder / "lambda_function.py"
+
+    def append_to_handler(self, source: str) -> None:
+        """Change the handler by adding to its end."""
+        self.handler.write_text(self.handler.read_text() + source)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pipeline", *arguments]
+
+    def process_environment(self) -> dict[str, str]:
+        return os.environ | self.environment
+
+    def run(self, *arguments: str, timeout_s: float = 180) -> Result:
+        """Run `python -m pipeline …` to its end, whatever its exit status."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.process_environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+
+    def must(self, *arguments: str) -> str:
+        """Run `python -m pipeline …`, insist that it succeeds, and return its standard output."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
