@@ -1,0 +1,203 @@
+"""From source to a running function, replaced and rolled back, with the real parts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import http
+from tests.project import Project, Result
+
+ENVIRONMENT = ("--environment", "local")
+
+
+@dataclass
+class Journey:
+    """What was seen on the way: two deployments and a rollback, with clients calling throughout."""
+
+    settings: dict[str, str]
+    project: Project
+    first_bundle: str
+    second_bundle: str
+    first: Result
+    again: Result
+    plan_of_change: dict[str, Any]
+    plan_after_deploy: int
+    during_deploy: Counter[str]
+    during_rollback: Counter[str]
+    plan_after_rollback: int
+    rollback: Result
+
+
+@pytest.fixture(scope="module")
+def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    project = Project.copy_to(tmp_path_factory.mktemp("journey") / "project", fresh_cloud)
+    first_bundle = project.must("build").strip()
+    first = project.run("deploy", *ENVIRONMENT, "--reason", "the first")
+    again = project.run("deploy", *ENVIRONMENT)
+
+    project.append_to_handler("\nCHANGED = True\n")
+    second_bundle = project.must("build").strip()
+    plan_of_change = json.loads(project.must("plan", *ENVIRONMENT, "--json"))
+    with http.calling(fresh_cloud["API_URL"]) as during_deploy:
+        project.must("deploy", *ENVIRONMENT, "--bundle", "build", "--reason", "the second")
+    plan_after_deploy = _terraform_plan(project, second_bundle)
+
+    with http.calling(fresh_cloud["API_URL"]) as during_rollback:
+        rollback = project.run("rollback", *ENVIRONMENT, "--reason", "the second was bad")
+    return Journey(
+        settings=fresh_cloud,
+        project=project,
+        first_bundle=first_bundle,
+        second_bundle=second_bundle,
+        first=first,
+        again=again,
+        plan_of_change=plan_of_change,
+        plan_after_deploy=plan_after_deploy,
+        during_deploy=during_deploy,
+        during_rollback=during_rollback,
+        plan_after_rollback=_terraform_plan(project, first_bundle),
+        rollback=rollback,
+    )
+
+
+def _terraform_plan(project: Project, bundle_id: str) -> int:
+    """Run `terraform plan -detailed-exitcode` itself, with the bundle's variables."""
+    variables = Path(project.folder, "bundle.tfvars.json")
+    code = (
+        "import json; from pipeline import aws, store, terraform; account = aws.connect(); "
+        f"manifest = store.load(account, '{bundle_id}').manifest; "
+        "print(json.dumps(terraform.bundle_variables(account, manifest)))"
+    )
+    environment = project.process_environment()
+    told = subprocess.run(
+        [project.command()[0], "-c", code],
+        cwd=project.folder,
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    variables.write_bytes(told.stdout)
+    return subprocess.run(
+        [
+            *("terraform", "-chdir=terraform", "plan", "-input=false", "-detailed-exitcode"),
+            *("-var-file=environments/local/terraform.tfvars", f"-var-file={variables}"),
+        ],
+        cwd=project.folder,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        timeout=120,
+    ).returncode
+
+
+def test_the_first_deployment_answers_over_http(journey: Journey) -> None:
+    """Health, a write and a read, through API, alias, runtime, layer and database."""
+    assert journey.first.returncode == 0, journey.first.stderr
+    status, body = http.get(f"{journey.settings['API_URL']}/api/health")
+    assert (status, body["status"]) == (200, "ok")
+    status, written = http.action(journey.settings, "insertOne", document={"name": "here"})
+    assert status == 201
+    status, found = http.action(journey.settings, "findOne", filter={"name": "here"})
+    assert status == 200 and found["document"]["_id"] == written["insertedId"]
+
+
+def test_deploying_what_is_live_does_nothing(journey: Journey) -> None:
+    assert journey.again.returncode == 0, journey.again.stderr
+    assert "nothing to do" in journey.again.stdout
+
+
+def test_a_changed_handler_changes_the_functions_code_and_nothing_else(journey: Journey) -> None:
+    """The plan updates the function in place; the layer is untouched, nothing is replaced."""
+    [change] = journey.plan_of_change["changes"]
+    assert change["address"] == "aws_lambda_function.mongo_client"
+    assert change["action"] == "update"
+    assert change["attributes"] == ["s3_key", "source_code_hash"]
+    assert journey.plan_of_change["destroys"] == []
+
+
+def test_terraform_agrees_after_a_deployment(journey: Journey) -> None:
+    assert journey.plan_after_deploy == 0
+
+
+def test_terraform_agrees_after_a_rollback(journey: Journey) -> None:
+    assert journey.rollback.returncode == 0, journey.rollback.stderr
+    assert journey.plan_after_rollback == 0
+
+
+def test_no_request_fails_during_a_deployment(journey: Journey) -> None:
+    """A client that calls throughout is answered by the old version, then by the new."""
+    assert set(journey.during_deploy) == {"1", "2"}
+
+
+def test_no_request_fails_during_a_rollback(journey: Journey) -> None:
+    """A client that calls throughout is answered by the bad version, then by the restored one."""
+    assert set(journey.during_rollback) == {"2", "1"}
+
+
+def test_the_ledger_tells_what_happened_newest_first(journey: Journey) -> None:
+    releases = json.loads(journey.project.must("releases", *ENVIRONMENT, "--json"))[-3:]
+    told = [(each["release"], each["kind"], each["outcome"], each["bundle"]) for each in releases]
+    assert told == [
+        (3, "rollback", "succeeded", journey.first_bundle),
+        (2, "deploy", "succeeded", journey.second_bundle),
+        (1, "deploy", "succeeded", journey.first_bundle),
+    ]
+    assert [each["version"] for each in releases] == ["1", "2", "1"]
+    reasons = [each["reason"] for each in releases]
+    assert reasons == ["the second was bad", "the second", "the first"]
+    for each in releases:
+        assert each["actor"] and each["time"] <= each["ended"] and each["plan_sha256"]
+        assert "commit" in each
+    phases = [phase["name"] for phase in releases[1]["phases"]]
+    assert phases == ["inspect", "store", "plan", "apply", "call", "switch"]
+    restored = [phase["name"] for phase in releases[0]["phases"]]
+    assert restored == ["prove", "switch", "plan", "apply", "check"]
+
+
+def test_the_release_list_is_for_people_too(journey: Journey) -> None:
+    told = journey.project.must("releases", *ENVIRONMENT)
+    assert "rollback to 1" in told and journey.second_bundle[:12] in told
+
+
+def test_a_rolled_back_bundle_is_in_quarantine(journey: Journey) -> None:
+    """Deploying it again is refused, with who rolled it back and why; nothing changes."""
+    done = journey.project.run("deploy", *ENVIRONMENT)
+    assert done.returncode == 1
+    assert "error[bundle-quarantined]" in done.stderr and "the second was bad" in done.stderr
+    status, body = http.get(f"{journey.settings['API_URL']}/api/health")
+    assert (status, body["functionVersion"]) == (200, "1")
+
+
+def test_releasing_from_quarantine_needs_a_reason(journey: Journey) -> None:
+    done = journey.project.run("deploy", *ENVIRONMENT, "--release-from-quarantine")
+    assert done.returncode == 2 and "--reason" in done.stderr
+
+
+def test_rolling_back_an_unknown_release_lists_those_there_are(journey: Journey) -> None:
+    done = journey.project.run("rollback", *ENVIRONMENT, "--to", "77")
+    assert done.returncode == 1
+    assert "release 77" in done.stderr and journey.second_bundle[:12] in done.stderr
+
+
+def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
+    """Before the first release there is nothing, and the one rolled back is in quarantine."""
+    done = journey.project.run("rollback", *ENVIRONMENT)
+    assert done.returncode == 1 and "error[release-unusable]" in done.stderr
+
+
+def test_a_stored_bundle_can_be_planned_by_the_start_of_its_id(journey: Journey) -> None:
+    plan = journey.project.must("plan", *ENVIRONMENT, "--bundle", journey.first_bundle[:12])
+    assert plan.strip() == "No changes."
+
+
+def test_neither_a_folder_nor_a_stored_id_is_a_clear_error(journey: Journey) -> None:
+    for reference in ("nowhere", "0" * 64):
+        done = journey.project.run("plan", *ENVIRONMENT, "--bundle", reference)
+        assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
