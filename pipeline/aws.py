@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,8 @@ class Aws:
 def connect() -> Aws:
     """Find out which account this is; raise AwsError if AWS cannot be asked."""
     with translated_errors():
-        session = boto3.Session()
+        # boto3 itself reads AWS_DEFAULT_REGION only; Terraform and AWS's other SDKs this one first.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if session.region_name is None:
             raise AwsError("no AWS region is set", "Set AWS_REGION, or source .localcloud/env.")
         account_id = session.client("sts", config=_CONFIG).get_caller_identity()["Account"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import click
 
 from pipeline import build, deploy, inspection, output, plan, releases, rollback
 from pipeline.aws import translated_errors
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Stopped
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,10 +28,21 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         with translated_errors():
-            pipeline(prog_name="python -m pipeline")
+            pipeline(prog_name="python -m pipeline", standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except click.Abort:
+        _fail(
+            Stopped("stopped before it was done", "`python -m pipeline releases` tells the rest.")
+        )
     except PipelineError as problem:
-        output.error(problem)
-        sys.exit(problem.exit_status)
+        _fail(problem)
+
+
+def _fail(problem: PipelineError) -> NoReturn:
+    output.error(problem)
+    sys.exit(problem.exit_status)
 
 
 def _stop(_: int, __: FrameType | None) -> None:

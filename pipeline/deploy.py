@@ -10,7 +10,7 @@ from pipeline import aws, checks, inspection, ledger, output, quarantine, store,
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import LIVE, Environment, environment_option
-from pipeline.errors import CheckFailed, UsageError
+from pipeline.errors import CheckFailed, UsageError, describe
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
@@ -160,4 +160,4 @@ class _Deployment:
         try:
             self._switch.undo()
         finally:
-            self._record(release, "failed", error=str(problem) or type(problem).__name__)
+            self._record(release, "failed", error=describe(problem))

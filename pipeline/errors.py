@@ -109,3 +109,18 @@ class ReleaseUnusable(PipelineError):
     """There is no such release, or it cannot be restored."""
 
     id = "release-unusable"
+
+
+class Stopped(PipelineError):
+    """A person (Ctrl-C) or the end of a job (SIGTERM) stopped the command."""
+
+    id = "stopped"
+
+
+def describe(problem: BaseException) -> str:
+    """Return what happened in words, for the ledger."""
+    if isinstance(problem, PipelineError):
+        return problem.what
+    if isinstance(problem, KeyboardInterrupt):
+        return "stopped"
+    return f"{type(problem).__name__}: {problem}"

@@ -11,7 +11,7 @@ from pipeline import aws, checks, ledger, output, quarantine, runtimes, store, t
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle import Bundle
 from pipeline.environment import LIVE, Environment, environment_option
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusable, describe
 from pipeline.judge import judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option
@@ -58,8 +58,7 @@ def command(
         quarantine.put(account, environment, way.current.bundle, release)
         release = replace(release, outcome="succeeded")
     except BaseException as problem:
-        error = str(problem) or type(problem).__name__
-        release = replace(release, outcome="failed", error=error)
+        release = replace(release, outcome="failed", error=describe(problem))
         raise
     finally:
         phases = tuple(timeline.phases)

@@ -25,7 +25,7 @@ from pipeline.store import package_key
 
 # use_lockfile (the state's lock in S3) came with 1.10.
 _MIN_VERSION = (1, 10)
-_LOCK_PATIENCE_S = 60
+_LOCK_PATIENCE_S = 20
 _STOP_PATIENCE_S = 60
 
 

@@ -1,0 +1,262 @@
+"""Whatever goes wrong while releasing: live stays good, the ledger says so, the way on is open."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests import http
+from tests.project import Project
+
+ENVIRONMENT = ("--environment", "local")
+FUNCTION = "mongo-client-local"
+
+
+@pytest.fixture(scope="module")
+def first(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that has been released twice, so that there is something to go back to."""
+    project = Project.copy_to(tmp_path_factory.mktemp("trouble") / "project", fresh_cloud)
+    for number in range(2):
+        project.append_to_handler(f"\nGOOD = {number}\n")
+        project.must("build")
+        project.must("deploy", *ENVIRONMENT)
+    return project
+
+
+@pytest.fixture
+def project(first: Project, tmp_path: Path) -> Project:
+    """A copy of the released project, to be changed by one test."""
+    project = Project.copy_to(tmp_path / "project", first.environment)
+    project.handler.write_text(first.handler.read_text() + f"\n# {tmp_path.name}\n")
+    (project.folder / "build").symlink_to(first.folder / "build")
+    project.must("build", "--out", "bundle")
+    return project
+
+
+def _client(project: Project, service: str) -> Any:
+    """A client as a person at the console would have, for `service`."""
+    settings = project.environment
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        region_name=settings["AWS_REGION"],
+        aws_access_key_id="person",
+        aws_secret_access_key="person",
+    )
+
+
+def _live_version(project: Project) -> str:
+    alias = _client(project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
+    return str(alias["FunctionVersion"])
+
+
+def _newest(project: Project) -> dict[str, Any]:
+    releases = json.loads(project.must("releases", *ENVIRONMENT, "--limit", "1", "--json"))
+    found: dict[str, Any] = releases[0]
+    return found
+
+
+def _when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something in the background as soon as a condition holds."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 120
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_version_that_fails_its_check_gets_no_traffic(project: Project) -> None:
+    """It is called by its number first; live stays, nobody notices, the ledger says why."""
+    before = _live_version(project)
+    project.append_to_handler('\n\ndef lambda_handler(event, context):\n    raise OSError("bad")\n')
+    project.must("build", "--out", "bundle")
+    with http.calling(project.environment["API_URL"]) as answers:
+        done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    assert done.returncode == 1
+    assert "error[check-failed]" in done.stderr and "OSError" in done.stderr
+    assert _live_version(project) == before
+    assert set(answers) == {before}
+    newest = _newest(project)
+    assert newest["outcome"] == "failed" and "OSError" in newest["error"]
+
+
+def test_the_next_deployment_works_without_anyone_cleaning_up(project: Project) -> None:
+    good = project.handler.read_text()
+    project.handler.write_text(good + "\n\nlambda_handler = None\n")
+    project.must("build", "--out", "broken")
+    assert project.run("deploy", *ENVIRONMENT, "--bundle", "broken").returncode == 1
+    project.handler.write_text(good)
+    project.must("build", "--out", "bundle")
+    project.must("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    assert _newest(project)["outcome"] == "succeeded"
+    assert _newest(project)["version"] == _live_version(project)
+
+
+def test_a_person_who_moves_live_meanwhile_wins(project: Project) -> None:
+    """The deployment says so, changes no traffic, and is recorded as failed."""
+    functions = _client(project, "lambda")
+    before = _live_version(project)
+    other = next(
+        each["Version"]
+        for each in functions.list_versions_by_function(FunctionName=FUNCTION)["Versions"]
+        if each["Version"] not in ("$LATEST", before)
+    )
+    known = len(functions.list_versions_by_function(FunctionName=FUNCTION)["Versions"])
+    person = _when(
+        lambda: len(functions.list_versions_by_function(FunctionName=FUNCTION)["Versions"]) > known,
+        lambda: functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=other),
+    )
+    done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    person.join()
+    assert done.returncode == 1
+    assert "error[lost-race]" in done.stderr and f"version {other}" in done.stderr
+    assert _live_version(project) == other
+    assert _newest(project)["outcome"] == "failed"
+    functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=before)
+
+
+def test_a_cancelled_job_leaves_live_where_it_was(project: Project) -> None:
+    """SIGTERM while the new version is called: recorded as failed, exit 1."""
+    before = _live_version(project)
+    project.append_to_handler("\nimport time\ntime.sleep(4)\n")
+    project.must("build", "--out", "bundle")
+    process = subprocess.Popen(
+        project.command("deploy", *ENVIRONMENT, "--bundle", "bundle"),
+        cwd=project.folder,
+        env=project.process_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("call "):
+            process.send_signal(signal.SIGTERM)
+            break
+    process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 1
+    assert _live_version(project) == before
+    assert (_newest(project)["outcome"], _newest(project)["error"]) == ("failed", "stopped")
+
+
+def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
+    """A killed Terraform leaves its lock behind; nothing is changed, and the way out is named."""
+    s3 = _client(project, "s3")
+    bucket, key = "mongo-client-terraform-state-123456789012", "mongo-client/local.tfstate.tflock"
+    lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
+    lock |= {"Info": "", "Created": "2026-01-02T03:04:05Z", "Path": f"{bucket}/{key}"}
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
+    try:
+        before = _newest(project)
+        done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    finally:
+        s3.delete_object(Bucket=bucket, Key=key)
+    assert done.returncode == 1
+    assert "error[state-locked]" in done.stderr and "ada@desk" in done.stderr
+    assert "force-unlock 3b5b" in done.stderr
+    assert _newest(project) == before
+
+
+def test_of_two_deployments_at_once_one_wins(project: Project, tmp_path: Path) -> None:
+    """The other one says who is at work, or that its plan is stale, and changes nothing."""
+    project.append_to_handler("\nOTHER = True\n")
+    project.must("build", "--out", "other")
+    processes = [
+        subprocess.Popen(
+            project.command("deploy", *ENVIRONMENT, "--bundle", bundle),
+            cwd=project.folder,
+            env=project.process_environment() | {"TF_DATA_DIR": str(tmp_path / f"tf-{bundle}")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for bundle in ("bundle", "other")
+    ]
+    told = [process.communicate(timeout=180)[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 1], told
+    winner = ("bundle", "other")[[process.returncode for process in processes].index(0)]
+    manifest = json.loads((project.folder / winner / "manifest.json").read_text())
+    releases = json.loads(project.must("releases", *ENVIRONMENT, "--limit", "2", "--json"))
+    [serving] = [each for each in releases if each["bundle"] == manifest["id"]]
+    assert serving["outcome"] == "succeeded"
+    assert serving["version"] == _live_version(project)
+
+
+def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
+    """Unless a person asks for exactly that."""
+    terraform = project.folder / "terraform/function.tf"
+    terraform.write_text(
+        terraform.read_text().replace("function_name = local.name", 'function_name = "renamed"')
+    )
+    address = "aws_lambda_function.mongo_client"
+    done = project.run("plan", *ENVIRONMENT, "--bundle", "bundle")
+    assert done.returncode == 1 and "error[plan-refused]" in done.stderr
+    assert f"-/+ {address}" in done.stdout and f"--allow-destroy {address}" in done.stderr
+    before = _newest(project)
+    assert project.run("deploy", *ENVIRONMENT, "--bundle", "bundle").returncode == 1
+    assert _newest(project) == before
+
+
+def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project) -> None:
+    """Rollback proves the bundle's digests before it touches anything."""
+    releases = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
+    succeeded = [each for each in releases if each["outcome"] == "succeeded"]
+    target = next(each for each in succeeded if each["bundle"] != succeeded[0]["bundle"])
+    s3, bucket = _client(project, "s3"), "mongo-client-artifacts-123456789012"
+    manifest = json.load(
+        s3.get_object(Bucket=bucket, Key=f"bundles/{target['bundle']}/manifest.json")["Body"]
+    )
+    digest = manifest["content"]["function"]["sha256"]
+    key = f"packages/{digest}/lambda_function.zip"
+    good = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=good + b"x")
+    try:
+        before = (_live_version(project), _newest(project))
+        done = project.run("rollback", *ENVIRONMENT, "--to", str(target["release"]))
+        assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
+        assert (_live_version(project), _newest(project)) == before
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=good)
+
+
+def test_a_layer_only_change_is_a_version_and_can_be_rolled_back(project: Project) -> None:
+    """The layer is replaced by a new version, the old one stays, and a rollback restores it."""
+    lock = project.folder / "layer/requirements.txt"
+    lines = lock.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith("dnspython"))
+    end = next(number for number, line in enumerate(lines) if line.startswith("pymongo"))
+    project.must("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    before = _live_version(project)
+    lock.write_text("".join(lines[:start] + lines[end:]))
+    project.must("build", "--out", "slim")
+    plan = json.loads(project.must("plan", *ENVIRONMENT, "--bundle", "slim", "--json"))
+    assert {each["address"]: each["action"] for each in plan["changes"]} == {
+        "aws_lambda_layer_version.pymongo": "replace",
+        "aws_lambda_function.mongo_client": "update",
+    }
+    project.must("deploy", *ENVIRONMENT, "--bundle", "slim")
+    functions = _client(project, "lambda")
+
+    def layer_of_live() -> str:
+        live = functions.get_function_configuration(FunctionName=FUNCTION, Qualifier="live")
+        return str(live["Layers"][0]["Arn"])
+
+    changed = layer_of_live()
+    project.must("rollback", *ENVIRONMENT)
+    assert _live_version(project) == before
+    assert layer_of_live() != changed
