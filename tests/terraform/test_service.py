@@ -1,0 +1,56 @@
+"""The Terraform stack by itself: valid, and true to what its plan must hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localcloud import terraform_cli
+from tests.project import ROOT, Result
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Terraform's settings, with a data folder that has the provider and no backend."""
+    folder = tmp_path_factory.mktemp("terraform")
+    environment = os.environ | {"TF_DATA_DIR": str(folder / "data"), "TF_IN_AUTOMATION": "1"}
+    if config := terraform_cli.cli_config(folder):
+        environment["TF_CLI_CONFIG_FILE"] = str(config)
+    done = _terraform(environment, "init", "-backend=false", "-lockfile=readonly")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return environment
+
+
+def _terraform(environment: dict[str, str], *arguments: str) -> Result:
+    return subprocess.run(
+        ["terraform", f"-chdir={ROOT / 'terraform'}", *arguments, "-no-color"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_configuration_is_valid(environment: dict[str, str]) -> None:
+    done = _terraform(environment, "validate")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_of_plan_time_hold(environment: dict[str, str]) -> None:
+    """terraform/tests/*.tftest.hcl: bad values are refused, and the plan keeps its promises."""
+    done = _terraform(environment, "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 failed" in done.stdout and "0 passed" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["local", "staging", "production"])
+def test_an_environment_names_itself_and_its_own_parameter(name: str) -> None:
+    """A copied file that still names another environment would deploy to the wrong one."""
+    text = Path(ROOT, "terraform/environments", name, "terraform.tfvars").read_text()
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    found = {key.strip(): value.strip().strip('"') for key, value in values.items()}
+    assert found["environment"] == name
+    assert found["mongodb_uri_parameter"] == f"/mongo-client/{name}/mongodb-uri"
