@@ -69,7 +69,7 @@ FIND_PYTHON := for each in python3.13 python3 python; do \
 
 .PHONY: need-terraform
 need-terraform:
-	@version=$$(terraform version 2>/dev/null | sed -n 's/^Terraform v\([0-9.]*\).*/\1/p'); \
+	@version=$$(terraform version 2>/dev/null | sed -n 's/^Terraform v\([0-9.]*\).*/\1/p' || true); \
 	[ "$$(printf '1.10\n%s\n' "$$version" | sort -V | head -n 1)" = 1.10 ] || { \
 	  echo "Terraform 1.10 or newer is needed and was not found$${version:+ (this is $$version)}:" \
 	    "install it from https://developer.hashicorp.com/terraform/install"; \
