@@ -104,3 +104,26 @@ def absent_if[T](code: str, call: Callable[[], T]) -> T | None:
         if error_code(error) == code:
             return None
         raise
+
+
+def create_object(aws: Aws, key: str, content: bytes) -> bool:
+    """Write an object of the artifact bucket that must not exist yet, whole or not at all.
+
+    Returns False, and changes nothing, if it exists and holds something else. If it holds the same,
+    an earlier try of this very call wrote it and its answer was lost.
+    """
+    try:
+        aws.s3.put_object(
+            Bucket=aws.artifact_bucket,
+            Key=key,
+            Body=content,
+            IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
+        )
+    except ClientError as error:
+        # A conflict is the same race, met while the other write is still under way.
+        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        found = aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()
+        return found == content
+    return True

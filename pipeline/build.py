@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def build(out: Path) -> Bundle:
     """
     source = HANDLER_FILE.read_bytes()
     check_source(source, HANDLER_FILE.name)
-    wanted = imports.needs_from_layer(imports.imported_packages(source.decode()))
+    wanted = imports.needs_from_layer(imports.imported_packages(source))
     recipe = layer.recipe_sha256(wanted)
     function_zip = archive.write_zip({HANDLER_FILE.name: source})
     layer_zip = _layer_already_built(out, recipe)
@@ -84,11 +85,10 @@ def check_source(source: bytes, name: str) -> None:
         )
     try:
         compile(source, name, "exec", dont_inherit=True)
-        source.decode()
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         shown = (error.text or "").rstrip("\n")
-        caret = " " * (column - 1) + "^"
+        caret = re.sub(r"[^\t]", " ", shown[: column - 1]) + "^"
         raise SourceError(
             f"{name}:{line}:{column}: {error.msg}\n    {shown}\n    {caret}",
             "Mend it and build again; the bundle that was there is untouched.",
@@ -96,8 +96,6 @@ def check_source(source: bytes, name: str) -> None:
             line=line,
             column=column,
         ) from error
-    except ValueError as error:
-        raise SourceError(f"{name}: {error}", "Save the file as UTF-8 text.", file=name) from error
 
 
 def _layer_already_built(out: Path, recipe: str) -> bytes | None:

@@ -16,7 +16,6 @@ ELF_MARK = b"\x7fELF"
 _MAX_READS = 50_000
 
 _GLIBC = re.compile(r"GLIBC_(\d{1,4})\.(\d{1,4})(?:\.\d+)?")
-_DT_RELR, _DT_RELR_GLIBC = "GLIBC_ABI_DT_RELR", (2, 36)  # glibc 2.36's release notes
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,6 @@ def _needed_glibc(elf: ELFFile) -> Iterator[tuple[int, int]]:
         for version in versions:
             if match := _GLIBC.fullmatch(version.name):
                 yield int(match[1]), int(match[2])
-            elif version.name == _DT_RELR:
-                yield _DT_RELR_GLIBC
 
 
 class _MeteredFile(io.BytesIO):

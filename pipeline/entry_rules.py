@@ -83,13 +83,13 @@ def _unsafe_path(entry: Entry) -> str | None:
     parts = path.removesuffix("/").split("/")
     problems = (
         (not path, "it has no name"),
+        (not entry.name_is_clear, "its name is not valid in the encoding that it claims"),
         (path.startswith("/"), "its path is absolute"),
         ("\\" in path, "its path holds a backslash, which some programs take for a slash"),
         (re.match("[A-Za-z]:", path), "its path starts with a drive letter"),
         (".." in parts, "its path leads to a parent folder"),
         ("" in parts or "." in parts, "its path holds an empty part, or a dot alone"),
         (not path.isprintable(), "its path holds control or invisible characters"),
-        (not entry.name_is_clear, "its name is not valid in the encoding that it claims"),
         (_is_too_long(path, parts), "its path is longer than Linux takes"),
         (_has_second_name(entry), "an extra field gives it a second name"),
     )

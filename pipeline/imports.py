@@ -15,7 +15,7 @@ RUNTIME_PACKAGES = frozenset(
 )
 
 
-def imported_packages(source: str) -> dict[str, int]:
+def imported_packages(source: str | bytes) -> dict[str, int]:
     """Return the top-level packages imported anywhere in `source`: name → first line.
 
     Relative imports stay inside their package and are left out. Names that are computed at run
@@ -62,5 +62,5 @@ def reachable(roots: Iterable[str], files: Mapping[str, bytes]) -> set[str]:
         package = waiting.pop()
         found.add(package)
         for source in modules[package]:
-            waiting |= (imported_packages(source.decode()).keys() & modules.keys()) - found
+            waiting |= (imported_packages(source).keys() & modules.keys()) - found
     return found

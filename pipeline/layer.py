@@ -7,6 +7,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Set
+from importlib.metadata import version
 from pathlib import Path
 
 from pipeline import archive, imports
@@ -34,7 +35,7 @@ def recipe_sha256(wanted: Set[str]) -> str:
         LAYER_LOCK.read_bytes(),
         Path(__file__).read_bytes(),
         *made_by,
-        " ".join([RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
+        " ".join([version("deflate"), RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
     ]
     return sha256_hex("".join(sha256_hex(part) for part in parts).encode())
 

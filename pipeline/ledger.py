@@ -17,10 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from botocore.exceptions import ClientError
-
 from pipeline import github
-from pipeline.aws import Aws, error_code
+from pipeline.aws import Aws, create_object
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
 from pipeline.errors import LostRace
@@ -94,22 +92,21 @@ def next_release(
 
 def now() -> str:
     """Return the time as the ledger writes it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Ledger:
     """The ledger of one environment."""
 
     def __init__(self, aws: Aws, environment: Environment) -> None:
-        self._s3 = aws.s3
-        self._bucket = aws.artifact_bucket
+        self._aws = aws
         self._prefix = f"ledger/{environment.name}/"
         self._lease = Lease(aws, environment)
 
     def releases(self) -> Iterator[Release]:
         """Yield every release, the newest first, reading no further than the caller does."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix, PaginationConfig={"PageSize": 20}
+        pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._aws.artifact_bucket, Prefix=self._prefix, PaginationConfig={"PageSize": 20}
         )
         begin: str | None = None
         for page in pages:
@@ -143,9 +140,11 @@ class Ledger:
             if self._lease.is_held_for(newest.number):
                 raise _somebody_else(newest)
             self._create(replace(newest, outcome="interrupted", ended=now()), "end")
-        if not self._create(release, "begin"):
-            raise _somebody_else(self._read(self._key(release.number, "begin")))
+        # The lease comes first: a release without a fresh one counts as dead.
         self._lease.take(release.number)
+        if not self._create(release, "begin"):
+            self._lease.give_up()
+            raise _somebody_else(self._read(self._key(release.number, "begin")))
 
     def end(self, release: Release) -> None:
         """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
@@ -160,24 +159,12 @@ class Ledger:
         return f"{self._prefix}{_LAST_NUMBER - number:06d}/{part}.json"
 
     def _create(self, release: Release, part: Literal["begin", "end"]) -> bool:
-        """Write one object, whole or not at all; return False if it exists already."""
-        try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=self._key(release.number, part),
-                Body=json.dumps(release.to_json(), indent=2).encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            # A conflict is the same race, met while the other write is still under way.
-            if error_code(error) in ("PreconditionFailed", "ConditionalRequestConflict"):
-                return False
-            raise
-        return True
+        """Write one object, whole or not at all; return False if somebody else wrote it."""
+        content = json.dumps(release.to_json(), indent=2).encode()
+        return create_object(self._aws, self._key(release.number, part), content)
 
     def _read(self, key: str) -> Release:
-        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        body = self._aws.s3.get_object(Bucket=self._aws.artifact_bucket, Key=key)["Body"].read()
         return Release.from_json(json.loads(body))
 
 

@@ -41,7 +41,7 @@ def _row(release: Release) -> list[str]:
         release.outcome,
         release.version or "-",
         release.bundle[:12],
-        release.began,
+        release.began[:19] + "Z",
         release.actor,
         release.reason or "",
     ]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from botocore.exceptions import ClientError
-
-from pipeline.aws import Aws, absent_if, error_code
-from pipeline.bundle import Bundle, Manifest, Package, sha256_hex
+from pipeline.aws import Aws, absent_if, create_object
+from pipeline.bundle import Bundle, Manifest, Package
 from pipeline.errors import BundleError
 
 _ID_START = re.compile(r"[0-9a-f]{7,64}")
@@ -35,12 +33,14 @@ def put(aws: Aws, bundle: Bundle) -> None:
     The manifest goes last: a bundle that has one is whole.
     """
     for package, archive in bundle.zips():
-        _create(aws, package_key(package), archive)
-    key = _manifest_key(bundle.id)
-    try:
-        _create(aws, key, bundle.manifest.to_text().encode())
-    except BundleError:
-        # The same bundle, built from another commit, says so in its manifest and nowhere else.
+        key = package_key(package)
+        if not create_object(aws, key, archive):
+            raise BundleError(
+                f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+                "Somebody changed the store. Find out who before you deploy anything from it.",
+            )
+    if not create_object(aws, _manifest_key(bundle.id), bundle.manifest.to_text().encode()):
+        # It may name another commit: the same content built from there is the same bundle.
         _read_manifest(aws, bundle.id)
 
 
@@ -78,26 +78,6 @@ def _read_manifest(aws: Aws, bundle_id: str) -> Manifest:
     if manifest.id != bundle_id:
         raise BundleError(f"the manifest stored as {bundle_id} is that of {manifest.id}")
     return manifest
-
-
-def _create(aws: Aws, key: str, content: bytes) -> None:
-    """Write an object that must not exist yet, or must be the same."""
-    try:
-        aws.s3.put_object(
-            Bucket=aws.artifact_bucket,
-            Key=key,
-            Body=content,
-            IfNoneMatch="*",
-            ChecksumAlgorithm="SHA256",
-        )
-    except ClientError as error:
-        if error_code(error) != "PreconditionFailed":
-            raise
-        if sha256_hex(_get(aws, key)) != sha256_hex(content):
-            raise BundleError(
-                f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
-                "Somebody changed the store. Find out who before you deploy anything from it.",
-            ) from error
 
 
 def _get(aws: Aws, key: str) -> bytes:

@@ -53,21 +53,30 @@ def test_blanks_and_look_alikes_are_no_credentials(text: bytes) -> None:
     assert _scan(text, third_party=False) == {}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"mongodb://user:" + b"password@host/",
-        b"mongodb://app:" + b"hunter2@example.com/",
-        b"mongodb://app:" + b"hunter2@db.example.org:27017/",
-        b"mongodb://app:" + b"hunter2@localhost/",
-        b"AKIA" + b"IOSFODNN7EXAMPLE",
-        b"if line == '-----BEGIN " + b"PRIVATE KEY-----':\n    return key\n",
-    ],
-)
+EXAMPLES = [
+    b"mongodb://user:" + b"password@host/",
+    b"mongodb://app:" + b"hunter2@example.com/",
+    b"mongodb://app:" + b"hunter2@db.example.org:27017/",
+    b"mongodb://app:" + b"hunter2@localhost/",
+    b"AKIA" + b"IOSFODNN7EXAMPLE",
+    b"if line == '-----BEGIN " + b"PRIVATE KEY-----':\n    return key\n",
+]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_examples_count_in_our_own_package_only(text: bytes) -> None:
     """Other people's documentation may show how it is done; ours has no need to."""
     assert _scan(text, third_party=True) == {}
     assert len(_scan(text, third_party=False)) == 1
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_an_example_is_one_across_the_pieces_of_a_file(text: bytes) -> None:
+    """What makes it an example may come with the next piece."""
+    scanner = CredentialScanner(third_party=True)
+    for byte in b"'" + text + b"'\n" + b"x = 1\n" * 1000:
+        scanner.feed(bytes([byte]))
+    assert scanner.finish() == {}
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)

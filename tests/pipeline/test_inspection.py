@@ -21,6 +21,7 @@ from pipeline.bundle import Bundle
 from pipeline.elf import read_shared_object
 from pipeline.errors import BundleError, InspectionError
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST, ROOT
+from pipeline.rules import Rule
 from pipeline.runtimes import RUNTIMES, check_runtime
 from tests.pipeline.hostile import HANDLER, STORED, Item, sound
 
@@ -259,6 +260,16 @@ def test_no_damaged_manifest_makes_it_fail(tmp_path: Path) -> None:
         (folder / MANIFEST).write_bytes(damaged)
         report = inspection.inspect_bundle(folder, TODAY)
         assert report.findings or _bundle(damaged) == _bundle(text), damaged
+
+
+def test_a_manifest_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
+    """A manifest of any size is refused at a limit."""
+    folder = sound().write(tmp_path / "b")
+    with (folder / MANIFEST).open("wb") as file:
+        file.truncate(10_000_000_000)  # of which none takes room on the disk
+    (finding,) = inspection.inspect_bundle(folder, TODAY).findings
+    assert finding.rule is Rule.MANIFEST_MALFORMED
+    assert "over 33,554,432 bytes" in finding.message
 
 
 def test_no_damaged_shared_object_makes_it_fail(built_bundle: Path) -> None:

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.code_rules import MAX_SOURCE_BYTES
-from pipeline.entry_rules import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES
+from pipeline.entry_rules import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES, check_unzipped_size
 from pipeline.inspection import inspect_bundle
+from pipeline.packages import CHUNK_BYTES, DamageError, open_package
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.rules import Rule
+from pipeline.unpacking import read_chunks
 from tests.pipeline.hostile import (
     BZIP2,
+    DEFLATED,
     DESCRIPTOR,
     ENCRYPTED,
     END,
@@ -238,6 +241,14 @@ def directory_is_broken(draft: Draft) -> None:
 
 
 @breaks(Rule.DAMAGED_ZIP, LAYER_PACKAGE)
+def directory_is_cut_off(draft: Draft) -> None:
+    archive = bytearray(write_zip(draft.layer))
+    comment_length_at = archive.rindex(b"PK\x01\x02") + 32
+    archive[comment_length_at] = 1
+    draft.layer_zip = bytes(archive)
+
+
+@breaks(Rule.DAMAGED_ZIP, LAYER_PACKAGE)
 def directory_is_larger_than_the_file(draft: Draft) -> None:
     draft.layer_zip = _with_end(draft.layer, {5: 1 << 20})
 
@@ -334,6 +345,15 @@ def header_has_another_size_than_the_directory(draft: Draft) -> None:
 def descriptor_has_another_size_than_the_directory(draft: Draft) -> None:
     draft.item(PYMONGO).flags |= DESCRIPTOR
     draft.item(PYMONGO).local_size_bytes = 1
+
+
+@breaks(Rule.DAMAGED_ENTRY, LAYER_PACKAGE, PYMONGO)
+def content_reaches_beyond_the_end(draft: Draft) -> None:
+    draft.item(PYMONGO).flags |= DESCRIPTOR
+    archive = bytearray(write_zip(draft.layer))
+    packed_size_at = archive.rindex(b"PK\x01\x02") + 20
+    archive[packed_size_at : packed_size_at + 4] = struct.pack("<I", len(archive))
+    draft.layer_zip = bytes(archive)
 
 
 @breaks(Rule.DAMAGED_ENTRY, LAYER_PACKAGE, "python/bson/__init__.py")
@@ -436,34 +456,34 @@ def function_package_holds_bytecode(draft: Draft) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "problem"),
     [
-        b"",
-        b"/etc/passwd",
-        b"../evil.py",
-        b"python/../../evil.py",
-        b"python/bson/..",
-        b"python/./evil.py",
-        b"python//evil.py",
-        b"python\\evil.py",
-        b"C:/evil.py",
-        b"python/evil.py\0.txt",
-        b"python/\x1b[2Jevil.py",
-        b"python/evil\n.py",
-        "python/\u202eyp.live".encode(),
-        b"python/\xff.py",
-        b"python/" + b"x" * 256,
-        b"python/" + b"x/" * 2100 + b"x",
+        (b"", "no name"),
+        (b"/etc/passwd", "absolute"),
+        (b"../evil.py", "parent"),
+        (b"python/../../evil.py", "parent"),
+        (b"python/bson/..", "parent"),
+        (b"python/./evil.py", "dot"),
+        (b"python//evil.py", "empty part"),
+        (b"python\\evil.py", "backslash"),
+        (b"C:/evil.py", "drive"),
+        (b"python/evil.py\0.txt", "control"),
+        (b"python/\x1b[2Jevil.py", "control"),
+        (b"python/evil\n.py", "control"),
+        ("python/\u202eyp.live".encode(), "invisible"),
+        (b"python/\xff.py", "encoding"),
+        (b"python/" + b"x" * 256, "longer"),
+        (b"python/" + b"x/" * 2100 + b"x", "longer"),
     ],
 )
-def test_each_unsafe_path_is_reported(tmp_path: Path, name: bytes) -> None:
+def test_each_unsafe_path_is_reported(tmp_path: Path, name: bytes, problem: str) -> None:
     """A name that leads elsewhere, or that two programs read differently, never passes."""
     draft = sound()
     item = Item(name, b"")
     draft.layer.append(item)
-    assert _found(draft.write(tmp_path / "b")) == [
-        ("unsafe-path", LAYER_PACKAGE, item.listed_path, None)
-    ]
+    (finding,) = inspect_bundle(draft.write(tmp_path / "b"), TODAY).findings
+    assert (finding.rule, finding.path) == (Rule.UNSAFE_PATH, item.listed_path)
+    assert problem in finding.message
 
 
 @breaks(Rule.UNSAFE_PATH, LAYER_PACKAGE, "python/bson/\\xe9.txt")
@@ -478,9 +498,10 @@ def extra_field_gives_a_second_name(draft: Draft) -> None:
     draft.layer.append(Item("python/bson/data", extra=extra))
 
 
-@breaks(Rule.SPECIAL_FILE, LAYER_PACKAGE, "python/bson/link")
+@breaks(Rule.SPECIAL_FILE, LAYER_PACKAGE, "python/bson/link.py")
 def entry_is_a_symbolic_link(draft: Draft) -> None:
-    draft.layer.append(Item("python/bson/link", b"/etc/passwd", mode=0o120777))
+    # What it holds is where it leads, and no source.
+    draft.layer.append(Item("python/bson/link.py", b"/etc/passwd", mode=0o120777))
 
 
 @breaks(Rule.SPECIAL_FILE, LAYER_PACKAGE, "python/bson/link")
@@ -683,6 +704,14 @@ def _for_i386(_: bytes) -> bytes:
     return identity + struct.pack("<2H5I6H", 3, 3, 1, 0, 0, 0, 0, 52, 32, 0, 40, 0, 0)
 
 
+def _cut_off_without_sections(elf: bytes) -> bytes:
+    """Return the start of a file without a table of sections, which loading does not need."""
+    header = bytearray(elf[: len(elf) // 10])
+    header[40:48] = bytes(8)
+    header[58:64] = bytes(6)
+    return bytes(header)
+
+
 def _needing(elf: bytes, version: bytes) -> bytes:
     assert b"GLIBC_2.14\0" in elf
     return elf.replace(b"GLIBC_2.14\0", version + b"\0")
@@ -702,6 +731,8 @@ ELF_CASES: list[tuple[str, str, Callable[[bytes], bytes], list[Rule]]] = [
     ("glibc 2.34", "_c.so", lambda elf: _needing(elf, b"GLIBC_2.34"), []),
     ("glibc 2.35", "_c.so", lambda elf: _needing(elf, b"GLIBC_2.35"), [Rule.GLIBC_TOO_NEW]),
     ("half of it", "_c.so", lambda elf: elf[: len(elf) // 2], [Rule.INVALID_ELF]),
+    ("a tenth of it, stripped", "_c.so", _cut_off_without_sections, [Rule.INVALID_ELF]),
+    ("compiled only", "_c.so", lambda elf: elf[:16] + b"\1\0" + elf[18:], [Rule.INVALID_ELF]),
     ("its last byte gone", "_c.so", lambda elf: elf[:-1], [Rule.INVALID_ELF]),
 ]
 
@@ -731,6 +762,44 @@ def test_a_broken_rule_is_reported_and_no_other(tmp_path: Path, case: Break) -> 
     assert _found(draft.write(tmp_path / "b"), case.today) == [
         (case.rule.id, case.package, case.path, case.line)
     ]
+
+
+def test_the_limit_is_what_still_passes() -> None:
+    """AWS's limit of 250 MB unzipped is a limit for both packages together, to the byte."""
+    sizes = {FUNCTION_PACKAGE: 1000, LAYER_PACKAGE: MAX_UNZIPPED_BYTES - 1000}
+    for more, findings in ((0, 0), (1, 1)):
+        packages = [
+            open_package(name, io.BytesIO(write_zip([Item("f", size_bytes=size + more)])))
+            for name, size in sizes.items()
+        ]
+        assert len(check_unzipped_size(packages[:1])) == 0
+        assert len(check_unzipped_size(packages)) == findings
+
+
+def test_no_more_is_unpacked_than_is_stated() -> None:
+    """A size that is a lie is found out when it is reached, not when all is unpacked."""
+    data = Item("data", bytes(50_000_000))
+    lie = Item("data", packed=data.packed_content(), size_bytes=300_000)
+    package = open_package(LAYER_PACKAGE, io.BytesIO(write_zip([lie])))
+    pieces = read_chunks(package.file, package.entries[0])
+    unpacked_bytes = 0
+    with pytest.raises(DamageError) as error:
+        for piece in pieces:
+            unpacked_bytes += len(piece)
+    assert error.value.rule is Rule.WRONG_SIZE
+    assert unpacked_bytes <= 300_000
+
+
+@pytest.mark.parametrize("method", [STORED, DEFLATED])
+@pytest.mark.parametrize("size_bytes", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES - 1])
+def test_what_was_packed_is_unpacked(method: int, size_bytes: int) -> None:
+    """Content of every size comes back whole, in pieces."""
+    content = bytes(size_bytes)
+    archive = io.BytesIO(write_zip([Item("data", content, method=method)]))
+    package = open_package(LAYER_PACKAGE, archive)
+    pieces = list(read_chunks(archive, package.entries[0]))
+    assert b"".join(pieces) == content
+    assert all(len(piece) <= CHUNK_BYTES for piece in pieces)
 
 
 def test_every_rule_has_a_bundle_that_breaks_it() -> None:
@@ -780,6 +849,11 @@ def sizes_follow_the_content(draft: Draft) -> None:
 @passes
 def extended_time_is_in_1980(draft: Draft) -> None:
     draft.item(PYMONGO).extra = struct.pack("<2HBi", 0x5455, 5, 1, 315_532_800)
+
+
+@passes
+def extra_field_is_empty(draft: Draft) -> None:
+    draft.item(PYMONGO).extra = struct.pack("<2H", 0xCAFE, 0)
 
 
 @passes
