@@ -14,7 +14,7 @@ from typing import Any, Self
 from pipeline.errors import BundleError
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 
-_SCHEMA = 1
+SCHEMA = 1
 
 
 def sha256_hex(content: bytes) -> str:
@@ -106,7 +106,7 @@ class Manifest:
 
     def _content(self) -> dict[str, Any]:
         return {
-            "schema": _SCHEMA,
+            "schema": SCHEMA,
             "function": self.function.as_json(),
             "layer": self.layer.as_json(),
             "layer_lock_sha256": self.layer_lock_sha256,
@@ -131,8 +131,8 @@ class Manifest:
         try:
             document = json.loads(text)
             content = document["content"]
-            if content["schema"] != _SCHEMA:
-                raise ValueError(f"schema {content['schema']} is not {_SCHEMA}")
+            if content["schema"] != SCHEMA:
+                raise ValueError(f"schema {content['schema']} is not {SCHEMA}")
             manifest = cls(
                 function=Package.from_json(content["function"]),
                 layer=Package.from_json(content["layer"]),

@@ -104,23 +104,12 @@ def check_used(
 
     `layer_imports` maps each top-level package of the layer to the packages that it imports.
     """
-    unused = layer_imports.keys() - _reachable(handler_imports, layer_imports)
+    unused = layer_imports.keys() - imports.reachable(handler_imports, layer_imports)
     message = "nothing that the handler imports leads to it"
     return [
         Finding(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, f"python/{name}", message)
         for name in unused
     ]
-
-
-def _reachable(roots: Iterable[str], graph: Mapping[str, Set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = set(roots)
-    while waiting:
-        name = waiting.pop()
-        if name in graph and name not in found:
-            found.add(name)
-            waiting |= graph[name]
-    return found
 
 
 def is_shared_object(path: str, start: bytes) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 # What AWS's python3.13 runtime carries beside the standard library, in /var/runtime.
 # Source: AWS Lambda developer guide, "Working with layers for Python Lambda functions"
@@ -46,21 +45,17 @@ def top_level(path: str) -> str:
     return first if is_folder else first.partition(".")[0]
 
 
-def reachable(roots: Iterable[str], files: Mapping[str, bytes]) -> set[str]:
-    """Return the top-level packages among `files` that importing `roots` can lead to.
+def reachable(roots: Iterable[str], graph: Mapping[str, Set[str]]) -> set[str]:
+    """Return the packages of `graph` (package: what it imports) that `roots` can lead to.
 
-    `files` maps a path relative to the import root to its content. A package counts as a whole:
-    one of its modules may be imported late, when a certain option is used (pymongo imports dns
-    when a connection string is mongodb+srv://).
+    A package counts as a whole: one of its modules may be imported late, when a certain option is
+    used (pymongo imports dns when a connection string is mongodb+srv://).
     """
-    modules: dict[str, list[bytes]] = defaultdict(list)
-    for path, content in files.items():
-        modules[top_level(path)].append(content if path.endswith(".py") else b"")
     found: set[str] = set()
-    waiting = set(roots) & modules.keys()
+    waiting = set(roots)
     while waiting:
         package = waiting.pop()
-        found.add(package)
-        for source in modules[package]:
-            waiting |= (imported_packages(source).keys() & modules.keys()) - found
+        if package in graph and package not in found:
+            found.add(package)
+            waiting |= graph[package]
     return found

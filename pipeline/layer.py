@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Set
+from collections import defaultdict
+from collections.abc import Mapping, Set
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def build_layer(wanted: Set[str]) -> bytes:
         files: dict[str, bytes] = {}
         for wheel in sorted(Path(folder).iterdir()):
             files |= _unpack(wheel)
-    kept = imports.reachable(wanted, files)
+    kept = imports.reachable(wanted, _import_graph(files))
     return archive.write_zip(
         {f"python/{path}": data for path, data in files.items() if imports.top_level(path) in kept}
     )
@@ -80,6 +81,22 @@ def _unpack(wheel: Path) -> dict[str, bytes]:
             if path and not _is_ballast(path):
                 files[path] = zip_file.read(name)
     return files
+
+
+def _import_graph(files: Mapping[str, bytes]) -> dict[str, set[str]]:
+    """Return which top-level package imports which."""
+    graph: dict[str, set[str]] = defaultdict(set)
+    for path, content in files.items():
+        imported = graph[imports.top_level(path)]
+        if path.endswith(".py"):
+            try:
+                imported.update(imports.imported_packages(content))
+            except SyntaxError as error:
+                raise LayerError(
+                    f"{path}, from one of the layer's wheels, does not compile: {error}",
+                    "Lock a release of that package that is made for the deployed Python.",
+                ) from error
+    return graph
 
 
 def _installed_path(name: str) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Any
 
-from pipeline.bundle import File, Manifest, Package
+from pipeline.bundle import SCHEMA, File, Manifest, Package
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.rules import Finding, Rule
 from pipeline.runtimes import MACHINES
@@ -16,7 +16,6 @@ from pipeline.runtimes import MACHINES
 # 65,535 files with long names, and some to spare.
 MAX_MANIFEST_BYTES = 32 << 20
 
-_KNOWN_SCHEMA = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HANDLER = re.compile(r"[A-Za-z_]\w{0,99}\.[A-Za-z_]\w{0,99}", re.ASCII)
 
@@ -61,10 +60,8 @@ def read_manifest(text: bytes) -> tuple[Manifest | None, list[Finding]]:
     try:
         document = _fields(_parse(text), _DOCUMENT, "it")
         schema = document["content"].get("schema")
-        if schema != _KNOWN_SCHEMA:
-            report(
-                Rule.MANIFEST_SCHEMA, f"its schema is {_shown(schema)}, known is {_KNOWN_SCHEMA}"
-            )
+        if schema != SCHEMA:
+            report(Rule.MANIFEST_SCHEMA, f"its schema is {_shown(schema)}, known is {SCHEMA}")
             return None, findings
         manifest = _manifest(document)
     except _MalformedError as error:

@@ -50,8 +50,8 @@ def error(problem: PipelineError) -> None:
     if problem.todo:
         _err.print(Text(problem.todo, style="yellow"))
     if github.in_actions():
-        print(
-            github.annotation(
-                problem.what, file=problem.file, line=problem.line, column=problem.column
-            )
+        mark = github.annotation(
+            problem.what, file=problem.file, line=problem.line, column=problem.column
         )
+        # Standard output is for results; GitHub reads commands off either.
+        print(mark, file=sys.stderr)

@@ -162,7 +162,7 @@ def test_a_handler_that_does_not_compile_stops_the_build(
     done = built.run("build")
     assert done.returncode == 1
     assert "error[source-does-not-compile]" in done.stderr and told in done.stderr
-    assert "::error file=lambda_function.py" in done.stdout
+    assert "::error file=lambda_function.py" in done.stderr and done.stdout == ""
     assert _digests(built.folder / "build") == before
 
 

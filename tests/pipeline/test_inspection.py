@@ -51,6 +51,7 @@ def test_the_real_bundle_passes(built_bundle: Path) -> None:
     assert result.exit_code == 0, result.output
     bundle = Bundle.read(built_bundle)
     assert f"bundle   {bundle.id}" in result.stdout
+    assert "function lambda_function.lambda_handler on python3.13, x86_64\n" in result.stdout
     assert "AWS deprecates python3.13 on 2029-06-30" in result.stdout
     assert f"{bundle.manifest.layer.unzipped_bytes:,}" in result.stdout
     assert result.stdout.endswith("no findings\n")

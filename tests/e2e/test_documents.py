@@ -1,0 +1,64 @@
+"""What the documents tell people to type exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import pytest
+
+from pipeline.cli import pipeline
+from tests.project import ROOT
+
+_DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+
+
+def _commands(pattern: str) -> list[str]:
+    """Return what follows `pattern` on the lines of code blocks."""
+    text = "\n".join((ROOT / name).read_text() for name in _DOCUMENTS)
+    return re.findall(rf"^    (?:\$ )?{pattern}\s+([^#\n]+)", text, re.MULTILINE)
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join((ROOT / name).read_text() for name in _DOCUMENTS)
+    named = {each.strip() for each in _commands("make")} | set(re.findall(r"`make (\w+)`", text))
+    assert named and named <= targets
+
+
+@pytest.mark.parametrize("line", _commands("python -m pipeline"))
+def test_every_pipeline_command_can_be_typed(line: str) -> None:
+    """Verb, options and values are such as the command line takes."""
+    verb, *arguments = shlex.split(line)
+    command = pipeline.commands[verb]
+    command.make_context(verb, arguments)
+
+
+def test_every_verb_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text()
+    for verb, command in pipeline.commands.items():
+        assert f"| `{verb}` |" in table
+        assert isinstance(command, click.Command) and command.help
+
+
+def test_every_module_is_on_the_architecture_page() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    for room in ("pipeline", "localcloud"):
+        for module in (ROOT / room).glob("*.py"):
+            if module.stem != "__init__":
+                assert f"`{module.stem}`" in text, f"{room}/{module.name}"
+
+
+def test_links_lead_somewhere() -> None:
+    for name in _DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_pipeline_does_not_know_localcloud() -> None:
+    """Pointed at AWS or at this machine, it is the same program."""
+    for room, forbidden in (("pipeline", "localcloud"), ("localcloud", "pipeline")):
+        for module in (ROOT / room).glob("*.py"):
+            imported = re.findall(r"^\s*(?:from|import) (\w+)", module.read_text(), re.MULTILINE)
+            assert forbidden not in imported, module
