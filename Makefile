@@ -22,7 +22,7 @@ demo: $(READY) need-terraform ## Watch a change go to a running function, and ba
 
 .PHONY: test
 test: lint ## Check everything, with the real parts
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
 lint: $(READY) need-terraform ## Check style, types and formatting

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from localcloud import control, parts
+from localcloud import control, parts, processes
+from localcloud import demo as demonstration
+
+# Their messages say what happened and what to do; a traceback would only hide that.
+_EXPECTED = (
+    parts.PartMissing,
+    processes.NotStarted,
+    control.NotUp,
+    demonstration.DemoFailed,
+)
 
 _folder = click.option(
     "--dir",
@@ -55,6 +64,12 @@ def status(folder: Path) -> None:
     print(f"localcloud is up in {folder}")
 
 
+@localcloud.command()
+def demo() -> None:
+    """Take a change from source to a running function, and back."""
+    demonstration.run()
+
+
 @localcloud.command(hidden=True)
 @_folder
 def serve(folder: Path) -> None:
@@ -62,14 +77,14 @@ def serve(folder: Path) -> None:
     # Imported here: moto takes a second to import, and the other commands do without.
     from localcloud.server import serve as run
 
-    with control.held(folder):
-        run(folder)
+    control.hold(folder)
+    run(folder)
 
 
 def main() -> None:
     try:
         localcloud(prog_name="python -m localcloud")
-    except (parts.PartMissing, control.NotUp) as problem:
+    except _EXPECTED as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(1)
 

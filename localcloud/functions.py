@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import random
 import threading
@@ -18,6 +19,9 @@ from moto.logs.models import logs_backends
 
 from localcloud.container import FunctionVersion, Invocation
 from localcloud.pool import Pool
+
+# The largest event, in bytes: "Lambda quotas", invocation payload (synchronous).
+MAX_EVENT_BYTES = 6_291_456
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Functions:
         self._pool = pool
         self._environment = function_environment
         self._unpacking = threading.Lock()
+        self._writing = threading.Lock()
 
     def resolve(self, backend: LambdaBackend, name: str, qualifier: str | None) -> Target:
         """Find the version that a call of `name` (or ARN) with `qualifier` goes to.
@@ -46,8 +51,6 @@ class Functions:
         there, which its server turns into AWS's.
         """
         _, function_name, in_name = backend._lambdas.split_function_arn(name)
-        if ":" in function_name:
-            function_name, in_name = function_name.split(":")
         qualifier = in_name or qualifier
         version = qualifier or "$LATEST"
         if qualifier and qualifier in backend._lambdas._get_function_aliases(function_name):
@@ -57,8 +60,9 @@ class Functions:
     def invoke(self, backend: LambdaBackend, target: Target, event: bytes) -> Invocation:
         """Run the target's code with a JSON event; log it and count it."""
         container, invocation = self._pool.invoke(self._version(backend, target), event)
-        self._write_log(target.function, container.log_stream, invocation)
-        self._count(target, invocation)
+        with self._writing:
+            _write_log(target.function, container.log_stream, invocation)
+            _count(target, invocation)
         return invocation
 
     def _version(self, backend: LambdaBackend, target: Target) -> FunctionVersion:
@@ -77,11 +81,18 @@ class Functions:
             timeout_s=int(function.timeout),
             memory_mb=int(function.memory_size),
             environment=tuple(sorted(environment.items())),
+            log_group=function.logging_config["LogGroup"],
+            log_format=function.logging_config["LogFormat"],
+            last_modified=function.last_modified,
         )
 
     def _unpacked(self, sha256_base64: str, archive: bytes) -> Path:
         folder = self._folder / base64.b64decode(sha256_base64).hex()
         with self._unpacking:
+            if folder.exists():
+                return folder
+            # Named by its content: at this very moment, the code may be changing.
+            folder = self._folder / hashlib.sha256(archive).hexdigest()
             if not folder.exists():
                 unfinished = folder.with_suffix(".unfinished")
                 with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
@@ -89,48 +100,48 @@ class Functions:
                 unfinished.rename(folder)
         return folder
 
-    @staticmethod
-    def _write_log(function: LambdaFunction, stream: str, invocation: Invocation) -> None:
-        logs = logs_backends[function.account_id][function.region]
-        group = function.logging_config["LogGroup"]
-        logs.ensure_log_group(group)
-        if stream not in logs.groups[group].streams:
-            logs.create_log_stream(group, stream)
-        now_ms = int(time.time() * 1000)
-        events = [{"timestamp": now_ms, "message": line} for line in invocation.log]
-        logs.put_log_events(group, stream, events)
 
-    @staticmethod
-    def _count(target: Target, invocation: Invocation) -> None:
-        """Write the metrics with the dimensions that AWS uses.
+def _write_log(function: LambdaFunction, stream: str, invocation: Invocation) -> None:
+    logs = logs_backends[function.account_id][function.region]
+    group = function.logging_config["LogGroup"]
+    logs.ensure_log_group(group)
+    if stream not in logs.groups[group].streams:
+        logs.create_log_stream(group, stream)
+    now_ms = int(time.time() * 1000)
+    events = [{"timestamp": now_ms, "message": line} for line in invocation.log]
+    logs.put_log_events(group, stream, events)
 
-        Source: AWS Lambda developer guide, "Types of metrics for Lambda functions": by function,
-        by resource (function:alias or function:version), and by executed version for an alias.
-        """
-        function = target.function
-        dimensions = [{"FunctionName": function.function_name}]
-        if target.qualifier:
-            resource = f"{function.function_name}:{target.qualifier}"
-            dimensions.append(dimensions[0] | {"Resource": resource})
-            if target.qualifier != target.executed_version:
-                dimensions.append(dimensions[1] | {"ExecutedVersion": target.executed_version})
-        figures = [
-            ("Invocations", 1.0, "Count"),
-            ("Errors", 1.0 if invocation.function_error else 0.0, "Count"),
-            ("Duration", invocation.duration_ms, "Milliseconds"),
-        ]
-        data: list[dict[str, Any]] = [
-            {
-                "MetricName": name,
-                "Dimensions": [{"Name": key, "Value": value} for key, value in each.items()],
-                "Value": figure,
-                "Unit": unit,
-            }
-            for name, figure, unit in figures
-            for each in dimensions
-        ]
-        backend = cloudwatch_backends[function.account_id][function.region]
-        backend.put_metric_data("AWS/Lambda", data)
+
+def _count(target: Target, invocation: Invocation) -> None:
+    """Write the metrics with the dimensions that AWS uses.
+
+    Source: AWS Lambda developer guide, "Types of metrics for Lambda functions": by function,
+    by resource (function:alias or function:version), and by executed version for an alias.
+    """
+    function = target.function
+    dimensions = [{"FunctionName": function.function_name}]
+    if target.qualifier:
+        resource = f"{function.function_name}:{target.qualifier}"
+        dimensions.append(dimensions[0] | {"Resource": resource})
+        if target.qualifier != target.executed_version:
+            dimensions.append(dimensions[1] | {"ExecutedVersion": target.executed_version})
+    figures = [
+        ("Invocations", 1.0, "Count"),
+        ("Errors", 1.0 if invocation.function_error else 0.0, "Count"),
+        ("Duration", invocation.duration_ms, "Milliseconds"),
+    ]
+    data: list[dict[str, Any]] = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in each.items()],
+            "Value": figure,
+            "Unit": unit,
+        }
+        for name, figure, unit in figures
+        for each in dimensions
+    ]
+    backend = cloudwatch_backends[function.account_id][function.region]
+    backend.put_metric_data("AWS/Lambda", data)
 
 
 def _weighted(alias: Any) -> str:

@@ -11,16 +11,19 @@ import base64
 import json
 import re
 import time
+import traceback
 import uuid
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from moto.apigatewayv2.models import Api, Route, apigatewayv2_backends
 from moto.awslambda.models import LambdaBackend, lambda_backends
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from localcloud.functions import Functions
+from localcloud.functions import MAX_EVENT_BYTES, Functions
 
 # The largest request that API Gateway takes, in bytes: "Quotas for HTTP APIs".
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -38,7 +41,15 @@ class HttpApi:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = _MAX_REQUEST_BYTES
-        return self._respond(request)(environ, start)
+        try:
+            response = self._respond(request)
+        except RequestEntityTooLarge:
+            response = _message(413, "Request Entity Too Large")
+        except Exception:
+            # Whatever is wrong behind it, API Gateway answers this, and tells nobody why.
+            traceback.print_exc()
+            response = _message(500, "Internal Server Error")
+        return response(environ, start)
 
     def _respond(self, request: Request) -> Response:
         name, _, path = request.path.lstrip("/").partition("/")
@@ -52,21 +63,27 @@ class HttpApi:
         lambdas = cast(LambdaBackend, lambda_backends[self._account_id][self._region])
         _, _, uri = integration.integration_uri.partition(":path/2015-03-31/functions/")
         arn = (uri or integration.integration_uri).removesuffix("/invocations")
-        if not _may_invoke(lambdas, arn, f"{self._execute_arn(api)}/"):
+        if not _may_invoke(lambdas, arn, self._route_arn(api, route)):
             return _message(500, "Internal Server Error")
-        event = self._event(api, route, path, parameters, request)
+        event = json.dumps(self._event(api, route, path, parameters, request)).encode()
+        if len(event) > MAX_EVENT_BYTES:
+            raise RequestEntityTooLarge
         target = self._functions.resolve(lambdas, arn, None)
-        invocation = self._functions.invoke(lambdas, target, json.dumps(event).encode())
+        invocation = self._functions.invoke(lambdas, target, event)
         if invocation.function_error:
             return _message(500, "Internal Server Error")
         return _response(json.loads(invocation.payload))
 
     def _find_api(self, name: str) -> Api | None:
         apis = apigatewayv2_backends[self._account_id][self._region].apis
-        return apis.get(name) or next((api for api in apis.values() if api.name == name), None)
+        # A copy of them all, because another request may be adding one.
+        return apis.get(name) or next((a for a in list(apis.values()) if a.name == name), None)
 
-    def _execute_arn(self, api: Api) -> str:
-        return f"arn:aws:execute-api:{self._region}:{self._account_id}:{api.api_id}"
+    def _route_arn(self, api: Api, route: Route) -> str:
+        """Return the source ARN that API Gateway names when it calls a function for `route`."""
+        method, _, pattern = route.route_key.partition(" ")
+        api_arn = f"arn:aws:execute-api:{self._region}:{self._account_id}:{api.api_id}"
+        return f"{api_arn}/$default/{'*' if method == 'ANY' else method}{pattern}"
 
     def _event(
         self, api: Api, route: Route, path: str, parameters: dict[str, str], request: Request
@@ -125,18 +142,21 @@ def _body(body: bytes, content_type: str) -> dict[str, Any]:
 def _find_route(api: Api, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """Return the most specific route that fits, and its path parameters.
 
-    Order: a full match before a greedy one before $default, a named method before ANY.
+    Order: a full match before a greedy one before $default, fewer parameters before more, more
+    literal text before less, a named method before ANY.
     """
-    fits: list[tuple[tuple[bool, bool, bool], Route, dict[str, str]]] = []
-    for route in api.routes.values():
+    fits: list[tuple[tuple[bool, bool, int, int, bool], Route, dict[str, str]]] = []
+    for route in list(api.routes.values()):
         if route.route_key == "$default":
-            fits.append(((True, True, True), route, {}))
+            fits.append(((True, True, 0, 0, True), route, {}))
             continue
         wanted_method, _, pattern = route.route_key.partition(" ")
         match = re.fullmatch(_path_regex(pattern), path)
         if match and wanted_method in ("ANY", method):
-            rank = (False, "+}" in pattern, wanted_method == "ANY")
-            fits.append((rank, route, match.groupdict()))
+            parameters = match.groupdict()
+            literal = len(re.sub(r"\{.*?\}", "", pattern))
+            rank = (False, "+}" in pattern, len(parameters), -literal, wanted_method == "ANY")
+            fits.append((rank, route, parameters))
     if not fits:
         return None
     _, route, parameters = min(fits, key=lambda fit: fit[0])
@@ -146,22 +166,27 @@ def _find_route(api: Api, method: str, path: str) -> tuple[Route, dict[str, str]
 def _path_regex(pattern: str) -> str:
     """Turn `/api/{name}` or `/api/{proxy+}` into a regular expression with named groups."""
     parts = re.split(r"\{(\w+)(\+?)\}", pattern)
-    regex = re.escape(parts[0])
+    regex = "(?s)" + re.escape(parts[0])
     for name, greedy, literal in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         regex += f"(?P<{name}>{'.+' if greedy else '[^/]+'})" + re.escape(literal)
     return regex
 
 
-def _may_invoke(lambdas: LambdaBackend, function_arn: str, execute_arn: str) -> bool:
-    """Say whether the function's policy lets this API call it, as API Gateway would find out."""
+def _may_invoke(lambdas: LambdaBackend, function_arn: str, source_arn: str) -> bool:
+    """Say whether the function's policy lets API Gateway call it for `source_arn`."""
     _, name, _ = lambdas._lambdas.split_function_arn(function_arn)
-    statements = lambdas.get_function(name).policy.statements
     return any(
         statement["Resource"] == function_arn
-        and statement["Principal"].get("Service") == "apigateway.amazonaws.com"
-        and statement["Condition"]["ArnLike"]["AWS:SourceArn"].startswith(execute_arn)
-        for statement in statements
+        and statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+        and fnmatchcase(source_arn, _allowed_source(statement))
+        for statement in list(lambdas.get_function(name).policy.statements)
     )
+
+
+def _allowed_source(statement: dict[str, Any]) -> str:
+    """Return the pattern of source ARNs that a statement allows; without a condition, of all."""
+    condition = statement.get("Condition", {}).get("ArnLike", {})
+    return str(condition.get("AWS:SourceArn", "*"))
 
 
 def _response(answer: Any) -> Response:
@@ -170,7 +195,9 @@ def _response(answer: Any) -> Response:
         # Format 2.0 takes anything else for the body of a 200.
         text = answer if isinstance(answer, str) else json.dumps(answer)
         return Response(text, 200, content_type="application/json")
-    body = answer.get("body", "")
+    body = answer.get("body") or ""
+    if not isinstance(body, str):
+        raise TypeError("the function's answer has a body that is not text")
     content = base64.b64decode(body) if answer.get("isBase64Encoded") else body
     response = Response(content, int(answer["statusCode"]))
     response.headers["content-type"] = "text/plain;charset=utf-8"

@@ -21,7 +21,7 @@ def running(folder: Path) -> Iterator[str]:
     """Run mongod with its data in `folder`, and give its connection string.
 
     It listens on loopback only, on a free port, and is ended at once afterwards: the data is not
-    meant to outlive it. Raises PartMissing if there is no mongod for this machine, RuntimeError if
+    meant to outlive it. Raises PartMissing if there is no mongod for this machine, NotStarted if
     it does not come up.
     """
     folder.mkdir(parents=True)
@@ -31,9 +31,12 @@ def running(folder: Path) -> Iterator[str]:
             *(parts.mongod(), "--dbpath", folder, "--bind_ip", "127.0.0.1", "--port", str(port)),
             *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "100"),
             *("--logpath", folder / "mongod.log", "--quiet"),
+            # It would leave the socket's file behind in /tmp.
+            "--nounixsocket",
         ],
         env={"PATH": "/usr/bin:/bin"},
         cwd=folder,
+        death_signal="KILL",
     )
     try:
         _make_primary(port, process, folder)
@@ -61,5 +64,8 @@ def _make_primary(port: int, process: subprocess.Popen[bytes], folder: Path) -> 
                 client.admin.command(
                     "replSetInitiate", {"_id": "rs0", "version": 1, "members": [member]}
                 )
-    log = (folder / "mongod.log").read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"mongod did not come up:\n{log}")
+    log = folder / "mongod.log"
+    last_words = log.read_text(errors="replace")[-2000:] if log.exists() else "it wrote no log"
+    status = process.poll()
+    ended = "does not answer" if status is None else f"ended with status {status}"
+    raise processes.NotStarted(f"the MongoDB server {ended}: {last_words}")

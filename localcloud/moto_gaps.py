@@ -1,4 +1,4 @@
-"""What moto's Lambda and API Gateway lack and this project needs, filled in where it is missing.
+"""What moto lacks and this project needs, filled in where it is missing.
 
 Each function here mends one gap of moto 5.2.5 and says which. Everything else is moto's own.
 """
@@ -8,16 +8,20 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
-from moto.apigatewayv2.models import Api
-from moto.awslambda.exceptions import PreconditionFailedException
+from moto.apigatewayv2.models import Api, Stage
+from moto.apigatewayv2.responses import ApiGatewayV2Response
+from moto.awslambda.exceptions import LambdaClientError, PreconditionFailedException
 from moto.awslambda.models import LambdaAlias, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
+from moto.cloudwatch.models import MetricDatumBase
+from moto.core.utils import iso_8601_datetime_with_nanoseconds
 from moto.moto_api._internal import mock_random
 
-from localcloud.functions import Functions, Target
+from localcloud.functions import MAX_EVENT_BYTES, Functions, Target
 
 _LOG_TAIL_BYTES = 4096
 
@@ -26,8 +30,11 @@ def fill(functions: Functions, api_root: str) -> None:
     """Fill every gap, once a process, before moto serves its first request."""
     _invoke_runs_the_code(functions)
     _functions_keep_their_logging_and_tracing()
+    _functions_tell_when_they_changed()
     _alias_revisions_change_and_are_checked()
     _apis_answer_here(api_root)
+    _stages_can_be_updated()
+    _statistics_are_of_one_metric()
 
 
 def _invoke_runs_the_code(functions: Functions) -> None:
@@ -35,19 +42,41 @@ def _invoke_runs_the_code(functions: Functions) -> None:
 
     def invoke(self: LambdaResponse) -> tuple[int, dict[str, str], str | bytes]:
         name = unquote(self.path.rstrip("/").rsplit("/", 2)[-2])
-        target = functions.resolve(self.backend, name, self._get_param("Qualifier"))
-        event = self.body.encode() if isinstance(self.body, str) else self.body
+        # moto's own way to read parameters would take them from the event, too.
+        [qualifier] = parse_qs(self.parsed_url.query).get("Qualifier", [None])
+        target = functions.resolve(self.backend, name, qualifier)
+        event = _checked(self.body.encode() or b"{}")
         kind = self.headers.get("X-Amz-Invocation-Type") or "RequestResponse"
         if kind == "DryRun":
             return 204, {"status": "204"}, ""
         if kind == "Event":
-            arguments = (self.backend, target, event or b"{}")
+            arguments = (self.backend, target, event)
             threading.Thread(target=functions.invoke, args=arguments, daemon=True).start()
             return 202, {"status": "202"}, ""
         with_tail = self.headers.get("X-Amz-Log-Type") == "Tail"
-        return _answer(functions, self.backend, target, event or b"{}", with_tail)
+        return _answer(functions, self.backend, target, event, with_tail)
 
     LambdaResponse.invoke = invoke
+
+
+def _checked(event: bytes) -> bytes:
+    """Return an event that Lambda takes; refuse any other as Lambda does."""
+    if len(event) > MAX_EVENT_BYTES:
+        refusal = LambdaClientError(
+            "RequestTooLargeException",
+            f"{len(event)} byte payload is too large for the RequestResponse invocation type "
+            f"(limit {MAX_EVENT_BYTES} bytes)",
+        )
+        refusal.code = 413
+        raise refusal
+    try:
+        json.loads(event)
+    except ValueError as problem:
+        raise LambdaClientError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {problem}",
+        ) from None
+    return event
 
 
 def _answer(
@@ -98,8 +127,24 @@ def _functions_keep_their_logging_and_tracing() -> None:
     LambdaFunction.get_configuration = get
 
 
+def _functions_tell_when_they_changed() -> None:
+    """moto's LastModified stays what it was when the function was created."""
+
+    def telling(stock: Callable[..., Any]) -> Callable[..., Any]:
+        def change(self: LambdaFunction, changes: dict[str, Any]) -> Any:
+            stock(self, changes)
+            self.last_modified = iso_8601_datetime_with_nanoseconds()
+            return self.get_configuration()
+
+        return change
+
+    for name in ("update_configuration", "update_function_code"):
+        setattr(LambdaFunction, name, telling(getattr(LambdaFunction, name)))
+
+
 def _alias_revisions_change_and_are_checked() -> None:
     """moto gives an alias one RevisionId for life, and ignores the one that a caller insists on."""
+    updating = threading.Lock()
     stock_update = LambdaAlias.update
     stock_response = LambdaResponse.update_alias
 
@@ -110,14 +155,16 @@ def _alias_revisions_change_and_are_checked() -> None:
     def update_alias(self: LambdaResponse) -> Any:
         function_name, _, alias_name = unquote(self.path).split("/")[-3:]
         expected = json.loads(self.body).get("RevisionId")
-        alias = self.backend.get_alias(alias_name, function_name)
-        if expected and expected != alias.revision_id:
-            raise PreconditionFailedException(
-                "The RevisionId provided does not match the latest RevisionId for the Lambda "
-                "function or alias. Call the GetFunction or the GetAlias API to retrieve the "
-                "latest RevisionId for your resource."
-            )
-        return stock_response(self)
+        # Of two that insist on the same revision, one must lose.
+        with updating:
+            alias = self.backend.get_alias(alias_name, function_name)
+            if expected and expected != alias.revision_id:
+                raise PreconditionFailedException(
+                    "The RevisionId provided does not match the latest RevisionId for the Lambda "
+                    "function or alias. Call the GetFunction or the GetAlias API to retrieve the "
+                    "latest RevisionId for your resource."
+                )
+            return stock_response(self)
 
     LambdaAlias.update = update
     LambdaResponse.update_alias = update_alias
@@ -132,3 +179,40 @@ def _apis_answer_here(api_root: str) -> None:
         self.api_endpoint = f"{api_root}/{self.api_id}"
 
     Api.__init__ = init
+
+
+def _stages_can_be_updated() -> None:
+    """moto has no UpdateStage, so an API's throttling could never change."""
+
+    def update_stage(self: ApiGatewayV2Response) -> tuple[int, dict[str, str], str]:
+        api_id, _, stage_name = unquote(self.path).split("/")[-3:]
+        api = self.apigatewayv2_backend.get_api(api_id)
+        before = api.get_stage(stage_name)
+        after = Stage(api, before.config | json.loads(self.body))
+        after.created = before.created
+        api.stages[stage_name] = after
+        return 200, {}, json.dumps(after.to_json())
+
+    ApiGatewayV2Response.update_stage = update_stage
+
+
+def _statistics_are_of_one_metric() -> None:
+    """moto's GetMetricStatistics adds up every metric that has the wanted dimensions among others.
+
+    So a call through an alias would count three times for its function. For ListMetrics, which says
+    what it has found already, that is right.
+    """
+    stock_filter = MetricDatumBase.filter
+
+    def only_same_dimensions(
+        self: MetricDatumBase,
+        namespace: str | None,
+        name: str | None,
+        dimensions: list[dict[str, str]],
+        already_present_metrics: list[MetricDatumBase] | None = None,
+    ) -> bool:
+        if already_present_metrics is None and len(dimensions) != len(self.dimensions):
+            return False
+        return bool(stock_filter(self, namespace, name, dimensions, already_present_metrics))
+
+    MetricDatumBase.filter = only_same_dimensions

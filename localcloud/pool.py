@@ -9,6 +9,8 @@ from collections import defaultdict
 from localcloud.container import Container, FunctionVersion, Invocation
 
 _IDLE_LIMIT_S = 300.0
+# Each takes about 20 MB of memory.
+_IDLE_MOST = 32
 
 
 class Pool:
@@ -18,9 +20,13 @@ class Pool:
     container.
     """
 
-    def __init__(self, region: str, idle_limit_s: float = _IDLE_LIMIT_S) -> None:
+    def __init__(
+        self, region: str, idle_limit_s: float = _IDLE_LIMIT_S, idle_most: int = _IDLE_MOST
+    ) -> None:
+        """Keep up to `idle_most` idle containers, each for up to `idle_limit_s`."""
         self._region = region
         self._idle_limit_s = idle_limit_s
+        self._idle_most = idle_most
         self._idle: dict[FunctionVersion, list[Container]] = defaultdict(list)
         self._all: set[Container] = set()
         self._lock = threading.Lock()
@@ -60,11 +66,17 @@ class Pool:
         with self._lock:
             if self._closed.is_set():
                 raise RuntimeError("localcloud is stopping")
-            if self._idle[function]:
-                return self._idle[function].pop()
+            while self._idle[function]:
+                container = self._idle[function].pop()
+                if container.is_alive():
+                    return container
+                self._all.discard(container)
         container = Container(function, self._region)
         with self._lock:
             self._all.add(container)
+        if self._closed.is_set():
+            self._discard(container)
+            raise RuntimeError("localcloud is stopping")
         return container
 
     def _give_back(self, container: Container) -> None:
@@ -81,10 +93,15 @@ class Pool:
         container.stop()
 
     def _reap(self) -> None:
-        while not self._closed.wait(min(self._idle_limit_s / 4, 10)):
+        while not self._closed.wait(min(self._idle_limit_s / 4, 1)):
             oldest = time.monotonic() - self._idle_limit_s
             with self._lock:
-                old = [c for idle in self._idle.values() for c in idle if c.idle_since < oldest]
+                idle = sorted(
+                    (each for idle in self._idle.values() for each in idle),
+                    key=lambda each: each.idle_since,
+                )
+                surplus = len(idle) - self._idle_most
+                old = [c for n, c in enumerate(idle) if n < surplus or c.idle_since < oldest]
                 for container in old:
                     # Taken out of reach first, so that no call gets a container that is ending.
                     self._idle[container.function].remove(container)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,39 +15,59 @@ from pathlib import Path
 # lives as long as this process starts them all: prctl(2), PR_SET_PDEATHSIG.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="starter")
 
+_given_ports: deque[int] = deque(maxlen=1000)
+_giving_ports = threading.Lock()
+
+
+class NotStarted(Exception):
+    """A process did not come up; the message holds what it said."""
+
 
 def start(
-    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: int | None = None,
+    death_signal: str = "TERM",
 ) -> subprocess.Popen[bytes]:
-    """Start `command`, with both outputs as pipes; it is told to stop when this process dies."""
+    """Start `command`, with both its outputs going to `output` (None: where this one's go).
+
+    It gets `death_signal` when this process dies, however that happens.
+    """
     return _starter.submit(
         subprocess.Popen,
-        ["setpriv", "--pdeathsig", "TERM", *map(str, command)],
+        ["setpriv", "--pdeathsig", death_signal, *map(str, command)],
         env=dict(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
     ).result()
 
 
 def stop(process: subprocess.Popen[bytes], patience_s: float = 10) -> None:
-    """Ask `process` to stop, make it after `patience_s`, and close its pipes."""
+    """Ask `process` to stop, and make it after `patience_s`."""
     process.terminate()
     try:
         process.wait(patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe:
-            pipe.close()
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different loopback ports that nothing listens on at this moment."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
+    """Return `count` loopback ports that nothing listens on, and that were not returned before.
+
+    Two that start at once must not get the same one in the moment before they listen on it.
+    """
+    ports: list[int] = []
+    with _giving_ports, contextlib.ExitStack() as held:
+        while len(ports) < count:
+            each = held.enter_context(socket.socket())
             each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+            port: int = each.getsockname()[1]
+            if port not in _given_ports:
+                _given_ports.append(port)
+                ports.append(port)
+    return ports

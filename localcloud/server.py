@@ -9,12 +9,14 @@ import os
 import secrets
 import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 import boto3
+from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -27,6 +29,7 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 SERVICE = "mongo-client"
 ENVIRONMENTS = ("local", "staging", "production")
+_SETTINGS_OF_ANOTHER_ACCOUNT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 def serve(folder: Path) -> None:
@@ -34,12 +37,32 @@ def serve(folder: Path) -> None:
 
     The file `env` appears in `folder` when everything answers.
     """
-    stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, _leave)
+    _forget_the_persons_own_account()
     with _running(folder) as settings:
         _write_env(folder, settings)
-        stopped.wait()
+        threading.Event().wait()
+
+
+def _leave(*_: object) -> None:
+    """End the main thread wherever it is, also while it is still starting things."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit()
+
+
+def _forget_the_persons_own_account() -> None:
+    """Drop the settings that would keep our own AWS clients from this machine's AWS."""
+    for name in _SETTINGS_OF_ANOTHER_ACCOUNT:
+        os.environ.pop(name, None)
+    os.environ["no_proxy"] = _no_proxy()
+
+
+def _no_proxy() -> str:
+    """Return the person's exceptions from their proxy, and this machine."""
+    theirs = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return f"127.0.0.1,{theirs}" if theirs else "127.0.0.1"
 
 
 @contextlib.contextmanager
@@ -56,11 +79,23 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         (folder / "code").mkdir()
         api_root = parts.enter_context(_serving(HttpApi(functions, ACCOUNT_ID, REGION)))
         moto_gaps.fill(functions, api_root)
-        aws = parts.enter_context(_serving(DomainDispatcherApplication(create_backend_app)))
+        aws = parts.enter_context(_serving(DomainDispatcherApplication(_moto)))
         function_environment["AWS_ENDPOINT_URL"] = aws
         settings = _credentials() | {"AWS_ENDPOINT_URL": aws}
         _prepare_account(aws, mongodb_uri)
         yield settings | _for_people(folder, api_root, mongodb_uri)
+
+
+def _moto(service: str) -> Flask:
+    """Return moto's application for a service; what it does not know is refused at once.
+
+    As an internal error it would be: tried again by every SDK, for minutes.
+    """
+    application: Flask = create_backend_app(service)
+    application.register_error_handler(
+        NotImplementedError, lambda error: ({"message": f"moto: {error}"}, 501)
+    )
+    return application
 
 
 @contextlib.contextmanager
@@ -69,7 +104,8 @@ def _serving(application: WSGIApplication) -> Iterator[str]:
     server = make_server(
         "127.0.0.1", 0, application, threaded=True, request_handler=_QuietRequestHandler
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # Looking this often whether it is time to stop keeps `down` quick.
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.port}"
@@ -79,7 +115,10 @@ def _serving(application: WSGIApplication) -> Iterator[str]:
 
 
 class _QuietRequestHandler(WSGIRequestHandler):
-    """Keeps connections open between requests, and the log free of one line for each."""
+    """Takes what HTTP/1.1 has (chunked bodies, 100-continue); logs no line for each request.
+
+    Connections are closed after each answer all the same: werkzeug's server knows no other way.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -119,6 +158,7 @@ def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]
         "API_URL": f"{api_root}/{SERVICE}-local",
         "API_KEY": api_key,
         "MONGODB_URI": mongodb_uri,
+        "no_proxy": os.environ["no_proxy"],
         "TF_VAR_api_key_sha256s": json.dumps([hashlib.sha256(api_key.encode()).hexdigest()]),
         "TF_DATA_DIR": str(folder / "terraform"),
     }
@@ -130,7 +170,7 @@ def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]
 def _write_env(folder: Path, settings: dict[str, str]) -> None:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
     # A profile or token of the user's own account would win over these, or clash with them.
-    lines.append("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    lines.append(f"unset {' '.join(_SETTINGS_OF_ANOTHER_ACCOUNT)}")
     unfinished = folder / "env.unfinished"
     unfinished.touch(mode=0o600)
     unfinished.write_text("\n".join(lines) + "\n")

@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _REGISTRY = "registry.terraform.io"
+_PROVIDER = f"{_REGISTRY}/hashicorp/aws"
 _PATIENCE_S = 3
-# How deep below / a mirror is looked for, and where none can be.
+# How deep below the root a mirror is looked for, and where none can be.
 _DEPTH = 4
 _NOT_IN = {"proc", "sys", "dev", "run", "tmp"}
 
 
-def cli_config(folder: Path) -> Path | None:
+def cli_config(folder: Path, root: Path = Path("/")) -> Path | None:
     """Return the CLI configuration that Terraform needs here, or None if it needs none.
 
     The user's own (TF_CLI_CONFIG_FILE, if that file exists) wins; where the registry answers, none
-    is needed; else one is written into `folder` that names an unpacked mirror on this machine.
+    is needed; else one is written into `folder` that names an unpacked mirror found below `root`.
     """
     own = os.environ.get("TF_CLI_CONFIG_FILE")
     if own and Path(own).is_file():
         return Path(own)
-    mirror = None if _registry_answers() else next(_mirrors(Path("/"), _DEPTH), None)
+    mirror = None if _registry_answers() else next(_mirrors(root, _DEPTH, _NOT_IN), None)
     if mirror is None:
         return None
     config = folder / "terraform.rc"
@@ -46,9 +47,9 @@ def _registry_answers() -> bool:
         return False
 
 
-def _mirrors(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield folders that hold an unpacked mirror of the registry, looking `depth` levels down."""
-    if (folder / _REGISTRY).is_dir():
+def _mirrors(folder: Path, depth: int, not_in: Collection[str] = ()) -> Iterator[Path]:
+    """Yield folders that hold an unpacked mirror with our provider, looking `depth` levels down."""
+    if (folder / _PROVIDER).is_dir():
         yield folder
     if depth == 0:
         return
@@ -57,5 +58,5 @@ def _mirrors(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in below:
-        if not entry.is_symlink() and not (folder == Path("/") and entry.name in _NOT_IN):
+        if not entry.is_symlink() and entry.name not in not_in:
             yield from _mirrors(entry, depth - 1)

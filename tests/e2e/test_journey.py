@@ -192,6 +192,32 @@ def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
     assert done.returncode == 1 and "error[release-unusable]" in done.stderr
 
 
+def test_a_change_of_settings_alone_is_a_release(journey: Journey) -> None:
+    """The plan names what changes; the new version serves; Terraform agrees afterwards."""
+    project = Project(journey.project.folder, dict(journey.settings))
+    staging = ("--environment", "staging", "--bundle", journey.first_bundle)
+    project.must("deploy", *staging)
+    project.environment |= {
+        "TF_VAR_memory_mb": "512",
+        "TF_VAR_timeout_s": "8",
+        "TF_VAR_tracing_mode": "PassThrough",
+        "TF_VAR_log_format": "JSON",
+        "TF_VAR_throttle_burst": "50",
+        "TF_VAR_throttle_requests_per_second": "20",
+        "TF_VAR_log_retention_days": "7",
+    }
+    plan = json.loads(project.must("plan", *staging, "--json"))
+    changed = {each["address"]: each["attributes"] for each in plan["changes"]}
+    assert changed["aws_lambda_function.mongo_client"] == [
+        "logging_config.log_format",
+        "memory_size",
+        "timeout",
+        "tracing_config.mode",
+    ]
+    assert "as version 2" in project.must("deploy", *staging)
+    assert project.must("plan", *staging).strip() == "No changes."
+
+
 def test_a_stored_bundle_can_be_planned_by_the_start_of_its_id(journey: Journey) -> None:
     plan = journey.project.must("plan", *ENVIRONMENT, "--bundle", journey.first_bundle[:12])
     assert plan.strip() == "No changes."

@@ -1,0 +1,114 @@
+"""A function that fails: its caller learns how, and the next call works."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.localcloud.aws import Answer, Aws
+
+SOURCE = """
+    import os
+    import time
+
+    def handler(event, context):
+        match event:
+            case "raise":
+                raise LookupError("nothing there")
+            case "hang":
+                time.sleep(60)
+            case "exit":
+                print("last words", end="", flush=True)
+                os._exit(3)
+            case "too much":
+                return "x" * 7_000_000
+            case "strange":
+                return {1, 2}
+        return "fine"
+"""
+
+
+def _fail(aws: Aws, how: str) -> tuple[str, Answer]:
+    name = aws.function(SOURCE, Timeout=3)
+    answer = aws.call(name, how)
+    assert answer.error == "Unhandled"
+    return name, answer
+
+
+def test_an_exception_comes_with_type_message_and_stack(aws: Aws) -> None:
+    """The payload tells what was raised and where; the log holds the traceback."""
+    _, answer = _fail(aws, "raise")
+    assert answer.payload["errorType"] == "LookupError"
+    assert answer.payload["errorMessage"] == "nothing there"
+    assert "raise LookupError" in answer.payload["stackTrace"][-1]
+    assert "[ERROR] LookupError: nothing there\nTraceback (most recent call last):" in answer.log
+
+
+def test_a_timeout_is_told(aws: Aws) -> None:
+    """The function is ended at its time limit, and payload, log and REPORT say so."""
+    _, answer = _fail(aws, "hang")
+    assert answer.payload["errorType"] == "Sandbox.Timedout"
+    assert answer.payload["errorMessage"].endswith("Error: Task timed out after 3.00 seconds")
+    assert "Task timed out after 3.00 seconds\nEND RequestId: " in answer.log
+    assert re.search(r"REPORT .*\tDuration: 3000.00 ms\t.*Status: timeout", answer.log)
+
+
+def test_an_exit_is_told_with_the_last_words(aws: Aws) -> None:
+    """A runtime that exits is Runtime.ExitError; what was printed before is not lost."""
+    _, answer = _fail(aws, "exit")
+    assert answer.payload["errorType"] == "Runtime.ExitError"
+    assert answer.payload["errorMessage"].endswith("exited with error: exit status 3")
+    assert "\nlast words\n" in answer.log
+    assert re.search(r"REPORT .*Status: error", answer.log)
+
+
+def test_an_answer_over_6_mb_is_told(aws: Aws) -> None:
+    """What the function returned is too large for Lambda, and the caller learns that."""
+    _, answer = _fail(aws, "too much")
+    assert answer.payload["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_a_result_that_is_not_json_is_told(aws: Aws) -> None:
+    """A result that cannot be marshalled is an error of the function."""
+    _, answer = _fail(aws, "strange")
+    assert answer.payload["errorType"] == "Runtime.MarshalError"
+
+
+@pytest.mark.parametrize("how", ["raise", "hang", "exit", "too much", "strange"])
+def test_the_next_call_works_and_knows_nothing_of_it(aws: Aws, how: str) -> None:
+    """After each kind of failure, the same function answers, and its log is its own."""
+    name, failed = _fail(aws, how)
+    answer = aws.call(name, "well")
+    assert (answer.payload, answer.error) == ("fine", None)
+    assert answer.log.count("\n") == 3 and answer.log.startswith("START RequestId: ")
+    assert _request_id(answer) != _request_id(failed)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("import nothing_like_it", "Runtime.ImportModuleError"),
+        ("def handler(:", "Runtime.UserCodeSyntaxError"),
+        ("other = None", "Runtime.HandlerNotFound"),
+        ("import os; os._exit(5)", "Runtime.ExitError"),
+    ],
+)
+def test_code_that_does_not_load_is_told(aws: Aws, source: str, kind: str) -> None:
+    """An error before the handler is reached comes with its type, at each call anew."""
+    name = aws.function(source)
+    for _ in range(2):
+        answer = aws.call(name)
+        assert (answer.error, answer.payload["errorType"]) == ("Unhandled", kind)
+
+
+def test_an_answer_that_looks_like_an_error_is_none(aws: Aws) -> None:
+    """A function may return {"errorType": …} itself; that is a success."""
+    name = aws.function("def handler(event, context): return {'errorType': 'mine'}")
+    answer = aws.call(name)
+    assert (answer.error, answer.payload) == (None, {"errorType": "mine"})
+
+
+def _request_id(answer: Answer) -> str:
+    [request_id] = set(re.findall(r"^(?:START|END|REPORT) RequestId: (\S+)", answer.log, re.M))
+    return str(request_id)
