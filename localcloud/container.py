@@ -102,8 +102,12 @@ class Container:
                     f"127.0.0.1:{self._port}",
                 ),
                 *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
-                # -S: nothing of the Python that runs localcloud may be importable.
-                *(_BASE_PYTHON, "-S", "-m", "awslambdaric", function.handler),
+                # Told to stop while a call runs, the emulator does not always end the runtime.
+                *processes.dying_with_parent(
+                    # -S: nothing of the Python that runs localcloud may be importable.
+                    (_BASE_PYTHON, "-S", "-m", "awslambdaric", function.handler),
+                    death_signal="KILL",
+                ),
             ],
             env=self._environment(region),
             cwd=function.task_root,

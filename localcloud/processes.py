@@ -37,13 +37,18 @@ def start(
     """
     return _starter.submit(
         subprocess.Popen,
-        ["setpriv", "--pdeathsig", death_signal, *map(str, command)],
+        dying_with_parent(command, death_signal),
         env=dict(env),
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
     ).result()
+
+
+def dying_with_parent(command: Sequence[str | Path], death_signal: str) -> list[str]:
+    """Return the command that runs `command`, and gets `death_signal` when its parent dies."""
+    return ["setpriv", "--pdeathsig", death_signal, *map(str, command)]
 
 
 def stop(process: subprocess.Popen[bytes], patience_s: float = 10) -> None:

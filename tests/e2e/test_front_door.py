@@ -29,10 +29,12 @@ def bare_path(tmp_path: Path) -> Path:
 
 
 def _make(path: Path, *arguments: str) -> Result:
+    # Not as a part of the make that runs the tests, which would say so.
+    environment = {name: os.environ[name] for name in os.environ if "MAKE" not in name}
     return subprocess.run(
         ["make", *arguments],
         cwd=ROOT,
-        env=os.environ | {"PATH": str(path)},
+        env=environment | {"PATH": str(path)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -210,6 +210,7 @@ def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
     before = _newest(project)
     assert project.run("deploy", *ENVIRONMENT, "--bundle", "bundle").returncode == 1
     assert _newest(project) == before
+    project.must("plan", *ENVIRONMENT, "--bundle", "bundle", "--allow-destroy", address)
 
 
 def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project) -> None:
@@ -234,14 +235,17 @@ def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project
         s3.put_object(Bucket=bucket, Key=key, Body=good)
 
 
-def test_a_layer_only_change_is_a_version_and_can_be_rolled_back(project: Project) -> None:
-    """The layer is replaced by a new version, the old one stays, and a rollback restores it."""
+def test_a_layer_only_change_goes_there_and_back_and_there_again(project: Project) -> None:
+    """The layer gets a new version and the old one stays, so a rollback restores it.
+
+    If it did not stay, the rollback is refused. Out of quarantine a person's word lets it.
+    """
     lock = project.folder / "layer/requirements.txt"
     lines = lock.read_text().splitlines(keepends=True)
     start = next(number for number, line in enumerate(lines) if line.startswith("dnspython"))
     end = next(number for number, line in enumerate(lines) if line.startswith("pymongo"))
     project.must("deploy", *ENVIRONMENT, "--bundle", "bundle")
-    before = _live_version(project)
+    with_dns, version = _newest(project)["release"], _live_version(project)
     lock.write_text("".join(lines[:start] + lines[end:]))
     project.must("build", "--out", "slim")
     plan = json.loads(project.must("plan", *ENVIRONMENT, "--bundle", "slim", "--json"))
@@ -250,13 +254,26 @@ def test_a_layer_only_change_is_a_version_and_can_be_rolled_back(project: Projec
         "aws_lambda_function.mongo_client": "update",
     }
     project.must("deploy", *ENVIRONMENT, "--bundle", "slim")
-    functions = _client(project, "lambda")
+    functions, slim = _client(project, "lambda"), _newest(project)["release"]
 
     def layer_of_live() -> str:
         live = functions.get_function_configuration(FunctionName=FUNCTION, Qualifier="live")
         return str(live["Layers"][0]["Arn"])
 
-    changed = layer_of_live()
-    project.must("rollback", *ENVIRONMENT)
-    assert _live_version(project) == before
-    assert layer_of_live() != changed
+    slim_layer = layer_of_live()
+    project.must("rollback", *ENVIRONMENT, "--to", str(with_dns))
+    assert _live_version(project) == version
+    assert layer_of_live() != slim_layer
+
+    name, layer_version = slim_layer.split(":")[-2:]
+    functions.delete_layer_version(LayerName=name, VersionNumber=int(layer_version))
+    before = _newest(project)
+    done = project.run("rollback", *ENVIRONMENT, "--to", str(slim))
+    assert done.returncode == 1
+    assert "error[release-unusable]" in done.stderr and "is gone" in done.stderr
+    assert _newest(project) == before
+
+    word = ("--release-from-quarantine", "--reason", "it was the network")
+    project.must("deploy", *ENVIRONMENT, "--bundle", "slim", *word)
+    assert _newest(project)["reason"] == "it was the network"
+    assert "nothing to do" in project.must("deploy", *ENVIRONMENT, "--bundle", "slim")

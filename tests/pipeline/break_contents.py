@@ -1,0 +1,108 @@
+"""Files whose content is not as it must be."""
+
+from __future__ import annotations
+
+from pipeline.code_rules import MAX_SOURCE_BYTES
+from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
+from pipeline.rules import Rule
+from tests.pipeline.breaking import EXTENSION, PYMONGO, breaks
+from tests.pipeline.hostile import (
+    HANDLER,
+    STORED,
+    Draft,
+    Item,
+)
+
+
+@breaks(Rule.CREDENTIAL, FUNCTION_PACKAGE, HANDLER, line=6)
+def handler_holds_a_password(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"URI = 'mongodb+srv://app:" + b"hunter2@db.example.net/'\n"
+
+
+@breaks(Rule.CREDENTIAL, LAYER_PACKAGE, "python/pymongo/key.txt", line=2)
+def layer_holds_a_token(draft: Draft) -> None:
+    draft.layer.append(Item("python/pymongo/key.txt", b"\n" + b"ghp_" + b"a1B2" * 9))
+
+
+@breaks(Rule.DOES_NOT_COMPILE, FUNCTION_PACKAGE, HANDLER, line=6)
+def handler_has_a_syntax_error(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"def broken(:\n"
+
+
+@breaks(Rule.DOES_NOT_COMPILE, FUNCTION_PACKAGE, HANDLER, line=6)
+def handler_returns_outside_of_a_function(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"return 1\n"
+
+
+@breaks(Rule.DOES_NOT_COMPILE, FUNCTION_PACKAGE, HANDLER, line=6)
+def handler_is_newer_than_the_runtime(draft: Draft) -> None:
+    draft.values = {"runtime": "python3.11"}
+    draft.item(HANDLER).content += b"type Name = str\n"
+
+
+@breaks(Rule.DOES_NOT_COMPILE, FUNCTION_PACKAGE, HANDLER)
+def handler_is_no_text(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"# \xff\n"
+
+
+@breaks(Rule.DOES_NOT_COMPILE, FUNCTION_PACKAGE, HANDLER)
+def handler_is_nested_too_deep(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"-" * 50_000 + b"1\n"
+
+
+@breaks(Rule.DOES_NOT_COMPILE, LAYER_PACKAGE, PYMONGO, line=1)
+def layer_has_a_syntax_error(draft: Draft) -> None:
+    # It would import bson, which is therefore not said to be of no use.
+    draft.item(PYMONGO).content = b"import bson, (\n"
+
+
+@breaks(Rule.SOURCE_TOO_LARGE, LAYER_PACKAGE, PYMONGO)
+def source_is_too_large(draft: Draft) -> None:
+    draft.item(PYMONGO).content = b"import bson\n" + b"#" * MAX_SOURCE_BYTES
+    draft.item(PYMONGO).method = STORED
+
+
+@breaks(Rule.HANDLER_NOT_DEFINED, FUNCTION_PACKAGE, HANDLER)
+def handler_is_not_defined(draft: Draft) -> None:
+    draft.values = {"handler": "lambda_function.main"}
+
+
+@breaks(Rule.HANDLER_NOT_DEFINED, FUNCTION_PACKAGE, HANDLER)
+def handler_is_defined_within_a_function(draft: Draft) -> None:
+    source = b"import pymongo\ndef make():\n    def lambda_handler(event, context): pass\n"
+    draft.item(HANDLER).content = source
+
+
+@breaks(Rule.HANDLER_NOT_DEFINED, FUNCTION_PACKAGE, HANDLER)
+def handler_is_in_another_file(draft: Draft) -> None:
+    draft.values = {"handler": "main.lambda_handler"}
+
+
+@breaks(Rule.IMPORT_NOT_PROVIDED, FUNCTION_PACKAGE, HANDLER, line=7)
+def handler_imports_what_nobody_provides(draft: Draft) -> None:
+    draft.item(HANDLER).content += b"def late():\n    import requests.adapters\n"
+
+
+@breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
+def layer_holds_a_module_that_nobody_imports(draft: Draft) -> None:
+    draft.layer.append(Item("python/six.py", b"import pymongo\n"))
+
+
+@breaks(Rule.INVALID_ELF, LAYER_PACKAGE, EXTENSION)
+def shared_object_is_text(draft: Draft) -> None:
+    draft.layer.append(Item(EXTENSION, b"hello"))
+
+
+@breaks(Rule.INVALID_ELF, LAYER_PACKAGE, EXTENSION)
+def shared_object_is_empty(draft: Draft) -> None:
+    draft.layer.append(Item(EXTENSION, b"", method=STORED))
+
+
+@breaks(Rule.INVALID_ELF, LAYER_PACKAGE, "python/pymongo/data")
+def elf_file_is_only_a_mark(draft: Draft) -> None:
+    draft.layer.append(Item("python/pymongo/data", b"\x7fELF"))
+
+
+@breaks(Rule.WRONG_ARCHITECTURE, LAYER_PACKAGE, "python/pymongo/_c.cp313-win_amd64.pyd")
+def extension_is_for_windows(draft: Draft) -> None:
+    draft.layer.append(Item("python/pymongo/_c.cp313-win_amd64.pyd", b"MZ"))
