@@ -107,9 +107,12 @@ def _action(actions: list[str]) -> str:
 def _changed(change: dict[str, Any], configured: set[str]) -> Iterator[str]:
     """Yield the names of attributes that change, one level into those that hold others.
 
-    What is known only after the apply is named if the configuration sets it; the rest (an ARN, a
-    time) merely follows from the change.
+    Of a replacement, those that force it. What is known only after the apply is named if the
+    configuration sets it; the rest (an ARN, a time) merely follows from the change.
     """
+    if forcing := change.get("replace_paths"):
+        yield from sorted(".".join(map(str, path)) for path in forcing)
+        return
     before, after = change.get("before") or {}, change.get("after") or {}
     unknown = change.get("after_unknown") or {}
     for name in sorted(before.keys() | after.keys() | unknown.keys()):

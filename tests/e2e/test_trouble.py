@@ -206,11 +206,13 @@ def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
     address = "aws_lambda_function.mongo_client"
     done = project.run("plan", *ENVIRONMENT, "--bundle", "bundle")
     assert done.returncode == 1 and "error[plan-refused]" in done.stderr
-    assert f"-/+ {address}" in done.stdout and f"--allow-destroy {address}" in done.stderr
+    assert f"-/+ {address}: function_name\n" in done.stdout
+    assert f"--allow-destroy {address}" in done.stderr
     before = _newest(project)
     assert project.run("deploy", *ENVIRONMENT, "--bundle", "bundle").returncode == 1
     assert _newest(project) == before
-    project.must("plan", *ENVIRONMENT, "--bundle", "bundle", "--allow-destroy", address)
+    word = ("--allow-destroy", address, "--allow-destroy", "aws_lambda_alias.live")
+    project.must("plan", *ENVIRONMENT, "--bundle", "bundle", *word)
 
 
 def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project) -> None:

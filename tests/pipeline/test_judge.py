@@ -88,6 +88,13 @@ def test_a_layer_version_may_be_replaced() -> None:
     judge(plan).refuse_destruction(allowed=())
 
 
+def test_of_a_replacement_only_what_forces_it_is_named() -> None:
+    resource = _resource(_FUNCTION, ["delete", "create"], {"a": 1, "b": ""}, {"a": 2, "b": None})
+    resource["change"]["replace_paths"] = [["a"]]
+    [change] = judge(_plan(resource)).changes
+    assert change.in_words() == f"-/+ {_FUNCTION}: a"
+
+
 def test_plans_that_do_the_same_have_the_same_digest() -> None:
     one = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 2})
     other = _resource("aws_lambda_alias.live", ["create"], None, {"b": 1})
