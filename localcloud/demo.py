@@ -58,7 +58,7 @@ def run() -> None:
     """Run the demo in a scratch copy and a cloud of its own; raise DemoFailed if a step fails."""
     with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
         cloud = Path(scratch, "cloud")
-        source = _scratch_copy(Path(scratch, "source"))
+        source = scratch_copy(Path(scratch, "source"))
         _title("Start AWS, the Lambda runtime, the HTTP front and MongoDB on this machine")
         try:
             control.up(cloud)
@@ -186,7 +186,7 @@ def _show_timeline(release: dict[str, object], build_s: float) -> None:
     _console.print(table)
 
 
-def _scratch_copy(folder: Path) -> Path:
+def scratch_copy(folder: Path) -> Path:
     """Copy what a deployment needs, so that the demo's change does not touch the real source."""
     folder.mkdir()
     shutil.copy2(_ROOT / "lambda_function.py", folder)

@@ -8,7 +8,7 @@ from typing import ClassVar
 class PipelineError(Exception):
     """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
 
-    `what` says what happened, `todo` what to do about it; `file`, `line` and `column` (from 1)
+    `what` says what happened, `remedy` what to do about it; `file`, `line` and `column` (from 1)
     point at the cause where it is in a file.
     """
 
@@ -18,7 +18,7 @@ class PipelineError(Exception):
     def __init__(
         self,
         what: str,
-        todo: str = "",
+        remedy: str = "",
         *,
         file: str | None = None,
         line: int | None = None,
@@ -26,7 +26,7 @@ class PipelineError(Exception):
     ) -> None:
         super().__init__(what)
         self.what = what
-        self.todo = todo
+        self.remedy = remedy
         self.file = file
         self.line = line
         self.column = column

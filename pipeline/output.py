@@ -47,8 +47,8 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 def error(problem: PipelineError) -> None:
     """Say what happened and what to do, and annotate the place on GitHub."""
     _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
-    if problem.todo:
-        _err.print(Text(problem.todo, style="yellow"))
+    if problem.remedy:
+        _err.print(Text(problem.remedy, style="yellow"))
     if github.in_actions():
         mark = github.annotation(
             problem.what, file=problem.file, line=problem.line, column=problem.column

@@ -112,7 +112,7 @@ def show(report: Report) -> None:
     columns = ["package", "files", "zipped bytes", "of 50 MB", "unzipped bytes", "of 250 MB"]
     output.table("", columns, rows)
     for finding in report.findings:
-        output.result(f"{describe(finding)}\n    {finding.rule.todo}")
+        output.result(f"{describe(finding)}\n    {finding.rule.remedy}")
     output.result(f"{len(report.findings)} findings" if report.findings else "no findings")
 
 
@@ -127,7 +127,7 @@ def github_annotations(report: Report) -> list[str]:
     """Return an annotation for each finding, at its place in the handler's source if it has one."""
     return [
         github.annotation(
-            f"{describe(finding)}. {finding.rule.todo}",
+            f"{describe(finding)}. {finding.rule.remedy}",
             file=HANDLER_FILE.name if _is_in_handler(finding) else None,
             line=finding.line if _is_in_handler(finding) else None,
         )

@@ -131,7 +131,7 @@ class Rule(Enum):
         return self.value[0]
 
     @property
-    def todo(self) -> str:
+    def remedy(self) -> str:
         return self.value[1]
 
 
@@ -157,5 +157,5 @@ class Finding:
             "path": self.path,
             "line": self.line,
             "message": self.message,
-            "todo": self.rule.todo,
+            "remedy": self.rule.remedy,
         }

@@ -156,15 +156,17 @@ def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
 def _executable() -> str:
     """Return Terraform's path; raise TerraformError if there is none, or one too old."""
     wanted = ".".join(map(str, _MIN_VERSION))
-    todo = f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
+    remedy = (
+        f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
+    )
     path = shutil.which("terraform")
     if path is None:
-        raise TerraformError("there is no `terraform` on PATH", todo)
+        raise TerraformError("there is no `terraform` on PATH", remedy)
     if path not in _accepted:
         said = subprocess.run([path, "version"], capture_output=True, text=True).stdout
         version = re.search(r"^Terraform v(\d+)\.(\d+)", said, re.MULTILINE)
         if version is None or (int(version[1]), int(version[2])) < _MIN_VERSION:
-            raise TerraformError(f"{path} is {said.splitlines()[:1]}, which is too old", todo)
+            raise TerraformError(f"{path} is {said.splitlines()[:1]}, which is too old", remedy)
         _accepted.add(path)
     return path
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from localcloud.demo import scratch_copy
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,11 +26,8 @@ class Project:
     @classmethod
     def copy_to(cls, folder: Path, environment: Mapping[str, str] | None = None) -> Project:
         """Copy the project into `folder`, which must not exist."""
-        folder.mkdir(parents=True)
-        shutil.copy2(ROOT / "lambda_function.py", folder)
-        for name in ("pipeline", "layer", "terraform"):
-            ignored = shutil.ignore_patterns("__pycache__", ".terraform")
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch_copy(folder)
         return cls(folder, dict(environment or {}))
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.localcloud.aws import Aws, code
 
@@ -136,3 +137,11 @@ def test_a_change_of_code_or_configuration_changes_last_modified(aws: Aws) -> No
         aws.functions.update_function_code(FunctionName=name, ZipFile=changed)["LastModified"]
     )
     assert len(set(seen)) == 3 and seen == sorted(seen)
+
+
+def test_what_moto_does_not_know_is_refused_at_once(aws: Aws) -> None:
+    """As an internal error, Terraform and the SDKs would try it again for minutes."""
+    with pytest.raises(ClientError, match="not been implemented") as refused:
+        aws.parameters.describe_sessions(State="Active")
+    metadata = refused.value.response["ResponseMetadata"]
+    assert (metadata["HTTPStatusCode"], metadata["RetryAttempts"]) == (501, 0)

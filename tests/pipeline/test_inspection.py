@@ -126,7 +126,7 @@ def test_findings_as_json(bad: Path) -> None:
         "path": "lambda_function.py",
         "line": 2,
         "message": "invalid syntax",
-        "todo": "Mend the source.",
+        "remedy": "Mend the source.",
     }
 
 
@@ -155,7 +155,7 @@ def test_a_folder_without_a_manifest_is_a_clear_error(tmp_path: Path, exists: bo
     folder = tmp_path if exists else tmp_path / "nowhere"
     with pytest.raises(BundleError, match="holds no bundle") as error:
         inspection.inspect_bundle(folder, TODAY)
-    assert f"python -m pipeline build --out {folder}" in error.value.todo
+    assert f"python -m pipeline build --out {folder}" in error.value.remedy
 
 
 def test_nothing_of_a_secret_is_repeated(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_require_clean_names_what_it_refuses(bad: Path) -> None:
     with pytest.raises(InspectionError) as error:
         inspection.require_clean(Bundle.read(bad))
     assert "does-not-compile, special-file" in error.value.what
-    assert "pymongo-layer.zip:python/pymongo/link" in error.value.todo
+    assert "pymongo-layer.zip:python/pymongo/link" in error.value.remedy
 
 
 @pytest.mark.parametrize(

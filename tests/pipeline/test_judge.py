@@ -78,7 +78,7 @@ def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: l
     verdict = judge(_plan(_resource(address, actions, {}, {})))
     with pytest.raises(PlanRefused, match=address) as refused:
         verdict.refuse_destruction(allowed=())
-    assert f"--allow-destroy {address}" in refused.value.todo
+    assert f"--allow-destroy {address}" in refused.value.remedy
     verdict.refuse_destruction(allowed=[address])
 
 

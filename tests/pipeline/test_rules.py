@@ -117,5 +117,5 @@ def test_rules_say_what_must_hold_and_what_to_do() -> None:
     """Whoever reads a finding learns what to do; ids are words, and no two are the same."""
     assert len({rule.id for rule in Rule}) == len(Rule)
     for rule in Rule:
-        assert rule.promise.endswith(".") and rule.todo.endswith("."), rule
+        assert rule.promise.endswith(".") and rule.remedy.endswith("."), rule
         assert rule.id == rule.id.lower() and "_" not in rule.id
