@@ -6,7 +6,9 @@ SHELL := /bin/bash
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-READY := $(VENV)/ready
+LOCKS := requirements.txt localcloud/runtime.txt localcloud/rie.txt
+# Named by what the lock files hold: another checkout of the same ones can use the same VENV.
+READY := $(VENV)/ready-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 CODE := pipeline localcloud tests lambda_function.py
 
 .PHONY: help
@@ -50,12 +52,12 @@ down: $(READY) ## Stop it
 
 .PHONY: lock
 lock: $(READY) ## Write the lock files anew from the *.in files
-	for name in requirements layer/requirements localcloud/runtime; do \
+	for name in pipeline/requirements requirements layer/requirements localcloud/runtime; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
 	done
 
-$(READY): requirements.txt localcloud/runtime.txt localcloud/rie.txt
+$(READY):
 	@python=$$($(FIND_PYTHON)) || { echo "Python 3.13 is needed and was not found:" \
 	  "install it from https://www.python.org/downloads/"; exit 1; }; \
 	"$$python" -m venv --clear $(VENV)

@@ -1,8 +1,15 @@
-"""GitHub's dialect: annotations in the log (workflow commands), and who and what runs a job."""
+"""GitHub's dialect: annotations, outputs and summaries of a job, and who and what runs it."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+# "Job summaries … are limited to 1 MiB" for each step; more is an error, and nothing is shown.
+# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+_SUMMARY_BYTES = 1024 * 1024
 
 
 def in_actions() -> bool:
@@ -20,14 +27,64 @@ def run_url() -> str | None:
 
 
 def annotation(
-    message: str, *, file: str | None = None, line: int | None = None, column: int | None = None
+    message: str,
+    *,
+    level: Literal["error", "notice"] = "error",
+    file: str | None = None,
+    line: int | None = None,
+    column: int | None = None,
 ) -> str:
-    """Return the workflow command that marks `message` as an error, at a place if one is given."""
+    """Return the workflow command that shows `message`, at a place if one is given."""
     place = {"file": file, "line": line, "col": column}
     properties = ",".join(
         f"{name}={_escape_property(str(value))}" for name, value in place.items() if value
     )
-    return f"::error {properties}::{_escape(message)}".replace("::error ::", "::error::", 1)
+    return f"::{level} {properties}".rstrip() + f"::{_escape(message)}"
+
+
+def set_output(name: str, value: str) -> None:
+    """Give the job's later steps a value; outside of a job, do nothing."""
+    if in_actions():
+        # A delimiter that nobody can guess: else a value could set other outputs.
+        delimiter = secrets.token_hex(16)
+        _append("GITHUB_OUTPUT", f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+
+
+def add_to_summary(markdown: str) -> None:
+    """Add to the summary that the run's page shows; outside of a job, do nothing.
+
+    What is over GitHub's limit is cut off at the end of a line.
+    """
+    if in_actions():
+        _append("GITHUB_STEP_SUMMARY", cut(markdown, _SUMMARY_BYTES - 1024, "Cut off here.") + "\n")
+
+
+def cut(markdown: str, limit_bytes: int, pointer: str) -> str:
+    """Return Markdown that is at most `limit_bytes` of UTF-8 long, but for a closing `pointer`.
+
+    It ends at the end of a line, closes a block of code and folded parts (`<details>`) that are
+    open there, and says with `pointer` where the rest is. Short enough Markdown stays as it is.
+    """
+    if len(markdown.encode()) <= limit_bytes:
+        return markdown
+    kept: list[str] = []
+    size = 0
+    for line in markdown.splitlines(keepends=True):
+        size += len(line.encode())
+        if size > limit_bytes:
+            break
+        kept.append(line)
+    fences = sum(line.startswith("```") for line in kept)
+    text = "".join(kept).rstrip("\n")
+    text += "\n```" if fences % 2 else ""
+    text += "\n\n</details>" * (text.count("<details") - text.count("</details>"))
+    return f"{text}\n\n{pointer}\n"
+
+
+def _append(variable: str, text: str) -> None:
+    """Append to the file that GitHub names in `variable`."""
+    with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _escape(text: str) -> str:
