@@ -1,0 +1,270 @@
+"""What the local runner does not act out, read off the workflow files: each test is one rule.
+
+act runs the steps; filters of events, concurrency, environments, permissions, required inputs and
+time limits are GitHub's own doing, so here the files themselves are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.project import ROOT
+
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+FILES = [*WORKFLOWS, GITHUB / "actions" / "set-up" / "action.yml"]
+
+# A pin is worth what its commit is worth: these are the commits that the release tags point at.
+PINNED = {
+    "actions/attest": "1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2",
+    "actions/checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+    "actions/download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c # v8.0.1",
+    "actions/setup-python": "5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0",
+    "actions/upload-artifact": "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",
+    "aws-actions/configure-aws-credentials": "e6de054238d6b7531b4efff3b6587d9aade6a06c # v6.2.3",
+    "hashicorp/setup-terraform": "dfe3c3f87815947d99a8997f908cb6525fc44e9e # v4.0.1",
+}
+
+Job = dict[str, Any]
+
+
+def parsed(name: str) -> dict[str, Any]:
+    """Read a workflow; YAML 1.1 takes its key `on` for the boolean True."""
+    document = yaml.safe_load((GITHUB / "workflows" / f"{name}.yml").read_text())
+    return {("on" if key is True else key): value for key, value in document.items()}
+
+
+def jobs() -> Iterator[tuple[str, Job]]:
+    """Yield every job of every workflow, named `workflow/job`."""
+    for path in WORKFLOWS:
+        for name, job in parsed(path.stem)["jobs"].items():
+            yield f"{path.stem}/{name}", job
+
+
+def job(name: str) -> Job:
+    return dict(jobs())[name]
+
+
+def uses(job: Job) -> set[str]:
+    """Return the actions that a job uses, without their pins."""
+    return {step["uses"].partition("@")[0] for step in job.get("steps", []) if "uses" in step}
+
+
+def writing(job: Job) -> set[str]:
+    return {name for name, access in job["permissions"].items() if access == "write"}
+
+
+every_job = pytest.mark.parametrize("name", [name for name, _ in jobs()])
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name + path.stem)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_grants_nothing_as_a_whole(path: Path) -> None:
+    """A token that is stolen from a job can do what that job needs, and no more."""
+    assert parsed(path.stem)["permissions"] == {}
+
+
+@every_job
+def test_a_job_says_what_it_may(name: str) -> None:
+    """Without a line of its own a job would have what the repository's settings give."""
+    assert isinstance(job(name)["permissions"], dict)
+
+
+@every_job
+def test_a_job_has_a_time_limit(name: str) -> None:
+    """GitHub's own is six hours. Called workflows have their limits in their own jobs."""
+    if "uses" not in job(name):
+        assert 0 < job(name)["timeout-minutes"] <= 45
+
+
+def test_a_deployment_has_time_to_stop_in_order() -> None:
+    """A job that is cut off leaves Terraform's lock behind: its limit is far beyond that."""
+    assert job("release/deploy")["timeout-minutes"] >= 30
+    assert job("rollback/rollback")["timeout-minutes"] >= 30
+
+
+@every_job
+def test_only_a_job_that_needs_an_identity_can_have_one(name: str) -> None:
+    """`id-token: write` is what a thief of roles is after."""
+    needs_one = {"aws-actions/configure-aws-credentials", "actions/attest"}
+    calls_release = job(name).get("uses") == "./.github/workflows/release.yml"
+    has_one = "id-token" in writing(job(name))
+    assert has_one == (bool(uses(job(name)) & needs_one) or calls_release)
+
+
+def test_who_may_write_what() -> None:
+    """Writing is for jobs that run nothing but `gh`, and for the attestation."""
+    found = {name: writing(each) - {"id-token"} for name, each in jobs()}
+    assert {name: what for name, what in found.items() if what} == {
+        "ci/comment": {"pull-requests"},
+        "deploy/build": {"attestations"},
+        "deploy/staging": {"contents"},
+        "deploy/production": {"contents"},
+        "release/mark": {"contents"},
+        "drift/report": {"issues"},
+    }
+
+
+@pytest.mark.parametrize("name", ["ci/comment", "release/mark", "drift/report"])
+def test_a_job_that_writes_to_github_runs_no_code_and_holds_no_role(name: str) -> None:
+    """What a pull request brings must not meet a token that writes: it travels as text."""
+    assert uses(job(name)) <= {"actions/download-artifact"}
+    for step in job(name)["steps"]:
+        assert not re.search(
+            r"\b(python|make|terraform|bash|sh|source|eval)\b", step.get("run", "")
+        )
+
+
+@every_file
+def test_actions_are_pinned_by_the_commit_of_a_release(path: Path) -> None:
+    """Tags move; commits do not. The comment is what Dependabot and people read."""
+    for action, pin in re.findall(r"uses: ([^.@][^@\n]*)@(.*)", path.read_text()):
+        assert PINNED[action] == pin
+
+
+@every_file
+def test_no_expression_in_a_script(path: Path) -> None:
+    """A branch's name or a title would be run as code: values go through `env`."""
+    document = yaml.safe_load(path.read_text())
+    every = [*document.get("jobs", {}).values(), document.get("runs", {})]
+    for step in (step for each in every for step in each.get("steps", [])):
+        assert "${{" not in step.get("run", "")
+
+
+@every_job
+def test_a_checkout_leaves_no_token_behind(name: str) -> None:
+    """Else it lies in `.git/config`, for every later step to read."""
+    for step in job(name).get("steps", []):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+@every_file
+def test_no_long_lived_secret(path: Path) -> None:
+    """AWS is reached by OIDC, GitHub with the job's own token."""
+    assert "secrets." not in path.read_text() and "AWS_SECRET" not in path.read_text()
+
+
+def test_what_starts_a_workflow() -> None:
+    """Never `pull_request_target` or `workflow_run`: they run a stranger's code with our rights."""
+    assert parsed("ci")["on"] == {"pull_request": {"branches": ["main"]}, "merge_group": None}
+    deploy = parsed("deploy")["on"]
+    assert deploy["push"] == {"branches": ["main"]} and set(deploy) == {"push", "workflow_dispatch"}
+    assert set(parsed("release")["on"]) == {"workflow_call"}
+    assert set(parsed("rollback")["on"]) == {"workflow_dispatch"}
+    assert set(parsed("drift")["on"]) == {"schedule", "workflow_dispatch"}
+
+
+def test_what_a_rollback_asks_for() -> None:
+    asked = parsed("rollback")["on"]["workflow_dispatch"]["inputs"]
+    assert set(asked) == {"environment", "release", "reason", "dry-run"}
+    assert asked["environment"]["type"] == "choice"
+    assert asked["environment"]["options"] == ["staging", "production"]
+    assert asked["environment"]["required"] and asked["reason"]["required"]
+    assert not asked["release"].get("required") and asked["dry-run"]["default"] is False
+
+
+def test_a_pull_requests_older_runs_are_cancelled() -> None:
+    """They change nothing, and nobody reads them."""
+    assert parsed("ci")["concurrency"]["cancel-in-progress"] is True
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_deployments_to_an_environment_queue_and_none_is_cancelled(environment: str) -> None:
+    """One at a time. GitHub keeps a single one waiting unless told `queue: max`, and an older merge
+    that comes late would then displace a newer one, which nobody would deploy any more."""
+    group = {"group": f"deploy-{environment}", "queue": "max"}
+    assert job(f"deploy/{environment}")["concurrency"] == group
+
+
+def test_an_approval_holds_nothing_up() -> None:
+    """A run that waits for a person keeps its concurrency groups: the approval is in none."""
+    assert "concurrency" not in parsed("deploy")
+    assert "concurrency" not in job("deploy/approve") and "concurrency" not in parsed("release")
+    assert all("concurrency" not in each for each in parsed("release")["jobs"].values())
+
+
+def test_a_rollback_is_in_no_queue_of_deployments() -> None:
+    """At three in the morning it neither waits behind them, nor is cancelled by them."""
+    concurrency = parsed("rollback")["concurrency"]
+    assert concurrency == {
+        "group": "rollback-${{ inputs.environment }}",
+        "cancel-in-progress": False,
+    }
+
+
+def test_production_is_behind_its_environment() -> None:
+    """The approval has an environment that asks people; the deployment's admits main only."""
+    assert job("deploy/approve")["environment"] == "production-approval"
+    assert "approve" in job("deploy/production")["needs"]
+    assert "needs.approve.result == 'success'" in job("deploy/production")["if"]
+    assert job("release/deploy")["environment"] == "${{ inputs.environment }}"
+    assert job("rollback/rollback")["environment"] == "${{ inputs.environment }}-rollback"
+
+
+def test_only_a_job_with_an_environment_gets_a_role_that_writes() -> None:
+    """The role trusts `environment:…`; a plan's role trusts pull requests and main, and reads."""
+    for name, each in jobs():
+        for step in each.get("steps", []):
+            role = step.get("with", {}).get("role-to-assume")
+            if role:
+                assert role.endswith("-plan") == ("environment" not in each), name
+
+
+def test_a_fork_gets_no_role_and_is_told_so() -> None:
+    """Its token could not get one anyway; without the condition its plan would fail instead."""
+    ours = "github.event.pull_request.head.repo.full_name == github.repository"
+    assert ours in job("ci/plan")["if"] and ours in job("ci/no-plan")["if"]
+
+
+def test_nothing_that_deploys_uses_a_cache() -> None:
+    """Only a pull request's jobs do: a cache that somebody has filled decides what is deployed."""
+    for name, each in jobs():
+        for step in each.get("steps", []):
+            assert "cache" not in step.get("with", {}) or name.startswith("ci/"), name
+    assert "actions/cache" not in "".join(path.read_text() for path in FILES)
+
+
+@every_job
+def test_a_job_names_its_image(name: str) -> None:
+    """`ubuntu-latest` becomes another one some day, in the middle of something else."""
+    image = job(name).get("runs-on", "ubuntu-24.04")
+    assert image == "ubuntu-24.04" or image == "${{ matrix.image }}"
+
+
+def test_the_bundle_is_built_on_two_images() -> None:
+    """What differs between them would differ between the pull request and main, too."""
+    assert job("ci/build")["strategy"]["matrix"]["image"] == ["ubuntu-24.04", "ubuntu-22.04"]
+
+
+def test_terraform_is_called_without_the_wrapper() -> None:
+    """setup-terraform's wrapper changes its output, its exit status, and who gets a signal."""
+    steps = yaml.safe_load(FILES[-1].read_text())["runs"]["steps"]
+    [terraform] = [step for step in steps if step.get("uses", "").startswith("hashicorp/")]
+    assert terraform["with"]["terraform_wrapper"] == "false"
+
+
+def test_the_required_check_waits_for_all_that_can_fail() -> None:
+    """A job that is skipped because another failed must not pass for a success."""
+    assert set(job("ci/ci")["needs"]) == {"check", "same-bytes", "plan"}
+    assert job("ci/ci")["if"] == "always()"
+
+
+def test_dependabot_watches_everything_that_is_pinned() -> None:
+    """Actions, Python packages and Terraform's provider; with some days for bad news to spread."""
+    updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
+    watched = {each["package-ecosystem"]: each for each in updates}
+    assert set(watched) == {"github-actions", "pip", "terraform"}
+    assert all(each["cooldown"]["default-days"] >= 7 for each in updates)
+    folders = {
+        "/" if path.parent == ROOT else f"/{path.parent.relative_to(ROOT)}"
+        for pattern in ("*.in", "*/*.in")
+        for path in ROOT.glob(pattern)
+    }
+    assert set(watched["pip"]["directories"]) == folders
