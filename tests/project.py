@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 Result = subprocess.CompletedProcess[str]
 
 
+def outside_of_a_job() -> dict[str, str]:
+    """Return this process's environment, without the GitHub job that it may be part of.
+
+    The job's summary and outputs are not those of what a test runs.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+
+
 @dataclass
 class Project:
     """A copy of what a deployment needs, and the environment that its commands run in."""
@@ -42,7 +50,7 @@ class Project:
         return [sys.executable, "-m", "pipeline", *arguments]
 
     def process_environment(self) -> dict[str, str]:
-        return os.environ | self.environment
+        return outside_of_a_job() | self.environment
 
     def run(self, *arguments: str, timeout_s: float = 180) -> Result:
         """Run `python -m pipeline …` to its end, whatever its exit status."""

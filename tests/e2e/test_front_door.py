@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT, Result
+from tests.project import ROOT, Result, outside_of_a_job
 
-_TOOLS = ("bash", "make", "awk", "sed", "sort", "head", "printf", "cat", "true")
+_TOOLS = ("bash", "make", "awk", "sed", "sort", "head", "printf", "cat", "cksum", "cut", "true")
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "localcloud", "demo"],
         cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(tmp_path), "NO_COLOR": "1"},
+        env=outside_of_a_job() | {"TMPDIR": str(tmp_path), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
