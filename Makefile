@@ -10,6 +10,10 @@ LOCKS := requirements.txt localcloud/runtime.txt localcloud/rie.txt
 # Named by what the lock files hold: another checkout of the same ones can use the same VENV.
 READY := $(VENV)/ready-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 CODE := pipeline localcloud tests lambda_function.py
+# On GitHub each finding is shown at its line of the pull request.
+ifdef GITHUB_ACTIONS
+ANNOTATE := --format='::error file=%(path)s,line=%(row)d,col=%(col)d::%(code)s %(text)s'
+endif
 
 .PHONY: help
 help: ## List the targets
@@ -27,11 +31,19 @@ test: lint ## Check everything, with the real parts
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: lint
-lint: $(READY) need-terraform ## Check style, types and formatting
-	$(PYTHON) -m flake8 $(CODE)
+lint: $(READY) need-terraform ## Check style, types, formatting and workflows
+	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
 	$(PYTHON) -m mypy
 	terraform fmt -check -recursive terraform
+	$(VENV)/bin/actionlint
+	$(VENV)/bin/zizmor --quiet --offline --persona pedantic .github
+	$(SCHEMA).github-workflows .github/workflows/*.yml
+	$(SCHEMA).github-actions .github/actions/*/action.yml
+	$(SCHEMA).dependabot .github/dependabot.yml
+	$(PYTHON) -m tests.workflows.validate
+
+SCHEMA := $(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor
 
 .PHONY: format
 format: $(READY) need-terraform ## Format the code

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.project import ROOT
+from tests.workflows.standins import ACTIONS
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -126,6 +127,17 @@ def test_actions_are_pinned_by_the_commit_of_a_release(path: Path) -> None:
     """Tags move; commits do not. The comment is what Dependabot and people read."""
     for action, pin in re.findall(r"uses: ([^.@][^@\n]*)@(.*)", path.read_text()):
         assert PINNED[action] == pin
+
+
+@every_file
+def test_stand_ins_know_every_input_that_is_given(path: Path) -> None:
+    """The tests would not notice one that is not passed on; nor a mistyped one."""
+    document = yaml.safe_load(path.read_text())
+    every = [*document.get("jobs", {}).values(), document.get("runs", {})]
+    for step in (step for each in every for step in each.get("steps", [])):
+        action = step.get("uses", "./").partition("@")[0]
+        if not action.startswith("./"):
+            assert set(step.get("with", {})) <= set(ACTIONS[action][0])
 
 
 @every_file

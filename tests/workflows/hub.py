@@ -1,0 +1,223 @@
+"""GitHub's API on this machine, as much of it as the workflows ask, for the real `gh` to talk to.
+
+Every request is kept. What it does not know it answers with 501, and keeps in `unexpected`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import subprocess
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.workflows.standins import artifact_id
+
+REPOSITORY = "octo-org/mongo-client"
+_ROOT = f"/repos/{REPOSITORY}"
+
+Answer = tuple[int, Any]
+
+
+@dataclass
+class Hub:
+    """The state of a repository on GitHub: `origin` is bare, `state` is the stand-ins' folder."""
+
+    origin: Path
+    state: Path
+    pull_requests: dict[int, dict[str, Any]] = field(default_factory=dict)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    reviewers_of: dict[str, bool] = field(default_factory=dict)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
+        """Answer one request."""
+        self.requests.append((method, path))
+        for wanted, pattern, reply in self._routes():
+            if wanted == method and (match := re.fullmatch(pattern, path)):
+                return reply(query, body, *match.groups())
+        self.unexpected.append(f"{method} {path}")
+        return 501, {"message": "this stand-in does not know that"}
+
+    def git(self, *arguments: str) -> str:
+        """Run git in origin, and return what it says; empty if it fails."""
+        command = ["git", "-C", str(self.origin), *arguments]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
+        return [
+            ("GET", "/oidc", self._token),
+            ("GET", f"{_ROOT}/pulls/(\\d+)", self._pull_request),
+            ("GET", f"{_ROOT}/commits/([0-9a-f]{{40}})/pulls", self._pull_requests_of),
+            ("GET", f"{_ROOT}/commits/(\\S+)", self._commit),
+            ("GET", f"{_ROOT}/compare/(\\S+)\\.\\.\\.(\\S+)", self._compare),
+            ("GET", f"{_ROOT}/git/ref/(\\S+)", self._ref),
+            ("GET", f"{_ROOT}/git/matching-refs/(\\S+)", self._matching_refs),
+            ("POST", f"{_ROOT}/git/refs", self._set_ref),
+            ("PATCH", f"{_ROOT}/git/refs/(\\S+)", self._set_ref),
+            ("GET", f"{_ROOT}/environments/(\\S+)", self._environment),
+            ("GET", f"{_ROOT}/actions/workflows/ci.yml/runs", self._runs),
+            ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
+            ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
+            ("GET", f"{_ROOT}/issues", self._issues),
+            ("POST", f"{_ROOT}/issues", self._open_issue),
+            ("PATCH", f"{_ROOT}/issues/(\\d+)", self._edit_issue),
+            ("GET", f"{_ROOT}/issues/(\\d+)/comments", self._comments),
+            ("POST", f"{_ROOT}/issues/(\\d+)/comments", self._comment),
+            ("PATCH", f"{_ROOT}/issues/comments/(\\d+)", self._edit_comment),
+        ]
+
+    def _token(self, query: dict[str, str], _: Any) -> Answer:
+        claims = {"aud": query["audience"], "repository": REPOSITORY}
+        payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+        return 200, {"value": f"e30.{payload}.c2lnbmF0dXJl"}
+
+    def _pull_request(self, _: Any, __: Any, number: str) -> Answer:
+        return 200, self.pull_requests[int(number)]
+
+    def _pull_requests_of(self, _: Any, __: Any, sha: str) -> Answer:
+        every = self.pull_requests.values()
+        return 200, [each for each in every if each["merge_commit_sha"] == sha]
+
+    def _commit(self, _: Any, __: Any, ref: str) -> Answer:
+        return 200, {"sha": self.git("rev-parse", ref)}
+
+    def _compare(self, _: Any, __: Any, base: str, head: str) -> Answer:
+        ours, theirs = self.git("rev-parse", base), self.git("rev-parse", head)
+        common = self.git("merge-base", ours, theirs)
+        status = {ours: "ahead", theirs: "behind"}.get(common, "diverged")
+        return 200, {"status": "identical" if ours == theirs else status}
+
+    def _ref(self, _: Any, __: Any, name: str) -> Answer:
+        sha = self.git("rev-parse", "--verify", "--quiet", f"refs/{name}")
+        return (200, _ref(name, sha)) if sha else (404, {"message": "Not Found"})
+
+    def _matching_refs(self, _: Any, __: Any, start: str) -> Answer:
+        lines = self.git("for-each-ref", "--format=%(refname) %(objectname)", f"refs/{start}*")
+        found = [line.split() for line in lines.splitlines()]
+        return 200, [_ref(name.removeprefix("refs/"), sha) for name, sha in found]
+
+    def _set_ref(self, _: Any, body: Any, name: str = "") -> Answer:
+        full = f"refs/{name}" if name else body["ref"]
+        self.git("update-ref", full, body["sha"])
+        return 201, _ref(full.removeprefix("refs/"), body["sha"])
+
+    def _environment(self, _: Any, __: Any, name: str) -> Answer:
+        rules = [{"type": "required_reviewers"}] if self.reviewers_of.get(name) else []
+        return 200, {"name": name, "protection_rules": [{"type": "branch_policy"}, *rules]}
+
+    def _runs(self, query: dict[str, str], _: Any) -> Answer:
+        fits = ("event", "head_sha", "status")
+        found = [run for run in self.runs if all(run[name] == query[name] for name in fits)]
+        return 200, {"total_count": len(found), "workflow_runs": found}
+
+    def _artifacts(self, query: dict[str, str], _: Any, run: str) -> Answer:
+        folder = self.state / "artifacts" / run
+        found = [
+            {"id": int(artifact_id(each)), "name": each.name, "size_in_bytes": 1, "expired": False}
+            for each in sorted(folder.iterdir())
+            if query.get("name") in (None, each.name)
+        ]
+        for each in found:
+            number = each["id"]
+            each["archive_download_url"] = (
+                f"http://api.github.localhost{_ROOT}/actions/artifacts/{number}/zip"
+            )
+        return 200, {"total_count": len(found), "artifacts": found}
+
+    def _artifact(self, _: Any, __: Any, number: str) -> Answer:
+        folders = (self.state / "artifacts").glob("*/*")
+        folder = next(each for each in folders if artifact_id(each) == number)
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for path in sorted(folder.rglob("*")):
+                archive.write(path, path.relative_to(folder))
+        return 200, content.getvalue()
+
+    def _issues(self, query: dict[str, str], _: Any) -> Answer:
+        return 200, [
+            each
+            for each in self.issues
+            if each["state"] == query["state"] and query["labels"] in each["labels"]
+        ]
+
+    def _open_issue(self, _: Any, body: Any) -> Answer:
+        issue = {"number": 100 + len(self.issues), "state": "open", **body}
+        self.issues.append(issue)
+        return 201, issue
+
+    def _edit_issue(self, _: Any, body: Any, number: str) -> Answer:
+        [issue] = [each for each in self.issues if each["number"] == int(number)]
+        issue.update(body)
+        return 200, issue
+
+    def _comments(self, query: dict[str, str], _: Any, number: str) -> Answer:
+        return 200, self.comments.get(int(number), [])
+
+    def _comment(self, _: Any, body: Any, number: str) -> Answer:
+        every = sum(self.comments.values(), [])
+        comment = {"id": 500 + len(every), "user": {"login": "github-actions[bot]"}, **body}
+        self.comments.setdefault(int(number), []).append(comment)
+        return 201, comment
+
+    def _edit_comment(self, _: Any, body: Any, number: str) -> Answer:
+        every = sum(self.comments.values(), [])
+        [comment] = [each for each in every if each["id"] == int(number)]
+        comment.update(body)
+        return 200, comment
+
+
+def _ref(name: str, sha: str) -> dict[str, Any]:
+    return {"ref": f"refs/{name}", "object": {"type": "commit", "sha": sha}}
+
+
+@contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """Serve a hub over HTTP on a free port; at the end insist that it knew every question."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            # `gh` takes the server for a proxy, and names the host in the path.
+            url = urlsplit(self.path)
+            size = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(size)) if size else None
+            query = {name: values[0] for name, values in parse_qs(url.query).items()}
+            if "Authorization" not in self.headers:
+                status, told = 401, {"message": "Requires authentication"}
+            else:
+                status, told = hub.answer(self.command, url.path, query, body)
+            content = told if isinstance(told, bytes) else json.dumps(told).encode()
+            self.send_response(status)
+            kind = "application/zip" if isinstance(told, bytes) else "application/json"
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_PATCH = do_GET
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert hub.unexpected == []

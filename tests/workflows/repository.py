@@ -1,0 +1,95 @@
+"""A repository with this project in it, for the workflows to run in."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.project import ROOT
+from tests.workflows.hub import REPOSITORY
+from tests.workflows.validate import for_the_runner
+
+# The workflows run `make test`, and must not run themselves: these tests are enough to see it done.
+_TESTS = {
+    "mongodb.py",
+    "handler/conftest.py",
+    "handler/container.py",
+    "handler/events.py",
+    "handler/test_health.py",
+    "workflows/validate.py",
+}
+
+
+class Repository:
+    """A bare `origin` and a clone of it; the clone is where a test changes things, and act runs."""
+
+    def __init__(self, folder: Path) -> None:
+        """Put the project as it lies here, committed or not, into a new repository's `main`."""
+        self.origin = folder / "origin"
+        self.clone = folder / "clone"
+        self._copy()
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "Ann Author")
+        self.git("config", "user.email", "ann@example.com")
+        self.commit("The project")
+        bare = ["git", "clone", "--quiet", "--bare", str(self.clone), str(self.origin)]
+        subprocess.run(bare, check=True)
+        # act takes the repository's name from here; pushes go to the folder.
+        self.git("remote", "add", "origin", f"https://github.com/{REPOSITORY}")
+        self.git("remote", "set-url", "--push", "origin", str(self.origin))
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the clone, and return what it says."""
+        command = ["git", "-C", str(self.clone), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the clone."""
+        (self.clone / path).write_text(text)
+
+    def append(self, path: str, text: str) -> None:
+        """Add to the end of a file of the clone."""
+        with (self.clone / path).open("a") as file:
+            file.write(text)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Change a file of the clone, which must have `old` in it."""
+        text = (self.clone / path).read_text()
+        assert old in text
+        self.write(path, text.replace(old, new))
+
+    def commit(self, message: str) -> str:
+        """Commit everything, and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+    def merge(self, message: str) -> str:
+        """Commit everything, push it to origin's main, and return the commit."""
+        commit = self.commit(message)
+        self.git("push", "--quiet", "origin", "HEAD:main")
+        return commit
+
+    def start(self, branch: str, at: str = "main") -> None:
+        """Begin a branch, from `main` unless told otherwise."""
+        self.git("checkout", "--quiet", "-B", branch, at)
+
+    def back_to_main(self) -> None:
+        self.git("checkout", "--quiet", "--force", "main")
+
+    def _copy(self) -> None:
+        listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
+        for name in subprocess.check_output(listed, text=True).split("\0"):
+            source = ROOT / name
+            if not name or not source.is_file():
+                continue
+            if name.startswith("tests/") and name.removeprefix("tests/") not in _TESTS:
+                continue
+            target = self.clone / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+            if name.startswith(".github/workflows/"):
+                target.write_text(for_the_runner(source.read_text()))

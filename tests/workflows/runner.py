@@ -1,0 +1,288 @@
+"""Run a workflow file with act, and tell what happened in it.
+
+    run = runner.run("pull_request", "ci.yml", {"number": 7, …})
+    assert run.succeeded and run.step("Plan staging", "Plan").result == "success"
+
+Jobs are known by the names that people see on GitHub; jobs of a called workflow by the caller's
+name and their own (`Staging / Deploy`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.project import ROOT
+from tests.workflows import trust
+from tests.workflows.hub import Hub
+from tests.workflows.repository import Repository
+from tests.workflows.standins import ACTIONS
+
+_BIN = Path(sys.executable).parent
+_STANDINS = Path(__file__).with_name("standins.py")
+_PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")
+# act replaces it wherever it occurs, so it must be nothing that occurs.
+_TOKEN = "ghs_forTheStandIn0123456789"
+
+
+@dataclass
+class Step:
+    """One step of a job: how it ended (`success`, `failure`, `skipped`), and what it printed."""
+
+    result: str = ""
+    log: str = ""
+
+
+@dataclass
+class Job:
+    """One job: how it ended, its steps by name, and the roles that it got.
+
+    `name` and `id` are as act tells them.
+    """
+
+    name: str
+    id: str
+    result: str = ""
+    steps: dict[str, Step] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """What happened in a run of a workflow."""
+
+    succeeded: bool
+    jobs: dict[str, Job]
+    annotations: list[dict[str, str]]
+    summary: str
+    log: str
+
+    def step(self, job: str, step: str) -> Step:
+        return self.jobs[job].steps[step]
+
+    def failed(self) -> list[tuple[str, str]]:
+        """Return the steps that failed, each with its job."""
+        return [
+            (name, step)
+            for name, job in self.jobs.items()
+            for step, told in job.steps.items()
+            if told.result == "failure"
+        ]
+
+    def results(self) -> dict[str, str]:
+        return {name: job.result for name, job in self.jobs.items()}
+
+
+@dataclass
+class Runner:
+    """Runs the workflows of a repository, with a hub for GitHub and a cloud for AWS."""
+
+    repository: Repository
+    hub: Hub
+    cloud: Mapping[str, str]
+    _runs: int = 0
+
+    def run(
+        self, event_name: str, workflow: str, event: dict[str, Any], *, job: str | None = None
+    ) -> Run:
+        """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
+
+        With `job`, only that one (its id) and those that it needs. Fails if a role does not trust
+        the job that got it.
+        """
+        self._runs += 1
+        folder = self.hub.state / f"run-{self._runs}"
+        folder.mkdir(parents=True)
+        (folder / "event.json").write_text(json.dumps(event))
+        command = [
+            *(str(_BIN / "act"), event_name, "--workflows", f".github/workflows/{workflow}"),
+            *("--eventpath", str(folder / "event.json"), "--json", "--verbose"),
+            *("--platform", "ubuntu-24.04=-self-hosted"),
+            *("--platform", "ubuntu-22.04=-self-hosted"),
+            *("--no-cache-server", "--concurrent-jobs", "1"),
+            *("--action-cache-path", str(folder / "cache"), "--actor", "octocat"),
+            *("--secret", f"GITHUB_TOKEN={_TOKEN}"),
+            *("--var", "AWS_ACCOUNT_ID=123456789012", "--var", "AWS_REGION=us-east-1"),
+            *[f"--{kind}-file=/dev/null" for kind in ("env", "secret", "var", "input")],
+            *[
+                part
+                for each in self._settings(workflow).items()
+                for part in ("--env", "=".join(each))
+            ],
+            *_local_actions(folder / "actions"),
+            *(("--job", job) if job else ()),
+        ]
+        process = subprocess.Popen(
+            command,
+            cwd=self.repository.clone,
+            env=self._environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            told, _ = process.communicate(timeout=400)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        run = _read(told, process.returncode == 0)
+        self._check_trust(run, workflow, event_name, event)
+        return run
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that was last."""
+        return str(1000 + self._runs)
+
+    def _settings(self, workflow: str) -> dict[str, str]:
+        """Return what every job finds in its environment: where this machine's parts are."""
+        # Not the credentials: those are for a job that assumes a role.
+        cloud = {
+            name: self.cloud[name]
+            for name in ("AWS_ENDPOINT_URL", "TF_CLI_CONFIG_FILE", "TF_VAR_api_key_sha256s")
+            if name in self.cloud
+        }
+        return cloud | {
+            "GITHUB_RUN_ID": self.run_id,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.hub.url}/oidc?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "for-the-stand-in",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "STAND_IN_STATE": str(self.hub.state),
+            "STAND_IN_HUB": self.hub.url,
+            "STAND_IN_ORIGIN": str(self.repository.origin),
+            "STAND_IN_PYTHON": sys.executable,
+            "STAND_IN_WORKFLOW": workflow,
+            "VENV": str(_BIN.parent),
+            "MYPY_CACHE_DIR": str(self.hub.state / "mypy"),
+        }
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        """Return act's own environment: what a runner has, and how to reach the package index."""
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "gh").write_text(_GH.format(gh=_BIN / "gh"))
+        (programs / "gh").chmod(0o755)
+        terraform = shutil.which("terraform")
+        assert terraform
+        path = [programs, Path(terraform).parent, "/usr/local/bin", "/usr/bin", "/bin"]
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("PIP_", "UV_", "SSL_", "REQUESTS_"))
+            or name.lower().endswith("_proxy")
+        }
+        return inherited | {
+            "PATH": ":".join(map(str, path)),
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "NO_COLOR": "1",
+        }
+
+    def _check_trust(self, run: Run, workflow: str, event_name: str, event: dict[str, Any]) -> None:
+        for name, job in run.jobs.items():
+            for role in job.roles:
+                lineage = trust.lineage(workflow, job.name, job.id)
+                assert trust.may_have_identity(lineage), f"{name} may not ask for a token"
+                asking = trust.subject(
+                    lineage, event_name, "refs/heads/main", event.get("inputs", {})
+                )
+                assert asking in trust.trusted_subjects(role), f"{role} does not trust {asking}"
+
+
+def _read(told: str, succeeded: bool) -> Run:
+    """Read act's log: one JSON document a line."""
+    run = Run(succeeded, {}, [], "", told)
+    for line in told.splitlines():
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        if "jobID" in message:
+            _take(run, message)
+    return run
+
+
+def _take(run: Run, message: dict[str, Any]) -> None:
+    """Add one line of the log to what is known of its run."""
+    act_name = message["job"].strip()
+    job = run.jobs.setdefault(
+        _people_name(act_name, message["matrix"]), Job(act_name, message["jobID"])
+    )
+    if "jobResult" in message:
+        job.result = message["jobResult"]
+    if message.get("command") in ("error", "notice", "warning"):
+        place = message.get("kvPairs") or {}
+        run.annotations.append(
+            {"level": message["command"], "message": message["arg"], "job": act_name, **place}
+        )
+    if message.get("command") == "summary":
+        run.summary += message["content"]
+    if message.get("stage") != "Main":
+        return
+    step = job.steps.setdefault(message["step"].removeprefix("Main "), Step())
+    if message.get("raw_output") or message.get("command"):
+        text = message.get("raw") or message["msg"]
+        step.log += text
+        job.roles += re.findall(r"^assumed (\S+)$", text, re.MULTILINE)
+    if "stepResult" in message and len(message["stepID"]) == 1:
+        step.result = message["stepResult"]
+
+
+def _people_name(act_name: str, matrix: dict[str, str]) -> str:
+    caller, _, rest = act_name.partition("/")
+    name = rest if "/" not in rest else f"{caller} / {rest.partition('/')[2]}"
+    return re.sub(r"-\d+$", "", name) if matrix else name
+
+
+# The real client, but for attestations, which need services that are not here.
+_GH = """#!/bin/sh
+if [ "$1 $2" = "attestation verify" ]; then
+  shift
+  exec "$STAND_IN_PYTHON" {standins} attestation "$@"
+fi
+export GH_HOST=github.localhost HTTP_PROXY="$STAND_IN_HUB" http_proxy= NO_PROXY= no_proxy=
+exec {gh} "$@"
+""".replace("{standins}", str(_STANDINS))
+
+
+def _local_actions(folder: Path) -> list[str]:
+    """Write a stand-in for each action that is used; return act's options to take them."""
+    used: set[tuple[str, str]] = set()
+    for path in (ROOT / ".github").rglob("*.yml"):
+        used.update(_PIN.findall(path.read_text()))
+    options = []
+    for action, commit in sorted(used):
+        inputs, outputs = ACTIONS[action]
+        definition = {
+            "name": action,
+            "inputs": {name: {"default": ""} for name in inputs},
+            "outputs": {name: {"value": f"${{{{ steps.do.outputs.{name} }}}}"} for name in outputs},
+            "runs": {
+                "using": "composite",
+                "steps": [
+                    {
+                        "id": "do",
+                        "shell": "bash",
+                        "env": {"INPUTS": "${{ toJSON(inputs) }}"},
+                        "run": f'"$STAND_IN_PYTHON" {_STANDINS} {action}',
+                    }
+                ],
+            },
+        }
+        target = folder / action
+        target.mkdir(parents=True)
+        (target / "action.yml").write_text(json.dumps(definition))
+        options += ["--local-repository", f"{action}@{commit}={target}"]
+    return options

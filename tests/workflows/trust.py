@@ -1,0 +1,60 @@
+"""Whom each role trusts, and who a job is: AWS and GitHub know it, the local runner does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.project import ROOT
+from tests.workflows.hub import REPOSITORY
+
+_WORKFLOWS = ROOT / ".github" / "workflows"
+_US = f"repo:{REPOSITORY}"
+
+
+def trusted_subjects(role: str) -> set[str]:
+    """Return the subjects of identity tokens that may have a role, by the role's ARN."""
+    environment, purpose = role.partition(":role/mongo-client-")[2].split("-")
+    return {
+        "plan": {f"{_US}:pull_request", f"{_US}:ref:refs/heads/main"},
+        "deploy": {f"{_US}:environment:{environment}"},
+        "rollback": {f"{_US}:environment:{environment}-rollback"},
+    }[purpose]
+
+
+def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, str]) -> str:
+    """Return the subject of the identity token that GitHub gives a job.
+
+    `jobs` is what `lineage` returned, `inputs` those that the event brings.
+    https://docs.github.com/en/actions/reference/security/oidc
+    """
+    environment = jobs[-1].get("environment")
+    if environment:
+        values = jobs[0]["with"] if len(jobs) > 1 else inputs
+        for name, value in values.items():
+            environment = environment.replace(f"${{{{ inputs.{name} }}}}", str(value))
+        return f"{_US}:environment:{environment}"
+    return f"{_US}:pull_request" if event == "pull_request" else f"{_US}:ref:{ref}"
+
+
+def may_have_identity(jobs: list[dict[str, Any]]) -> bool:
+    """Say whether a job may ask for a token: what its caller may not, a called job may not."""
+    return all(job["permissions"].get("id-token") == "write" for job in jobs)
+
+
+def lineage(workflow: str, name: str, job_id: str) -> list[dict[str, Any]]:
+    """Return a job as its workflow has it, after the job that calls that workflow if there is one.
+
+    `name` is the job's as act tells it: `workflow/job`, or `caller/workflow/job`.
+    """
+    jobs = _jobs(workflow)
+    if name.count("/") == 1:
+        return [jobs[job_id]]
+    caller = next(job for job in jobs.values() if job["name"] == name.partition("/")[0])
+    return [caller, _jobs(Path(caller["uses"]).name)[job_id]]
+
+
+def _jobs(workflow: str) -> dict[str, dict[str, Any]]:
+    return dict(yaml.safe_load((_WORKFLOWS / workflow).read_text())["jobs"])
