@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import archive, imports, layer, output
+from pipeline import archive, github, imports, layer, output
 from pipeline.bundle import Bundle, Manifest, Package, sha256_hex
 from pipeline.errors import BundleError, SourceError, UsageError
 from pipeline.project import (
@@ -20,7 +19,6 @@ from pipeline.project import (
     HANDLER_FILE,
     LAYER_LOCK,
     LAYER_PACKAGE,
-    MANIFEST,
     ROOT,
     RUNTIME,
 )
@@ -40,6 +38,7 @@ def command(out: Path) -> None:
     for package in bundle.manifest.packages():
         output.say(f"{package.name}  {package.size_bytes:,} bytes  sha256 {package.sha256}")
     output.result(bundle.id)
+    github.set_output("bundle", bundle.id)
 
 
 def build(out: Path) -> Bundle:
@@ -68,7 +67,7 @@ def build(out: Path) -> Bundle:
         layer_recipe_sha256=recipe,
     )
     bundle = Bundle(manifest, function_zip, layer_zip)
-    _write(out, bundle)
+    bundle.write(out)
     return bundle
 
 
@@ -114,17 +113,3 @@ def _commit() -> str | None:
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _write(out: Path, bundle: Bundle) -> None:
-    """Write the bundle's three files, each one whole or not at all, the manifest last."""
-    out.mkdir(parents=True, exist_ok=True)
-    contents = {
-        FUNCTION_PACKAGE: bundle.function_zip,
-        LAYER_PACKAGE: bundle.layer_zip,
-        MANIFEST: bundle.manifest.to_text().encode(),
-    }
-    for name, content in contents.items():
-        unfinished = out / f".{name}.{os.getpid()}"
-        unfinished.write_bytes(content)
-        unfinished.replace(out / name)

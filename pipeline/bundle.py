@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -198,3 +199,16 @@ class Bundle:
                 f"Make one with: python -m pipeline build --out {folder}",
             ) from error
         return bundle.verify()
+
+    def write(self, folder: Path) -> None:
+        """Write the bundle's three files, each one whole or not at all, the manifest last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        contents = {
+            FUNCTION_PACKAGE: self.function_zip,
+            LAYER_PACKAGE: self.layer_zip,
+            MANIFEST: self.manifest.to_text().encode(),
+        }
+        for name, content in contents.items():
+            unfinished = folder / f".{name}.{os.getpid()}"
+            unfinished.write_bytes(content)
+            unfinished.replace(folder / name)

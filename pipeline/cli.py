@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from pipeline import build, deploy, inspection, output, plan, releases, rollback
+from pipeline import build, deploy, fetch, inspection, output, plan, releases, rollback
 from pipeline.aws import translated_errors
 from pipeline.errors import PipelineError, Stopped
 
@@ -19,7 +19,7 @@ def pipeline() -> None:
     """Take the mongo-client Lambda function from source to production and back."""
 
 
-for verb in (build, inspection, plan, deploy, rollback, releases):
+for verb in (build, inspection, fetch, plan, deploy, rollback, releases):
     pipeline.add_command(verb.command)
 
 

@@ -6,14 +6,26 @@ from dataclasses import replace
 
 import click
 
-from pipeline import aws, checks, inspection, ledger, output, quarantine, store, terraform
+from pipeline import (
+    aws,
+    checks,
+    github,
+    inspection,
+    job,
+    ledger,
+    output,
+    quarantine,
+    store,
+    terraform,
+)
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import LIVE, Environment, environment_option
-from pipeline.errors import CheckFailed, UsageError, describe
+from pipeline.errors import CheckFailed, PlanChanged, UsageError, describe
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
+from pipeline.summary import Facts
 from pipeline.terraform import SavedPlan, Terraform
 from pipeline.timeline import Timeline
 from pipeline.traffic import Live, Switch
@@ -30,39 +42,67 @@ from pipeline.traffic import Live, Switch
     is_flag=True,
     help="Deploy a bundle that was rolled back before. Needs --reason.",
 )
+@click.option(
+    "--expect-plan",
+    "approved_plan",
+    metavar="SHA256",
+    help="Digest of the plan that was approved: apply no other one.",
+)
 def command(
     environment: Environment,
     reference: str,
     allowed: tuple[str, ...],
     reason: str | None,
     from_quarantine: bool,
+    approved_plan: str | None,
 ) -> None:
     """Take a bundle to an environment."""
     if from_quarantine and not reason:
         raise UsageError("--release-from-quarantine needs --reason", "Say why it is good now.")
     account = aws.connect()
-    timeline = Timeline()
-    with timeline.phase("inspect", f"the bundle {reference}"):
-        bundle = store.load(account, reference)
-        inspection.require_clean(bundle)
-    if not from_quarantine:
-        quarantine.refuse(account, environment, bundle.id)
-    with timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
-        store.put(account, bundle)
-    with terraform.workspace(environment) as tf:
-        with timeline.phase("plan", f"terraform plan of {environment.name}"):
-            plan = tf.plan(account, bundle.manifest)
-            verdict = judge(plan.document)
-        for line in in_words(verdict):
-            output.say(line)
-        verdict.refuse_destruction(allowed)
-        deployment = _Deployment(account, environment, bundle, timeline, tf)
-        release = deployment.run(plan, verdict, reason)
+    with job.summarised("deploy", account, environment, reason) as facts:
+        with facts.timeline.phase("inspect", f"the bundle {reference}"):
+            bundle = store.load(account, reference)
+            facts.manifest = bundle.manifest
+            inspection.require_clean(bundle)
+        if not from_quarantine:
+            quarantine.refuse(account, environment, bundle.id)
+        with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
+            store.put(account, bundle)
+        with terraform.workspace(environment) as tf:
+            with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
+                plan = tf.plan(account, bundle.manifest)
+                facts.verdict = judge(plan.document)
+                facts.serving = Ledger(account, environment).serving()
+            for line in in_words(facts.verdict):
+                output.say(line)
+            facts.verdict.refuse_destruction(allowed)
+            _refuse_another_plan(facts.verdict, approved_plan)
+            release = _Deployment(account, bundle, tf, facts).run(plan, facts.verdict)
+        if release and from_quarantine:
+            quarantine.release(account, environment, bundle.id)
+    _tell(environment, bundle, facts.timeline, release)
+
+
+def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:
+    """Raise PlanChanged if a plan was approved, and this is not it."""
+    if approved is not None and verdict.sha256 != approved:
+        raise PlanChanged(
+            f"the plan is not the one that was approved: its sha256 is {verdict.sha256}, "
+            f"approved was {approved}; nothing was applied",
+            "Look at the new plan, and approve it: start the workflow anew.",
+        )
+
+
+def _tell(
+    environment: Environment, bundle: Bundle, timeline: Timeline, release: Release | None
+) -> None:
+    """Tell people and the job's later steps how it ended."""
+    github.set_output("released", "true" if release else "false")
     if release is None:
         output.result(f"nothing to do: {environment.name} serves bundle {bundle.id[:12]} already")
         return
-    if from_quarantine:
-        quarantine.release(account, environment, bundle.id)
+    github.set_output("release", str(release.number))
     timeline.show()
     output.result(
         f"release {release.number}: {environment.name} serves bundle {bundle.id[:12]} "
@@ -73,28 +113,23 @@ def command(
 class _Deployment:
     """One deployment from its plan on: whatever fails, live goes back and it is recorded."""
 
-    def __init__(
-        self,
-        account: Aws,
-        environment: Environment,
-        bundle: Bundle,
-        timeline: Timeline,
-        tf: Terraform,
-    ) -> None:
+    def __init__(self, account: Aws, bundle: Bundle, tf: Terraform, facts: Facts) -> None:
         self._account = account
-        self._name = environment.function_name
+        self._name = facts.environment.function_name
         self._bundle = bundle
-        self._timeline = timeline
         self._terraform = tf
-        self._ledger = Ledger(account, environment)
+        self._facts = facts
+        self._timeline = facts.timeline
+        self._ledger = Ledger(account, facts.environment)
         self._switch = Switch(account.functions, self._name)
 
-    def run(self, plan: SavedPlan, verdict: Verdict, reason: str | None) -> Release | None:
+    def run(self, plan: SavedPlan, verdict: Verdict) -> Release | None:
         """Do it and return the release, or None if there was nothing to do."""
-        if verdict.empty and self._is_served(self._ledger.serving(), self._switch.before):
+        if verdict.empty and self._is_served(self._facts.serving, self._switch.before):
             return None
-        manifest = self._bundle.manifest
-        release = ledger.next_release(self._ledger.newest(), "deploy", manifest, reason=reason)
+        release = ledger.next_release(
+            self._ledger.newest(), "deploy", self._bundle.manifest, reason=self._facts.reason
+        )
         release = replace(release, plan_sha256=verdict.sha256)
         self._ledger.begin(release)
         try:
@@ -102,8 +137,7 @@ class _Deployment:
             with self._timeline.phase("call", f"version {version}, by its number"):
                 checks.call_health(self._account.functions, self._name, version)
             with self._timeline.phase("switch", f"{LIVE} to version {version}"):
-                self._switch.to(version)
-                checks.call_health(self._account.functions, self._name, LIVE)
+                self._move_live(version)
             release = replace(release, version=version)
             return self._record(release, "succeeded")
         except BaseException as problem:
@@ -138,6 +172,17 @@ class _Deployment:
             )
         return version
 
+    def _move_live(self, version: str) -> None:
+        """Switch all traffic, and see how live answers before and after it."""
+        functions = self._account.functions
+        self._facts.health_before = (
+            checks.look_at_health(functions, self._name, LIVE)
+            if self._switch.before
+            else checks.NOTHING_SERVED
+        )
+        self._switch.to(version)
+        self._facts.health_after = checks.call_health(functions, self._name, LIVE)
+
     def _record(
         self, release: Release, outcome: ledger.Outcome, error: str | None = None
     ) -> Release:
@@ -149,6 +194,7 @@ class _Deployment:
             error=error,
         )
         self._ledger.end(ended)
+        self._facts.release = ended
         return ended
 
     def _go_back(self, release: Release, problem: BaseException) -> None:

@@ -87,6 +87,12 @@ class PlanRefused(PipelineError):
     id = "plan-refused"
 
 
+class PlanChanged(PipelineError):
+    """The plan is not the one that was approved."""
+
+    id = "plan-changed"
+
+
 class LostRace(PipelineError):
     """Somebody else changed the same thing first."""
 

@@ -26,11 +26,13 @@ from pipeline.rules import Finding, Rule
 
 @click.command("inspect")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("build"))
+@click.option("--expect", "expected_id", metavar="ID", help="Whole id that the bundle must have.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
     """Inspect the bundle in FOLDER (default: build), without unpacking it to disk.
 
-    Prints its facts and every finding. Exits with status 1 if there is a finding.
+    Prints its facts and every finding. Exits with status 1 if there is a finding, or if it is not
+    the bundle that --expect names.
     """
     found = inspect_bundle(folder, _today())
     if as_json:
@@ -40,17 +42,24 @@ def command(folder: Path, as_json: bool) -> None:
     if github.in_actions():
         for line in report.github_annotations(found):
             print(line, file=sys.stderr)
+    if expected_id is not None:
+        _refuse_another(found, expected_id)
     _refuse_findings(found, "Each finding says what to do about it.")
 
 
 def require_clean(bundle: Bundle) -> None:
     """Raise InspectionError, which tells the findings, if `bundle` has any today."""
+    found = inspect_loaded(bundle)
+    _refuse_findings(found, "\n".join(map(report.describe, found.findings)))
+
+
+def inspect_loaded(bundle: Bundle) -> Report:
+    """Inspect a bundle that is in memory, as of today."""
     files = {
         FUNCTION_PACKAGE: io.BytesIO(bundle.function_zip),
         LAYER_PACKAGE: io.BytesIO(bundle.layer_zip),
     }
-    found = inspect_packages(bundle.manifest.to_text().encode(), files, _today())
-    _refuse_findings(found, "\n".join(map(report.describe, found.findings)))
+    return inspect_packages(bundle.manifest.to_text().encode(), files, _today())
 
 
 def inspect_bundle(folder: Path, today: datetime.date) -> Report:
@@ -173,6 +182,15 @@ def _facts(manifest: Manifest | None, packages: list[OpenedPackage]) -> Facts:
 def _place(finding: Finding) -> tuple[str, str, int, str, str]:
     path, line = finding.path or "", finding.line or 0
     return finding.package, path, line, finding.rule.id, finding.message
+
+
+def _refuse_another(found: Report, expected_id: str) -> None:
+    """Raise BundleError unless the bundle has this whole id, which its content decides."""
+    if found.bundle_id != expected_id:
+        raise BundleError(
+            f"expected bundle {expected_id}, but it is {found.bundle_id or 'one without an id'}",
+            "This is not the bundle that was built; do not deploy it.",
+        )
 
 
 def _refuse_findings(found: Report, more: str) -> None:

@@ -92,12 +92,14 @@ def judge(plan: dict[str, Any]) -> Verdict:
         )
         for resource in changing
     ]
-    outputs = [
-        name
+    outputs = {
+        name: change
         for name, change in plan.get("output_changes", {}).items()
         if change["actions"] != ["no-op"]
-    ]
-    return Verdict(tuple(changes), tuple(outputs), _digest(changing))
+    }
+    effects = [(resource["address"], resource["change"]) for resource in changing]
+    effects += [(f"output.{name}", change) for name, change in outputs.items()]
+    return Verdict(tuple(changes), tuple(outputs), _digest(effects))
 
 
 def _action(actions: list[str]) -> str:
@@ -143,11 +145,11 @@ def _configured_attributes(plan: dict[str, Any]) -> dict[str, set[str]]:
     }
 
 
-def _digest(changing: list[dict[str, Any]]) -> str:
+def _digest(effects: list[tuple[str, dict[str, Any]]]) -> str:
     """Return a digest of what the plan would do, whatever the order or time of planning."""
     wanted = ("actions", "before", "after", "after_unknown")
-    effects = sorted(
-        (resource["address"], {name: resource["change"].get(name) for name in wanted})
-        for resource in changing
+    told = sorted(
+        json.dumps([address, {name: change.get(name) for name in wanted}], sort_keys=True)
+        for address, change in effects
     )
-    return hashlib.sha256(json.dumps(effects, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()

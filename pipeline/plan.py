@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import click
 
-from pipeline import aws, output, store, terraform
+from pipeline import aws, github, output, plan_page, restore, shown, store, terraform
+from pipeline.aws import Aws
+from pipeline.bundle import Bundle
 from pipeline.environment import Environment, environment_option
+from pipeline.errors import ReleaseUnusable
+from pipeline.inspection import inspect_loaded
 from pipeline.judge import Verdict, judge
+from pipeline.ledger import Ledger, Release
+from pipeline.markdown import code, one_line
+from pipeline.plan_page import PlanFacts
+from pipeline.shown import Shown
+
+# Two of them fit into one issue, which holds 65,536 characters.
+_PAGE_BYTES = 30_000
 
 bundle_option = click.option(
     "--bundle",
@@ -27,24 +42,77 @@ allow_destroy_option = click.option(
 
 @click.command("plan")
 @environment_option
-@bundle_option
+@click.option(
+    "--bundle",
+    "reference",
+    default="build",
+    show_default=True,
+    help="The bundle: a folder, the id of one that was deployed before, or `live` for the one "
+    "that the environment serves.",
+)
 @allow_destroy_option
+@click.option(
+    "--save",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write plan.json and plan.md into, which show no values.",
+)
+@click.option(
+    "--shown",
+    "shown_file",
+    type=click.Path(path_type=Path),
+    help="The plan.json that the pull request showed: say what is different.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
 def command(
-    environment: Environment, reference: str, allowed: tuple[str, ...], as_json: bool
+    environment: Environment,
+    reference: str,
+    allowed: tuple[str, ...],
+    folder: Path | None,
+    shown_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Show what Terraform would do with a bundle, and change nothing."""
     account = aws.connect()
-    manifest = store.load(account, reference).manifest
-    with terraform.workspace(environment) as tf:
-        verdict = judge(tf.plan(account, manifest).document)
+    facts = _plan(account, environment, reference, allowed, shown_file)
     if as_json:
-        document = {"environment": environment.name, "bundle": manifest.id} | verdict.to_json()
-        output.result_json(document)
+        output.result_json(document(facts))
     else:
-        for line in in_words(verdict):
+        for line in in_words(facts.verdict) + _differences_in_words(facts.differences):
             output.result(line)
-    verdict.refuse_destruction(allowed)
+    page = plan_page.page(facts)
+    if folder:
+        _save(folder, facts, page, reference)
+    github.add_to_summary(page)
+    _set_outputs(facts)
+    facts.verdict.refuse_destruction(allowed)
+
+
+def _plan(
+    account: Aws,
+    environment: Environment,
+    reference: str,
+    allowed: tuple[str, ...],
+    shown_file: Path | None,
+) -> PlanFacts:
+    """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
+    live = Ledger(account, environment).serving()
+    bundle = _load(account, environment, reference, live)
+    with terraform.workspace(environment) as tf:
+        verdict = judge(tf.plan(account, bundle.manifest, lock=False).document)
+    differences = None
+    if shown_file:
+        differences = shown.differences(Shown.of(bundle.id, verdict), shown.read(shown_file))
+    return PlanFacts(
+        environment=environment.name,
+        manifest=bundle.manifest,
+        verdict=verdict,
+        allowed=allowed,
+        live=live,
+        live_manifest=restore.manifest_of(account, live) if live else None,
+        inspection=inspect_loaded(bundle),
+        differences=differences,
+    )
 
 
 def in_words(verdict: Verdict) -> list[str]:
@@ -55,3 +123,69 @@ def in_words(verdict: Verdict) -> list[str]:
     if verdict.outputs:
         lines.append(f"    outputs: {', '.join(verdict.outputs)}")
     return lines
+
+
+def document(facts: PlanFacts) -> dict[str, Any]:
+    """Return what plan.json holds."""
+    live = facts.live
+    return {
+        "environment": facts.environment,
+        "bundle": facts.manifest.id,
+        **facts.verdict.to_json(),
+        "packages": [
+            {
+                "name": each.package.name,
+                "size_bytes": each.package.size_bytes,
+                "sha256": each.package.sha256,
+                "live_size_bytes": each.live.size_bytes if each.live else None,
+                "live_sha256": each.live.sha256 if each.live else None,
+            }
+            for each in facts.packages()
+        ],
+        "live": (
+            {"release": live.number, "bundle": live.bundle, "commit": live.commit} if live else None
+        ),
+        "differences": None if facts.differences is None else list(facts.differences),
+    }
+
+
+def _load(account: Aws, environment: Environment, reference: str, live: Release | None) -> Bundle:
+    """Return the bundle that is meant; raise ReleaseUnusable if it is `live` and nothing is."""
+    if reference != "live":
+        return store.load(account, reference)
+    if live is None:
+        raise ReleaseUnusable(
+            f"no bundle is live in {environment.name}: nothing was ever released to it",
+            "Plan with a bundle that you have built: --bundle build",
+        )
+    return store.fetch(account, live.bundle)
+
+
+def _differences_in_words(differences: tuple[str, ...] | None) -> list[str]:
+    if differences is None:
+        return []
+    if not differences:
+        return [plan_page.SAME]
+    return [plan_page.DIFFERENT, *(f"    {one_line(line)}" for line in differences)]
+
+
+def _save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
+    """Write plan.json, and plan.md, which says where the rest is if it is too long."""
+    if url := github.run_url():
+        pointer = f"Cut off here: [the summary of the run]({url}) has the whole."
+    else:
+        again = f"python -m pipeline plan --environment {facts.environment} --bundle {reference}"
+        pointer = f"Cut off here: {code(again)} prints the whole."
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plan.json").write_text(json.dumps(document(facts), indent=2) + "\n", "utf-8")
+    (folder / "plan.md").write_text(github.cut(page, _PAGE_BYTES, pointer), "utf-8")
+
+
+def _set_outputs(facts: PlanFacts) -> None:
+    """Tell the job's later steps."""
+    github.set_output("sha256", facts.verdict.sha256)
+    told = {"empty": facts.verdict.empty, "nothing-to-do": facts.nothing_to_do}
+    if facts.differences is not None:
+        told["differs"] = bool(facts.differences)
+    for name, holds in told.items():
+        github.set_output(name, str(holds).lower())

@@ -47,15 +47,18 @@ class Terraform:
             TERRAFORM_DIR / ".terraform" / environment.name
         )
 
-    def plan(self, aws: Aws, manifest: Manifest) -> SavedPlan:
-        """Plan the environment with a bundle."""
+    def plan(self, aws: Aws, manifest: Manifest, *, lock: bool = True) -> SavedPlan:
+        """Plan the environment with a bundle.
+
+        A plan that is only to be read takes no `lock` on the state: taking one is a write.
+        """
         self._init(aws)
         variables = self._folder / "bundle.tfvars.json"
         variables.write_text(json.dumps(bundle_variables(aws, manifest)))
         path = self._folder / "plan"
         self._run(
             *("plan", "-json", "-input=false", f"-out={path}"),
-            f"-lock-timeout={_LOCK_PATIENCE_S}s",
+            f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
             f"-var-file={self._environment.variables_file}",
             f"-var-file={variables}",
         )

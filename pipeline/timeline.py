@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pipeline import output
+
+_TICKS_S = (1, 2, 5, 10, 30)
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,10 @@ class Phase:
 
 @dataclass
 class Timeline:
-    """The phases so far, in order."""
+    """The phases so far, in order, and the name of the one that failed."""
 
     phases: list[Phase] = field(default_factory=list)
+    failed: str | None = None
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
@@ -31,11 +35,40 @@ class Timeline:
         started = time.monotonic()
         try:
             yield
+        except BaseException:
+            self.failed = name
+            raise
         finally:
             self.phases.append(Phase(name, round(time.monotonic() - started, 3)))
+
+    @property
+    def seconds(self) -> float:
+        """How long all phases took together."""
+        return sum(phase.seconds for phase in self.phases)
 
     def show(self) -> None:
         """Print the timeline."""
         rows = [[phase.name, f"{phase.seconds:.1f}"] for phase in self.phases]
-        rows.append(["total", f"{sum(phase.seconds for phase in self.phases):.1f}"])
+        rows.append(["total", f"{self.seconds:.1f}"])
         output.table("", ["phase", "seconds"], rows)
+
+    def to_mermaid(self) -> list[str]:
+        """Return the lines of a Mermaid picture; the phase that failed is marked in it.
+
+        Each phase is a section: the text of a task may not be any word (`call` and `click` are
+        commands), that of a section may. Times are whole milliseconds (`x`), for fractions are
+        refused, and the axis counts seconds from 0 (`%s`) in every time zone.
+        https://mermaid.js.org/syntax/gantt.html
+        """
+        tick_s = next((each for each in _TICKS_S if self.seconds <= 10 * each), 60)
+        lines = ["gantt", "    dateFormat x", "    axisFormat %s s"]
+        lines += [f"    tickInterval {tick_s}second", "    todayMarker off"]
+        start_ms = 0
+        for phase in self.phases:
+            end_ms = start_ms + round(1000 * phase.seconds)
+            mark = "crit, " if phase.name == self.failed else ""
+            name = re.sub(r"[^A-Za-z0-9 _.-]", " ", phase.name).strip() or "unnamed"
+            lines.append(f"    section {name}")
+            lines.append(f"    {phase.seconds:.1f} s :{mark}{start_ms}, {end_ms}")
+            start_ms = end_ms
+        return lines

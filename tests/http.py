@@ -30,13 +30,13 @@ def action(settings: Mapping[str, str], name: str, **fields: object) -> tuple[in
 
 
 @contextmanager
-def calling(url: str) -> Iterator[Counter[str]]:
+def calling(url: str, pause_s: float = 0.01) -> Iterator[Counter[str]]:
     """Call `url`/api/health again and again; count the answers by function version."""
     answers: Counter[str] = Counter()
     stop = threading.Event()
 
     def call() -> None:
-        while not stop.wait(0.01):
+        while not stop.wait(pause_s):
             try:
                 status, body = get(f"{url}/api/health")
             except OSError as error:

@@ -118,6 +118,15 @@ def test_the_commit_is_told_but_is_no_part_of_the_id(built: Project) -> None:
     assert after["id"] == before["id"]
 
 
+def test_the_jobs_later_steps_get_the_bundles_id(built: Project) -> None:
+    """On GitHub the id is an output of the step."""
+    output = built.folder / "output"
+    built.environment |= {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output)}
+    bundle = built.must("build").strip()
+    name, value, _ = output.read_text().splitlines()
+    assert (name.split("<<")[0], value) == ("bundle", bundle)
+
+
 def test_an_unchanged_layer_is_not_rebuilt(built: Project) -> None:
     """With its lock unchanged, the layer needs neither pip nor a network."""
     built.environment |= _NO_NETWORK

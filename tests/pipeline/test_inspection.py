@@ -158,6 +158,33 @@ def test_a_folder_without_a_manifest_is_a_clear_error(tmp_path: Path, exists: bo
     assert f"python -m pipeline build --out {folder}" in error.value.remedy
 
 
+def test_the_bundle_that_was_built_is_told_from_another(tmp_path: Path) -> None:
+    """Before a deployment: only the whole id that the build told will do."""
+    folder = sound().write(tmp_path / "b")
+    bundle_id = Bundle.read(folder).id
+    assert _inspect(folder, "--expect", bundle_id).exit_code == 0
+    for other in ("0" * 64, bundle_id[:12], bundle_id.upper(), ""):
+        result = _inspect(folder, "--expect", other)
+        assert result.exit_code == 1 and isinstance(result.exception, BundleError)
+        assert f"expected bundle {other}, but it is {bundle_id}" in result.exception.what
+        assert "do not deploy it" in result.exception.remedy
+
+
+def test_a_bundle_that_was_changed_is_not_the_expected_one(tmp_path: Path) -> None:
+    """A manifest keeps its id only with its content, and a package only with its manifest."""
+    folder = sound().write(tmp_path / "b")
+    bundle_id = Bundle.read(folder).id
+    manifest = folder / MANIFEST
+    text = manifest.read_text()
+    manifest.write_text(text.replace("python3.13", "python3.12"))
+    result = _inspect(folder, "--expect", bundle_id)
+    assert isinstance(result.exception, BundleError)
+    manifest.write_text(text)
+    (folder / LAYER_PACKAGE).write_bytes((folder / LAYER_PACKAGE).read_bytes() + b"x")
+    result = _inspect(folder, "--expect", bundle_id)
+    assert isinstance(result.exception, InspectionError)
+
+
 def test_nothing_of_a_secret_is_repeated(tmp_path: Path) -> None:
     """A report is read by many: it says where the secret is, not what it is."""
     secret = b"hunter2" + b"correcthorse"

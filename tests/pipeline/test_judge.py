@@ -102,3 +102,13 @@ def test_plans_that_do_the_same_have_the_same_digest() -> None:
     assert judge(_plan(other, one, timestamp="2027-01-01")).sha256 == same
     different = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 3})
     assert judge(_plan(different, other)).sha256 != same
+
+
+def test_a_changed_output_changes_the_digest() -> None:
+    def digest(value: str) -> str:
+        return judge(
+            _plan(output_changes={"url": {"actions": ["update"], "before": "a", "after": value}})
+        ).sha256
+
+    assert digest("b") != digest("c") and digest("b") == digest("b")
+    assert digest("b") != judge(_plan()).sha256

@@ -63,8 +63,8 @@ class Run:
     succeeded: bool
     jobs: dict[str, Job]
     annotations: list[dict[str, str]]
-    summary: str
-    log: str
+    summary: str = field(repr=False)
+    log: str = field(repr=False)
 
     def step(self, job: str, step: str) -> Step:
         return self.jobs[job].steps[step]
@@ -77,6 +77,11 @@ class Run:
             for step, told in job.steps.items()
             if told.result == "failure"
         ]
+
+    def why(self) -> str:
+        """Return what the steps that failed printed, or the end of the whole log."""
+        told = [f"{job}: {step}\n{self.jobs[job].steps[step].log}" for job, step in self.failed()]
+        return "\n".join(told) or self.log[-5000:]
 
     def results(self) -> dict[str, str]:
         return {name: job.result for name, job in self.jobs.items()}
@@ -211,6 +216,8 @@ def _read(told: str, succeeded: bool) -> Run:
             continue
         if "jobID" in message:
             _take(run, message)
+    # A job that calls a workflow and is not skipped has no result of its own.
+    run.jobs = {name: job for name, job in run.jobs.items() if job.result}
     return run
 
 

@@ -70,7 +70,12 @@ def checkout() -> None:
 def setup_python() -> None:
     if not Path(INPUTS["python-version-file"]).is_file():
         _fail(f"there is no file {INPUTS['python-version-file']}")
-    _append("GITHUB_PATH", str(Path(sys.executable).parent))
+    # Python alone: what lies beside it, such as the real `gh`, is not the real action's to bring.
+    folder = Path(os.environ["RUNNER_TEMP"], "python")
+    folder.mkdir(parents=True)
+    (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python").chmod(0o755)
+    _append("GITHUB_PATH", str(folder))
 
 
 def setup_terraform() -> None:

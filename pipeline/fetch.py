@@ -1,0 +1,34 @@
+"""fetch: write a stored bundle into a folder, with every digest verified."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from pipeline import aws, output, store
+from pipeline.errors import BundleError
+
+
+@click.command("fetch")
+@click.argument("bundle_id", metavar="BUNDLE")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write the bundle into.",
+)
+def command(bundle_id: str, out: Path) -> None:
+    """Write the stored bundle BUNDLE (its id, or the start of it) into a folder."""
+    if not re.fullmatch(r"[0-9a-f]{7,64}", bundle_id):
+        raise BundleError(
+            f"{bundle_id} is not the id of a bundle",
+            "An id is 64 digits, of which the first seven are enough: `python -m pipeline releases`"
+            " lists those that were deployed.",
+        )
+    bundle = store.load(aws.connect(), bundle_id)
+    if not bundle.id.startswith(bundle_id):
+        raise BundleError(f"{bundle_id} is a folder here, with another bundle", "Start elsewhere.")
+    bundle.write(out)
+    output.result(bundle.id)

@@ -1,0 +1,66 @@
+"""What the GitHub job that deploys or rolls back shows at its end, whatever happened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import checks, github, output, restore, summary, traffic
+from pipeline.aws import Aws
+from pipeline.environment import LIVE, Environment
+from pipeline.errors import ReleaseUnusable, describe
+from pipeline.summary import Ending, Facts, Verb
+from pipeline.traffic import Live
+
+
+@contextmanager
+def summarised(
+    verb: Verb, account: Aws, environment: Environment, reason: str | None
+) -> Iterator[Facts]:
+    """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
+
+    A summary that fails is told, and changes nothing else.
+    """
+    facts = Facts(verb, environment, os.environ.get("GITHUB_ACTOR", ""), reason)
+    before = _live(account, environment) if github.in_actions() else None
+    try:
+        yield facts
+    except BaseException as problem:
+        facts.problem = problem
+        raise
+    finally:
+        if github.in_actions():
+            _summarise(account, facts, before)
+
+
+def _summarise(account: Aws, facts: Facts, before: Live | None) -> None:
+    ending: Ending | None = None
+    try:
+        with suppress(ClientError, BotoCoreError):
+            ending = _look(account, facts, before)
+        github.add_to_summary(summary.page(facts, ending))
+    except Exception as problem:  # whatever it is: what was done is done, and says so by itself
+        output.say(f"there is no summary: {describe(problem)}", "yellow")
+
+
+def _look(account: Aws, facts: Facts, before: Live | None) -> Ending:
+    """Look how things are now."""
+    environment = facts.environment
+    live = traffic.read(account.functions, environment.function_name)
+    way_back = health = None
+    with suppress(ReleaseUnusable):
+        way_back = restore.choose(account, environment).target
+    if facts.problem and live:
+        health = checks.look_at_health(account.functions, environment.function_name, LIVE)
+    left = restore.manifest_of(account, facts.serving) if facts.serving else None
+    return Ending(before, live, left, way_back, health)
+
+
+def _live(account: Aws, environment: Environment) -> Live | None:
+    try:
+        return traffic.read(account.functions, environment.function_name)
+    except (ClientError, BotoCoreError):
+        return None

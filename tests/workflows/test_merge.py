@@ -1,0 +1,269 @@
+"""From a merge to production: deploy.yml itself, run with the real parts, merge after merge.
+
+One story, for each chapter needs what the one before left in AWS and on GitHub.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from tests import http
+from tests.project import Project
+from tests.workflows import events
+from tests.workflows.runner import Run, Runner
+
+STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
+DEPLOY = {name: f"{name.title()} / Deploy" for name in ("staging", "production")}
+
+
+@dataclass
+class Chapter:
+    """A run, and the newest releases (at most three) of each environment after it."""
+
+    run: Run
+    staging: list[dict[str, Any]]
+    production: list[dict[str, Any]]
+    commit: str = ""
+    answers: Counter[str] | None = None
+
+
+def _releases(runner: Runner, environment: str) -> list[dict[str, Any]]:
+    project = Project(runner.repository.clone, dict(runner.cloud))
+    listed = project.must("releases", "--environment", environment, "--json", "--limit", "3")
+    return list(json.loads(listed))
+
+
+def _chapter(runner: Runner, run: Run, commit: str = "") -> Chapter:
+    return Chapter(run, _releases(runner, "staging"), _releases(runner, "production"), commit)
+
+
+def _merge(runner: Runner, message: str) -> Chapter:
+    """Push what lies in the clone to main, and run deploy.yml for it."""
+    commit = runner.repository.merge(message)
+    run = runner.run("push", "deploy.yml", events.push(message))
+    return _chapter(runner, run, commit)
+
+
+def _url(runner: Runner, environment: str) -> str:
+    return runner.cloud["API_URL"].replace("mongo-client-local", f"mongo-client-{environment}")
+
+
+def _health(runner: Runner, environment: str) -> tuple[int, str]:
+    status, body = http.get(f"{_url(runner, environment)}/api/health")
+    return status, body.get("functionVersion", "")
+
+
+def _client(runner: Runner, service: Any) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=runner.cloud["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id="somebody",
+        aws_secret_access_key="somebody",
+    )
+
+
+@pytest.fixture(scope="module")
+def first(runner: Runner) -> Chapter:
+    """The first merge: nothing is there yet, and no pull request showed a plan."""
+    runner.hub.reviewers_of["production-approval"] = True
+    return _merge(runner, "The first")
+
+
+@pytest.fixture(scope="module")
+def second(first: Chapter, runner: Runner) -> Chapter:
+    """A pull request with a change of the handler, planned and merged, with a client calling."""
+    repository, hub = runner.repository, runner.hub
+    repository.start("change")
+    repository.append("lambda_function.py", "\nCHANGED = True\n")
+    head = repository.commit("Change the handler")
+    hub.pull_requests[12] = {"labels": [], "merge_commit_sha": None, "head": {"sha": head}}
+    planned = runner.run("pull_request", "ci.yml", events.pull_request(12), job="plan")
+    assert planned.succeeded, planned.why()
+    run_of_the_plan = {
+        "id": int(runner.run_id),
+        "event": "pull_request",
+        "status": "success",
+        "head_sha": head,
+        "head_repository": {"full_name": "octo-org/mongo-client"},
+    }
+    hub.runs.append(run_of_the_plan)
+    repository.back_to_main()
+    repository.git("merge", "--quiet", "--no-ff", "change", "--message=Merge pull request #12")
+    hub.pull_requests[12]["merge_commit_sha"] = repository.git("rev-parse", "HEAD")
+    repository.git("push", "--quiet", "origin", "HEAD:main")
+    with http.calling(_url(runner, "production"), pause_s=0.1) as answers:
+        run = runner.run("push", "deploy.yml", events.push("Merge pull request #12"))
+    chapter = _chapter(runner, run, repository.git("rev-parse", "HEAD"))
+    chapter.answers = answers
+    return chapter
+
+
+def test_a_merge_reaches_staging_and_then_production(first: Chapter, runner: Runner) -> None:
+    assert first.run.succeeded, first.run.why()
+    assert set(first.run.results().values()) == {"success"}
+    order = [name for name in first.run.jobs if name in DEPLOY.values()]
+    assert order == ["Staging / Deploy", "Production / Deploy"]
+    assert (first.staging[0]["outcome"], first.production[0]["outcome"]) == ("succeeded",) * 2
+
+
+def test_production_gets_the_bytes_that_staging_had(second: Chapter, runner: Runner) -> None:
+    """Built once, by digest; both doors look at the attestation."""
+    assert second.run.succeeded, second.run.why()
+    assert second.staging[0]["bundle"] == second.production[0]["bundle"]
+    codes = {
+        _client(runner, "lambda").get_function_configuration(
+            FunctionName=f"mongo-client-{environment}", Qualifier="live"
+        )["CodeSha256"]
+        for environment in DEPLOY
+    }
+    assert len(codes) == 1
+    for job in DEPLOY.values():
+        verified = second.run.step(job, "Verify that deploy.yml built it on main")
+        assert verified.log.count("Verification succeeded") == 2
+    assert sum("Build" in name for name in second.run.jobs) == 1
+
+
+def test_each_door_has_its_own_role(second: Chapter) -> None:
+    """The runner insists besides that each role trusts the job that got it."""
+    roles = {name: job.roles for name, job in second.run.jobs.items() if job.roles}
+    assert {name: [role.partition("/")[2] for role in got] for name, got in roles.items()} == {
+        "Staging / Deploy": ["mongo-client-staging-deploy"],
+        "Plan production, and compare with what the pull request showed": [
+            "mongo-client-production-plan"
+        ],
+        "Production / Deploy": ["mongo-client-production-deploy"],
+    }
+
+
+def test_a_client_sees_no_failed_request(second: Chapter) -> None:
+    """Answered by the old version, then by the new."""
+    assert second.answers is not None and set(second.answers) == {"1", "2"}
+
+
+def test_what_was_approved_is_what_the_pull_request_showed(first: Chapter, second: Chapter) -> None:
+    """The job that waits says in its name when it is not."""
+    assert "Approve production" in second.run.jobs
+    warning = "Approve production (the plan is not the one that the pull request showed)"
+    assert warning in first.run.jobs
+    assert "no pull request showed a plan" in first.run.summary
+    assert "the same as the pull request showed" in second.run.summary
+
+
+def test_the_ledger_names_the_commit_the_person_and_the_run(second: Chapter) -> None:
+    release = second.production[0]
+    assert release["commit"] == second.commit and release["actor"] == "octocat"
+    assert release["run"].startswith("https://github.com/octo-org/mongo-client/actions/runs/")
+    assert release["reason"] == "Merge pull request #12"
+
+
+def test_the_summary_is_for_a_person_on_a_phone(second: Chapter) -> None:
+    """What serves, what changed, the timeline as a picture, and how to go back."""
+    for environment in DEPLOY:
+        assert f"## {environment}: release 2 serves bundle" in second.run.summary
+        assert f"rollback.yml --ref main -f environment={environment}" in second.run.summary
+    assert "```mermaid" in second.run.summary
+
+
+def test_the_tags_say_what_was_deployed_from(second: Chapter, runner: Runner) -> None:
+    for environment in DEPLOY:
+        assert runner.hub.git("rev-parse", f"deployed-to-{environment}") == second.commit
+
+
+def test_an_older_merge_does_not_land_on_a_newer_one(
+    first: Chapter, second: Chapter, runner: Runner
+) -> None:
+    """Its run comes late: it is skipped, and says that its changes are deployed with the newer."""
+    runner.repository.git("checkout", "--quiet", first.commit)
+    late = _chapter(runner, runner.run("push", "deploy.yml", events.push("The first")))
+    runner.repository.back_to_main()
+    assert late.run.succeeded
+    assert late.run.jobs["Staging / Deploy"].result == "skipped"
+    assert "Production / Deploy" not in {
+        name for name, job in late.run.jobs.items() if job.result == "success"
+    }
+    [notice] = [each["message"] for each in late.run.annotations]
+    assert second.commit[:7] in notice and "Skipped" in notice and "Skipped" in late.run.summary
+    assert (late.staging, late.production) == (second.staging, second.production)
+
+
+def test_a_merge_with_nothing_to_deploy_says_so(second: Chapter, runner: Runner) -> None:
+    """A change of the README: nobody is asked for anything, and nothing is released."""
+    runner.repository.append("README.md", "\nMore words.\n")
+    seen = _merge(runner, "Words")
+    assert seen.run.succeeded, seen.run.why()
+    assert "nothing to do" in seen.run.summary
+    asking = [job.result for job in seen.run.jobs.values() if job.id == "approve"]
+    assert asking == ["skipped"]
+    assert (seen.staging, seen.production) == (second.staging, second.production)
+
+
+@pytest.fixture(scope="module")
+def failing(second: Chapter, runner: Runner) -> Chapter:
+    """A merge whose handler starts and answers, but not as it must."""
+    runner.repository.append(
+        "lambda_function.py",
+        "\n\ndef lambda_handler(event, context):\n    return {'statusCode': 500, 'body': '{}'}\n",
+    )
+    seen = _merge(runner, "Break the handler")
+    runner.repository.git("revert", "--no-edit", "HEAD")
+    return seen
+
+
+def test_a_failed_check_in_staging_leaves_production_alone(
+    second: Chapter, failing: Chapter, runner: Runner
+) -> None:
+    assert failing.run.failed() == [("Staging / Deploy", "Deploy")]
+    assert any("/api/health" in each["message"] for each in failing.run.annotations)
+    assert "staging: deployment failed" in failing.run.summary
+    assert failing.production == second.production
+    assert failing.staging[0]["outcome"] == "failed"
+    assert _health(runner, "staging") == (200, "2") == _health(runner, "production")
+
+
+@pytest.fixture(scope="module")
+def unapproved(failing: Chapter, runner: Runner) -> Chapter:
+    """A change of Terraform that no pull request showed, where nobody is asked to approve."""
+    runner.hub.reviewers_of["production-approval"] = False
+    runner.repository.replace(
+        "terraform/environments/production/terraform.tfvars",
+        "log_retention_days ",
+        "memory_mb = 512\nlog_retention_days ",
+    )
+    return _merge(runner, "More memory")
+
+
+@pytest.fixture(scope="module")
+def by_hand(unapproved: Chapter, runner: Runner) -> Chapter:
+    """A person has read it, and dispatches the bundle, as the error says."""
+    bundle = unapproved.staging[0]["bundle"]
+    run = runner.run("workflow_dispatch", "deploy.yml", events.dispatch(bundle=bundle))
+    return _chapter(runner, run)
+
+
+def test_a_plan_that_nobody_saw_stops_before_production(
+    second: Chapter, unapproved: Chapter
+) -> None:
+    """A private repository may have nobody to approve: then a person starts it by hand."""
+    plan = "Plan production, and compare with what the pull request showed"
+    assert unapproved.run.failed() == [(plan, "A difference needs somebody to approve it")]
+    told = [each["message"] for each in unapproved.run.annotations if each["level"] == "error"]
+    assert any("gh workflow run deploy.yml --ref main -f bundle=" in each for each in told)
+    assert unapproved.production == second.production
+
+
+def test_a_given_bundle_can_be_deployed_by_hand(by_hand: Chapter, runner: Runner) -> None:
+    """It comes from the store, by its digest, and nothing is built."""
+    assert by_hand.run.succeeded, by_hand.run.why()
+    assert by_hand.run.jobs["Build"].result == "skipped"
+    assert (by_hand.production[0]["release"], by_hand.production[0]["outcome"]) == (3, "succeeded")
+    memory = _client(runner, "lambda").get_function_configuration(
+        FunctionName="mongo-client-production", Qualifier="live"
+    )["MemorySize"]
+    assert memory == 512
