@@ -28,7 +28,7 @@ demo: $(READY) need-terraform ## Watch a change go to a running function, and ba
 
 .PHONY: test
 test: lint ## Check everything, with the real parts
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(READY) need-terraform ## Check style, types, formatting and workflows

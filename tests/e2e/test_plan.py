@@ -124,7 +124,7 @@ def seen(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     project.environment["TF_VAR_memory_mb"] = MEMORIES[0]
     s3.put_object(**STATE, Body=json.dumps(LOCK).encode())
     try:
-        plan("changed")
+        plan("changed", "--shown", "first/plan.json")
         plan("same", "--shown", "changed/plan.json")
     finally:
         s3.delete_object(**STATE)
@@ -197,6 +197,7 @@ def test_a_change_is_told_in_words_and_a_held_lock_is_in_nobodys_way(seen: Seen)
         "sha256": changed.saved["sha256"],
         "empty": "false",
         "nothing-to-do": "false",
+        "differs": "true",
     }
     assert changed.summary.strip() == changed.page.strip()
 
@@ -216,6 +217,17 @@ def test_the_same_plan_is_told_to_be_the_same(seen: Seen) -> None:
     assert same.outputs["differs"] == "false" and same.saved["differences"] == []
     for told in (same.page, same.done.stdout):
         assert "This is the same as the pull request showed.\n" in told
+
+
+def test_another_plan_is_told_with_what_is_different(seen: Seen) -> None:
+    """It is no error: a person decides."""
+    first, changed = seen["first"], seen["changed"]
+    assert changed.done.returncode == 0 and changed.outputs["differs"] == "true"
+    now, shown = (step.saved["bundle"][:12] for step in (changed, first))
+    assert changed.saved["differences"][0] == f"bundle {now}; shown was {shown}"
+    told = f"{FUNCTION}: updated; shown was: created"
+    assert told in changed.saved["differences"]
+    assert told in changed.page and told in changed.done.stdout
 
 
 def test_a_refused_plan_is_told_all_the_same(seen: Seen) -> None:

@@ -168,9 +168,16 @@ class Runner:
             "STAND_IN_ORIGIN": str(self.repository.origin),
             "STAND_IN_PYTHON": sys.executable,
             "STAND_IN_WORKFLOW": workflow,
+            # Where Terraform has to download its provider, it does so once.
+            **({} if "TF_CLI_CONFIG_FILE" in cloud else {"TF_PLUGIN_CACHE_DIR": self._plugins()}),
             "VENV": str(_BIN.parent),
             "MYPY_CACHE_DIR": str(self.hub.state / "mypy"),
         }
+
+    def _plugins(self) -> str:
+        folder = self.hub.state / "plugins"
+        folder.mkdir(exist_ok=True)
+        return str(folder)
 
     def _environment(self, folder: Path) -> dict[str, str]:
         """Return act's own environment: what a runner has, and how to reach the package index."""

@@ -39,6 +39,17 @@ ACTIONS: dict[str, tuple[list[str], list[str]]] = {
     "hashicorp/setup-terraform": (["terraform_version", "terraform_wrapper"], []),
 }
 
+# A pin is worth what its commit is worth: these are the commits that the release tags point at.
+PINNED = {
+    "actions/attest": "1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2",
+    "actions/checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
+    "actions/download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c # v8.0.1",
+    "actions/setup-python": "5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0",
+    "actions/upload-artifact": "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",
+    "aws-actions/configure-aws-credentials": "e6de054238d6b7531b4efff3b6587d9aade6a06c # v6.2.3",
+    "hashicorp/setup-terraform": "dfe3c3f87815947d99a8997f908cb6525fc44e9e # v4.0.1",
+}
+
 STATE = Path(os.environ.get("STAND_IN_STATE", "."))
 INPUTS = json.loads(os.environ.get("INPUTS", "{}"))
 

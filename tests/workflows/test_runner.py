@@ -1,0 +1,118 @@
+"""The runner and its stand-ins refuse what GitHub and AWS would, or the rest would prove little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+from tests.workflows import events, trust
+from tests.workflows.hub import REPOSITORY
+from tests.workflows.runner import Run, Runner
+from tests.workflows.standins import ACTIONS, PINNED
+from tests.workflows.validate import for_the_runner
+
+_WORKFLOWS = ROOT / ".github" / "workflows"
+_DEPLOY_ROLE = "arn:aws:iam::123456789012:role/mongo-client-production-deploy"
+_US = f"repo:{REPOSITORY}"
+
+_HEADER = """
+on: {workflow_dispatch: {}}
+jobs:
+  tiny:
+    name: Tiny
+    runs-on: ubuntu-24.04
+    steps:
+"""
+
+
+def _run(runner: Runner, *steps: str) -> Run:
+    """Run a workflow of one job with these steps."""
+    path = runner.repository.clone / ".github" / "workflows" / "tiny.yml"
+    path.write_text("name: tiny\n" + _HEADER + "".join(f"      - {step}\n" for step in steps))
+    return runner.run("workflow_dispatch", "tiny.yml", events.dispatch())
+
+
+def _use(action: str, **inputs: str) -> str:
+    given = ", ".join(f"{name.replace('_', '-')}: '{value}'" for name, value in inputs.items())
+    return f"{{name: {action}, uses: {action}@{PINNED[action].split()[0]}, with: {{{given}}}}}"
+
+
+def test_a_job_without_a_role_has_no_credentials(runner: Runner) -> None:
+    """Localcloud's own are not passed on: who forgets the action cannot call AWS."""
+    look = "import boto3; boto3.client('s3', region_name='us-east-1').list_buckets()"
+    run = _run(runner, f'{{name: Look, run: "$STAND_IN_PYTHON -c \\"{look}\\""}}')
+    assert run.failed() == [("Tiny", "Look")]
+    assert "NoCredentialsError" in run.step("Tiny", "Look").log
+
+
+def test_a_role_of_another_service_is_refused(runner: Runner) -> None:
+    action = "aws-actions/configure-aws-credentials"
+    other = "arn:aws:iam::123456789012:role/somebody-else"
+    run = _run(runner, _use(action, role_to_assume=other, aws_region="us-east-1"))
+    assert run.failed() == [("Tiny", action)]
+    assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in run.step("Tiny", action).log
+
+
+@pytest.mark.parametrize(
+    ("workflow", "name", "job", "event", "asking"),
+    [
+        ("ci.yml", "ci/Plan staging", "plan", "pull_request", f"{_US}:pull_request"),
+        ("drift.yml", "drift/Plan", "plan", "schedule", f"{_US}:ref:refs/heads/main"),
+        ("deploy.yml", "deploy/Plan", "plan", "push", f"{_US}:ref:refs/heads/main"),
+        (
+            "deploy.yml",
+            "Production/release/Deploy",
+            "deploy",
+            "push",
+            f"{_US}:environment:production",
+        ),
+        (
+            "rollback.yml",
+            "rollback/Roll back",
+            "rollback",
+            "workflow_dispatch",
+            f"{_US}:environment:staging-rollback",
+        ),
+    ],
+)
+def test_who_a_job_is_to_aws(workflow: str, name: str, job: str, event: str, asking: str) -> None:
+    lineage = trust.lineage(workflow, name, job)
+    main, inputs = "refs/heads/main", {"environment": "staging"}
+    assert trust.subject(lineage, event, main, inputs) == asking
+    assert trust.may_have_identity(lineage)
+
+
+def test_a_deploy_role_trusts_its_environment_alone() -> None:
+    assert trust.trusted_subjects(_DEPLOY_ROLE) == {f"{_US}:environment:production"}
+
+
+def test_a_job_without_the_permission_is_seen() -> None:
+    assert not trust.may_have_identity(trust.lineage("ci.yml", "ci/Lint and test", "check"))
+
+
+@pytest.mark.parametrize("path", sorted(_WORKFLOWS.glob("*.yml")), ids=lambda path: path.stem)
+def test_what_runs_is_the_file_but_for_one_key(path: Path) -> None:
+    """`queue: max`, which the runner does not know yet; all else is what GitHub gets."""
+    lines, kept = path.read_text().splitlines(), for_the_runner(path.read_text()).splitlines()
+    left_out = [line.strip() for line in lines if line not in kept]
+    assert set(left_out) <= {"queue: max"}
+    assert [line for line in lines if line.strip() != "queue: max"] == kept
+
+
+def test_an_artifact_goes_from_one_step_to_another_by_its_name(runner: Runner) -> None:
+    up, down = "actions/upload-artifact", "actions/download-artifact"
+    run = _run(
+        runner,
+        '{name: Make, run: "mkdir a && echo hello > a/b"}',
+        _use(up, name="thing", path="a", if_no_files_found="error"),
+        _use(down, name="thing", path="there"),
+        '{name: Look, run: "grep hello there/b"}',
+        _use(up, name="other", path="nowhere", if_no_files_found="error"),
+    )
+    assert run.failed() == [("Tiny", up)] and run.step("Tiny", "Look").result == "success"
+
+
+def test_every_action_that_is_used_has_a_stand_in() -> None:
+    assert set(ACTIONS) == set(PINNED)
