@@ -15,7 +15,8 @@ _GUARDED_TYPES = frozenset(
     {"aws_lambda_function", "aws_lambda_alias", "aws_apigatewayv2_api", "aws_s3_bucket"}
 )
 
-_SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+"}
+# A `removed` block can have Terraform forget what it leaves alone.
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+", "forget": "."}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ _HEADINGS = {
     "update": "To update",
     "replace": "To replace",
     "delete": "To destroy",
+    "forget": "To forget",
 }
 
 

@@ -10,7 +10,13 @@ from typing import Any, Self
 
 from pipeline.judge import Verdict
 
-PAST = {"create": "created", "update": "updated", "replace": "replaced", "delete": "destroyed"}
+PAST = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "destroyed",
+    "forget": "forgotten",
+}
 
 
 @dataclass(frozen=True)

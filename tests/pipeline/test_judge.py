@@ -45,6 +45,13 @@ def test_data_sources_are_no_changes() -> None:
     assert judge(_plan(resource)).empty
 
 
+def test_what_is_only_forgotten_is_told_and_not_refused() -> None:
+    """A `removed` block that destroys nothing."""
+    verdict = judge(_plan(_resource(_FUNCTION, ["forget"], {"a": 1})))
+    assert [change.in_words() for change in verdict.changes] == [f"  . {_FUNCTION}"]
+    verdict.refuse_destruction(())
+
+
 def test_changes_are_told_by_name_and_never_by_value() -> None:
     """Down to the single environment variable; what merely follows from a change is left out."""
     before = {"timeout": 3, "environment": [{"variables": {"A": "secret", "B": "2"}}], "arn": "x"}

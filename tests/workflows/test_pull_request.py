@@ -168,6 +168,15 @@ def test_a_fork_gets_all_that_needs_no_role(runner: Runner) -> None:
     assert "gh pr checkout 6" in notice["message"] and "gh pr checkout 6" in seen.run.summary
 
 
+def test_a_merge_queue_gets_all_but_the_plan(runner: Runner) -> None:
+    """Its token is neither a pull request's nor main's, so no role trusts it."""
+    runner.repository.start("queue")
+    run = runner.run("merge_group", "ci.yml", {"action": "checks_requested"}, job="comment")
+    assert run.succeeded, run.why()
+    assert run.jobs["Same bytes on both images"].result == "success"
+    assert run.jobs["Plan staging"].result == "skipped"
+
+
 @dataclass
 class Destruction:
     """A plan that replaces the function: refused, and with a label allowed."""
