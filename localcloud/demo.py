@@ -47,6 +47,8 @@ _BY_HAND = {
     "call": (5, "call it and look at the log"),
 }
 
+_PATIENCE_S = 30
+
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -142,7 +144,10 @@ class _Demo:
 
 @contextmanager
 def _client(api_url: str) -> Iterator[Counter[str]]:
-    """Call /api/health again and again; count answers by the version that gave them."""
+    """Call /api/health again and again; count answers by the version that gave them.
+
+    At the end it goes on until the version that serves then was met, too.
+    """
     answers: Counter[str] = Counter()
     stop = threading.Event()
 
@@ -158,6 +163,9 @@ def _client(api_url: str) -> Iterator[Counter[str]]:
     thread.start()
     try:
         yield answers
+        deadline = time.monotonic() + _PATIENCE_S
+        while len(answers) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
     finally:
         stop.set()
         thread.join()

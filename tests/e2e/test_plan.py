@@ -91,14 +91,14 @@ def _plan(project: Project, name: str, *arguments: str, in_actions: bool = True)
 
 
 @pytest.fixture(scope="module")
-def seen(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Plan before the first release and after it, a change in several ways, and a destruction."""
     seen = Seen()
-    project = Project.copy_to(tmp_path_factory.mktemp("plan") / "project", fresh_cloud)
+    project = Project.copy_to(tmp_path_factory.mktemp("plan") / "project", quick_cloud)
     s3: Any = boto3.client(
         "s3",
-        endpoint_url=fresh_cloud["AWS_ENDPOINT_URL"],
-        region_name=fresh_cloud["AWS_REGION"],
+        endpoint_url=quick_cloud["AWS_ENDPOINT_URL"],
+        region_name=quick_cloud["AWS_REGION"],
         aws_access_key_id="person",
         aws_secret_access_key="person",
     )

@@ -97,7 +97,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
     """Release, fail, mend it, do nothing, and go back."""
     actions = {
         "GITHUB_ACTIONS": "true",
@@ -107,7 +107,7 @@ def seen(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         "GITHUB_ACTOR": "ada",
     }
     folder = tmp_path_factory.mktemp("summaries") / "project"
-    job = Job(Project.copy_to(folder, fresh_cloud | actions))
+    job = Job(Project.copy_to(folder, quick_cloud | actions))
     deploy = ("deploy", *ENVIRONMENT)
     steps, ids = {}, {}
 
