@@ -44,7 +44,7 @@ _BY_HAND = {
     "build": (1, "zip lambda_function.zip lambda_function.py"),
     "plan": (10, "terraform plan"),
     "apply": (30, "terraform apply"),
-    "call": (5, "call it and look at the log"),
+    "smoke": (5, "call it and look at the log"),
 }
 
 _PATIENCE_S = 30

@@ -82,8 +82,9 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         aws = parts.enter_context(_serving(DomainDispatcherApplication(_moto)))
         function_environment["AWS_ENDPOINT_URL"] = aws
         settings = _credentials() | {"AWS_ENDPOINT_URL": aws}
-        _prepare_account(aws, mongodb_uri)
-        yield settings | _for_people(folder, api_root, mongodb_uri)
+        people = _for_people(folder, api_root, mongodb_uri)
+        _prepare_account(aws, mongodb_uri, people["API_KEY"])
+        yield settings | people
 
 
 def _moto(service: str) -> Flask:
@@ -135,7 +136,7 @@ def _credentials() -> dict[str, str]:
     }
 
 
-def _prepare_account(aws: str, mongodb_uri: str) -> None:
+def _prepare_account(aws: str, mongodb_uri: str, api_key: str) -> None:
     """Make what a person makes once an account: the two buckets and the secret parameters."""
     session = boto3.Session(
         aws_access_key_id="localcloud", aws_secret_access_key="localcloud", region_name=REGION
@@ -147,8 +148,10 @@ def _prepare_account(aws: str, mongodb_uri: str) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     ssm = session.client("ssm", endpoint_url=aws)
     for environment in ENVIRONMENTS:
-        name = f"/{SERVICE}/{environment}/mongodb-uri"
-        ssm.put_parameter(Name=name, Value=mongodb_uri, Type="SecureString")
+        for name, value in (("mongodb-uri", mongodb_uri), ("smoke-api-key", api_key)):
+            ssm.put_parameter(
+                Name=f"/{SERVICE}/{environment}/{name}", Value=value, Type="SecureString"
+            )
 
 
 def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]:

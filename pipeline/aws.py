@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
@@ -16,8 +17,11 @@ from pipeline.errors import AwsError
 from pipeline.project import SERVICE
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
+    from types_boto3_ssm import SSMClient
 
 # Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, read_timeout=60)
@@ -31,6 +35,19 @@ class Aws:
     region: str
     functions: LambdaClient
     s3: S3Client
+    session: boto3.Session
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return self.session.client("logs", config=_CONFIG)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self.session.client("cloudwatch", config=_CONFIG)
+
+    @cached_property
+    def parameters(self) -> SSMClient:
+        return self.session.client("ssm", config=_CONFIG)
 
     @property
     def artifact_bucket(self) -> str:
@@ -54,6 +71,7 @@ def connect() -> Aws:
             region=session.region_name,
             functions=session.client("lambda", config=_CONFIG),
             s3=session.client("s3", config=_CONFIG),
+            session=session,
         )
 
 
@@ -110,7 +128,7 @@ def create_object(aws: Aws, key: str, content: bytes) -> bool:
     """Write an object of the artifact bucket that must not exist yet, whole or not at all.
 
     Returns False, and changes nothing, if it exists and holds something else. If it holds the same,
-    an earlier try of this very call wrote it and its answer was lost.
+    this very call wrote it, and its answer was lost.
     """
     try:
         aws.s3.put_object(
@@ -120,10 +138,15 @@ def create_object(aws: Aws, key: str, content: bytes) -> bool:
             IfNoneMatch="*",
             ChecksumAlgorithm="SHA256",
         )
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
+        found = absent_if(
+            "NoSuchKey", lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)
+        )
+        if found and found["Body"].read() == content:
+            return True
         # A conflict is the same race, met while the other write is still under way.
-        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
-            raise
-        found = aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()
-        return found == content
+        lost = ("PreconditionFailed", "ConditionalRequestConflict")
+        if isinstance(error, ClientError) and error_code(error) in lost:
+            return False
+        raise
     return True

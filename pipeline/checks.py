@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,31 +13,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws import error_code
+from pipeline.bundle import Manifest
 from pipeline.errors import CheckFailed
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
-
-# What API Gateway sends for GET /api/health, payload format version 2.0.
-_HEALTH_EVENT = {
-    "version": "2.0",
-    "routeKey": "ANY /api/{proxy+}",
-    "rawPath": "/api/health",
-    "rawQueryString": "",
-    "headers": {"accept": "application/json", "user-agent": "pipeline"},
-    "requestContext": {
-        "http": {
-            "method": "GET",
-            "path": "/api/health",
-            "protocol": "HTTP/1.1",
-            "sourceIp": "127.0.0.1",
-            "userAgent": "pipeline",
-        },
-        "requestId": "pipeline-health-check",
-        "stage": "$default",
-    },
-    "isBase64Encoded": False,
-}
 
 
 @dataclass(frozen=True)
@@ -57,25 +38,60 @@ class Health:
 NOTHING_SERVED = Health("nothing served")
 
 
-def call_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the function gave: its health, the payload, the log's end, its request id."""
+
+    health: Health
+    payload: str
+    log: str
+    request_id: str
+
+    def body(self) -> Any:
+        """Return the JSON body of a proxy response."""
+        return json.loads(json.loads(self.payload)["body"])
+
+
+def call_health(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    no_worse_than: Health | None = None,
+) -> Health:
     """Call /api/health of a version (or alias) directly, and return how it answered.
 
-    Raises CheckFailed, with the end of the call's log, unless it answers 200.
+    Raises CheckFailed, with the end of the call's log, unless it answers 200 (or, with a database
+    that is down for all versions, with the same HTTP status as `no_worse_than`).
     """
-    health, payload, log = _call(functions, function_name, qualifier)
-    if health.outcome != "200":
+    answer = call(functions, function_name, qualifier)
+    found = answer.health
+    as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
+    if found.outcome != "200" and not as_bad:
         raise CheckFailed(
             f"{function_name}:{qualifier} does not answer GET /api/health with 200, but with "
-            f"{health.outcome}: {payload[:500]}\n{log}".rstrip(),
+            f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
             "The log above is the end of that call's.",
         )
-    return health
+    return found
+
+
+def require_code(
+    functions: LambdaClient, function_name: str, version: str, manifest: Manifest
+) -> None:
+    """Raise CheckFailed unless a published version has the bundle's code."""
+    published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    wanted = manifest.function.sha256_base64
+    if published["CodeSha256"] != wanted:
+        raise CheckFailed(
+            f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
+            "Somebody else changed the function meanwhile. Find out who, and deploy again.",
+        )
 
 
 def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
     """Call /api/health as `call_health` does, for the record only: nothing is raised."""
     try:
-        return _call(functions, function_name, qualifier)[0]
+        return call(functions, function_name, qualifier).health
     except ClientError as error:
         return Health(f"AWS refused the call ({error_code(error)})")
     except BotoCoreError as error:
@@ -92,20 +108,54 @@ def look_at_health_meanwhile(
     return found
 
 
-def _call(functions: LambdaClient, function_name: str, qualifier: str) -> tuple[Health, str, str]:
-    """Call /api/health; return how it was answered, the payload, and the end of the call's log."""
+def call(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    method: str = "GET",
+    path: str = "/api/health",
+    *,
+    headers: Mapping[str, str] = {},
+    body: str = "",
+) -> Answer:
+    """Call a version (or alias) as API Gateway would for a request."""
     started = time.monotonic()
     answer = functions.invoke(
         FunctionName=function_name,
         Qualifier=qualifier,
         LogType="Tail",
-        Payload=json.dumps(_HEALTH_EVENT).encode(),
+        Payload=json.dumps(_event(method, path, headers, body)).encode(),
     )
     payload = answer["Payload"].read().decode(errors="replace")
     milliseconds = round(1000 * (time.monotonic() - started))
     outcome = _outcome(payload, failed="FunctionError" in answer)
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-    return Health(outcome, milliseconds), payload, log
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    return Answer(Health(outcome, milliseconds), payload, log, request_id)
+
+
+def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
+    """Return what API Gateway sends for a request: payload format version 2.0."""
+    return {
+        "version": "2.0",
+        "routeKey": "ANY /api/{proxy+}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"accept": "application/json", "user-agent": "pipeline", **headers},
+        "requestContext": {
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "pipeline",
+            },
+            "requestId": "pipeline",
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
 
 
 def _outcome(payload: str, *, failed: bool) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
 
-from pipeline import build, deploy, fetch, inspection, output, plan, releases, rollback
+from pipeline import (
+    build,
+    deploy,
+    fetch,
+    inspection,
+    logs,
+    metrics,
+    output,
+    plan,
+    prune,
+    releases,
+    rollback,
+)
 from pipeline.aws import translated_errors
 from pipeline.errors import PipelineError, Stopped
+from pipeline.stopping import stop_when_told
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -19,13 +30,13 @@ def pipeline() -> None:
     """Take the mongo-client Lambda function from source to production and back."""
 
 
-for verb in (build, inspection, fetch, plan, deploy, rollback, releases):
+for verb in (build, inspection, fetch, plan, deploy, rollback, releases, metrics, logs, prune):
     pipeline.add_command(verb.command)
 
 
 def main() -> None:
     """Run the command line; exit 0 (done), 1 (did not hold, or failed) or 2 (wrong call)."""
-    signal.signal(signal.SIGTERM, _stop)
+    stop_when_told()
     try:
         with translated_errors():
             pipeline(prog_name="python -m pipeline", standalone_mode=False)
@@ -43,8 +54,3 @@ def main() -> None:
 def _fail(problem: PipelineError) -> NoReturn:
     output.error(problem)
     sys.exit(problem.exit_status)
-
-
-def _stop(_: int, __: FrameType | None) -> None:
-    """Leave in order when told to: a cancelled job gets SIGTERM, and live must go back first."""
-    raise KeyboardInterrupt

@@ -14,26 +14,38 @@ from pipeline import (
     job,
     ledger,
     output,
+    promotion,
     quarantine,
+    smoke,
     store,
     terraform,
+    traffic,
 )
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
+from pipeline.canary import Canary
 from pipeline.environment import LIVE, Environment, environment_option
-from pipeline.errors import CheckFailed, PlanChanged, UsageError, describe
+from pipeline.errors import LostRace, PlanChanged, UsageError, describe
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
+from pipeline.project import ENVIRONMENTS
+from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts
 from pipeline.terraform import SavedPlan, Terraform
 from pipeline.timeline import Timeline
-from pipeline.traffic import Live, Switch
+from pipeline.traffic import Switch
 
 
 @click.command("deploy")
 @environment_option
 @bundle_option
+@click.option(
+    "--from",
+    "origin",
+    type=click.Choice(ENVIRONMENTS),
+    help="Take the bundle that this environment serves, instead of --bundle.",
+)
 @allow_destroy_option
 @click.option("--reason", help="Why, for the ledger.")
 @click.option(
@@ -41,6 +53,16 @@ from pipeline.traffic import Live, Switch
     "from_quarantine",
     is_flag=True,
     help="Deploy a bundle that was rolled back before. Needs --reason.",
+)
+@click.option(
+    "--unproved",
+    is_flag=True,
+    help="Deploy a bundle that did not serve in the environment before. Needs --reason.",
+)
+@click.option(
+    "--all-at-once",
+    is_flag=True,
+    help="Move all traffic after the first calls, without a canary.",
 )
 @click.option(
     "--expect-plan",
@@ -51,24 +73,38 @@ from pipeline.traffic import Live, Switch
 def command(
     environment: Environment,
     reference: str,
+    origin: str | None,
     allowed: tuple[str, ...],
     reason: str | None,
     from_quarantine: bool,
+    unproved: bool,
+    all_at_once: bool,
     approved_plan: str | None,
 ) -> None:
     """Take a bundle to an environment."""
-    if from_quarantine and not reason:
-        raise UsageError("--release-from-quarantine needs --reason", "Say why it is good now.")
+    for option, given in (
+        ("--release-from-quarantine", from_quarantine),
+        ("--unproved", unproved),
+    ):
+        if given and not reason:
+            raise UsageError(f"{option} needs --reason", "Say why it is good.")
+    steps = environment.steps()
     account = aws.connect()
     with job.summarised("deploy", account, environment, reason) as facts:
+        if origin:
+            reference = promotion.served_by(account, Environment(origin))
         with facts.timeline.phase("inspect", f"the bundle {reference}"):
             bundle = store.load(account, reference)
             facts.manifest = bundle.manifest
             inspection.require_clean(bundle)
         if not from_quarantine:
             quarantine.refuse(account, environment, bundle.id)
+        if steps.after and not unproved:
+            promotion.refuse_unproved(account, environment, steps.after, bundle.id)
+        canary = None if all_at_once else Canary(account, environment, steps, facts.timeline)
         with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(account, bundle)
+        ledger.close_what_died(account, environment)
         with terraform.workspace(environment) as tf:
             with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
                 plan = tf.plan(account, bundle.manifest)
@@ -78,7 +114,7 @@ def command(
                 output.say(line)
             facts.verdict.refuse_destruction(allowed)
             _refuse_another_plan(facts.verdict, approved_plan)
-            release = _Deployment(account, bundle, tf, facts).run(plan, facts.verdict)
+            release = _Deployment(account, bundle, tf, facts, canary).run(plan, facts.verdict)
         if release and from_quarantine:
             quarantine.release(account, environment, bundle.id)
     _tell(environment, bundle, facts.timeline, release)
@@ -113,75 +149,87 @@ def _tell(
 class _Deployment:
     """One deployment from its plan on: whatever fails, live goes back and it is recorded."""
 
-    def __init__(self, account: Aws, bundle: Bundle, tf: Terraform, facts: Facts) -> None:
+    def __init__(
+        self, account: Aws, bundle: Bundle, tf: Terraform, facts: Facts, canary: Canary | None
+    ) -> None:
         self._account = account
+        self._environment = facts.environment
         self._name = facts.environment.function_name
         self._bundle = bundle
         self._terraform = tf
         self._facts = facts
+        self._canary = canary
         self._timeline = facts.timeline
         self._ledger = Ledger(account, facts.environment)
-        self._switch = Switch(account.functions, self._name)
 
     def run(self, plan: SavedPlan, verdict: Verdict) -> Release | None:
         """Do it and return the release, or None if there was nothing to do."""
-        if verdict.empty and self._is_served(self._facts.serving, self._switch.before):
+        if verdict.empty and self._is_served():
             return None
         release = ledger.next_release(
             self._ledger.newest(), "deploy", self._bundle.manifest, reason=self._facts.reason
         )
         release = replace(release, plan_sha256=verdict.sha256)
         self._ledger.begin(release)
+        switch = Switch(self._account.functions, self._name)
         try:
-            version = self._publish(plan, verdict)
-            with self._timeline.phase("call", f"version {version}, by its number"):
-                checks.call_health(self._account.functions, self._name, version)
-            with self._timeline.phase("switch", f"{LIVE} to version {version}"):
-                self._move_live(version)
+            self._settle(switch)
+            version = self._publish(plan, verdict, exists=switch.before is not None)
             release = replace(release, version=version)
-            return self._record(release, "succeeded")
+            with self._timeline.phase("smoke", f"version {version}, by its number"):
+                smoke.run(self._account, self._environment, version)
+            self._move_live(switch, version)
         except BaseException as problem:
-            self._go_back(release, problem)
+            with uninterrupted():
+                self._go_back(switch, release, problem)
             raise
+        # From here on it is released; being told to stop changes nothing any more.
+        with uninterrupted():
+            return self._record(release, "succeeded")
 
-    def _is_served(self, serving: Release | None, live: Live | None) -> bool:
+    def _is_served(self) -> bool:
+        serving = self._facts.serving
+        live = traffic.read(self._account.functions, self._name)
         return (
             serving is not None
             and live is not None
             and serving.bundle == self._bundle.id
-            and (live.version, live.weights) == (serving.version, ())
+            and live.route == (serving.version, ())
         )
 
-    def _publish(self, plan: SavedPlan, verdict: Verdict) -> str:
+    def _settle(self, switch: Switch) -> None:
+        """Take back what a deployment that died, or a person, left of a canary."""
+        if switch.before and switch.before.weights:
+            output.say(f"{LIVE} was shared; version {switch.before.version} serves alone again")
+            switch.settle()
+
+    def _publish(self, plan: SavedPlan, verdict: Verdict, *, exists: bool) -> str:
         """Apply the plan, which moves no traffic, and return the version to be served."""
         functions = self._account.functions
         with self._timeline.phase("apply", "exactly that plan"):
             if not verdict.empty:
-                if self._switch.before:
+                if exists:
                     aws.wait_until_updated(functions, self._name)
                 self._terraform.apply(plan)
             version = str(self._terraform.outputs()["function_version"])
             aws.wait_until_updated(functions, self._name)
             aws.wait_until_active(functions, self._name, version)
-        published = functions.get_function_configuration(FunctionName=self._name, Qualifier=version)
-        wanted = self._bundle.manifest.function.sha256_base64
-        if published["CodeSha256"] != wanted:
-            raise CheckFailed(
-                f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
-                "Somebody else changed the function meanwhile. Find out who, and deploy again.",
-            )
+        checks.require_code(functions, self._name, version, self._bundle.manifest)
         return version
 
-    def _move_live(self, version: str) -> None:
-        """Switch all traffic, and see how live answers before and after it."""
+    def _move_live(self, switch: Switch, version: str) -> None:
+        """Move all traffic, in steps if there is a canary, and see how live answers around it."""
         functions = self._account.functions
         self._facts.health_before = (
             checks.look_at_health(functions, self._name, LIVE)
-            if self._switch.before
+            if switch.before
             else checks.NOTHING_SERVED
         )
-        self._switch.to(version)
-        self._facts.health_after = checks.call_health(functions, self._name, LIVE)
+        if self._canary and switch.before and switch.before.version != version:
+            self._canary.release(switch, version)
+        with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
+            switch.to(version)
+            self._facts.health_after = checks.call_health(functions, self._name, LIVE)
 
     def _record(
         self, release: Release, outcome: ledger.Outcome, error: str | None = None
@@ -197,13 +245,13 @@ class _Deployment:
         self._facts.release = ended
         return ended
 
-    def _go_back(self, release: Release, problem: BaseException) -> None:
+    def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
         """Put live back where it was, and record why."""
-        way = (
-            "live goes back to where it was" if self._switch.before else "nothing served before it"
-        )
+        way = "live goes back to where it was" if switch.before else "nothing served before it"
         output.say(f"release {release.number} failed; {way}", "yellow")
+        told = describe(problem)
         try:
-            self._switch.undo()
-        finally:
-            self._record(release, "failed", error=describe(problem))
+            switch.undo()
+        except LostRace as race:
+            told += f"; {race.what}"
+        self._record(release, "failed", error=told)

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
+from pipeline.errors import UsageError
 from pipeline.project import ENVIRONMENTS, SERVICE, TERRAFORM_DIR
 
 LIVE = "live"
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How live's traffic moves to a new version in an environment.
+
+    It gets `percents` of it, one after the other and 100 last; each step is watched for `watch_s`
+    seconds, and until there are `least_calls` calls of either version. None of `alarms` may begin
+    to fire meanwhile. `after` is the environment that a bundle must have served in before.
+    """
+
+    percents: tuple[float, ...]
+    watch_s: float
+    least_calls: int
+    alarms: tuple[str, ...]
+    after: str | None
+
+    @classmethod
+    def from_text(cls, text: str) -> Steps:
+        """Read TOML; raise ValueError or TypeError if it is not what it must be."""
+        told = tomllib.loads(text)
+        after = told.pop("after", None)
+        steps = cls(tuple(told.pop("percents")), **told, after=after)
+        percents = steps.percents
+        if not percents or percents[-1] != 100 or list(percents) != sorted(set(percents)):
+            raise ValueError("percents must rise to 100")
+        if percents[0] <= 0 or steps.watch_s < 0 or steps.least_calls < 1:
+            raise ValueError("percents and least_calls must be above 0, watch_s not below")
+        return replace(steps, alarms=tuple(steps.alarms))
 
 
 @dataclass(frozen=True)
@@ -23,12 +54,35 @@ class Environment:
         return f"{SERVICE}-{self.name}"
 
     @property
+    def log_group(self) -> str:
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
     def state_key(self) -> str:
         return f"{SERVICE}/{self.name}.tfstate"
 
     @property
     def variables_file(self) -> Path:
         return TERRAFORM_DIR / "environments" / self.name / "terraform.tfvars"
+
+    @property
+    def smoke_parameter(self) -> str:
+        """Name of the parameter that holds the API key for the first calls of a version."""
+        return f"/{SERVICE}/{self.name}/smoke-api-key"
+
+    @property
+    def steps_file(self) -> Path:
+        return self.variables_file.with_name("release.toml")
+
+    def steps(self) -> Steps:
+        """Read how traffic moves here; raise UsageError if the file says something else."""
+        try:
+            return Steps.from_text(self.steps_file.read_text())
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UsageError(
+                f"{self.steps_file} does not say how traffic moves: {error}",
+                "See the same file of another environment.",
+            ) from error
 
 
 def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environment:

@@ -105,10 +105,22 @@ class Quarantined(PipelineError):
     id = "bundle-quarantined"
 
 
+class NotPromoted(PipelineError):
+    """The bundle did not do well in the environment before this one."""
+
+    id = "not-promoted"
+
+
 class CheckFailed(PipelineError):
     """A version was called and did not answer as it must."""
 
     id = "check-failed"
+
+
+class GateClosed(PipelineError):
+    """The canary is worse than what live does at the same time."""
+
+    id = "gate-closed"
 
 
 class ReleaseUnusable(PipelineError):

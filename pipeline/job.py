@@ -52,7 +52,7 @@ def _look(account: Aws, facts: Facts, before: Live | None) -> Ending:
     live = traffic.read(account.functions, environment.function_name)
     way_back = health = None
     with suppress(ReleaseUnusable):
-        way_back = restore.choose(account, environment).target
+        way_back = restore.choose(account, environment, live).target
     if facts.problem and live:
         health = checks.look_at_health(account.functions, environment.function_name, LIVE)
     left = restore.manifest_of(account, facts.serving) if facts.serving else None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from email.utils import parsedate_to_datetime
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +19,7 @@ from pipeline.environment import Environment
 
 _RENEWED_EVERY_S = 5
 _EXPIRES_AFTER_S = 20
+_LOOKED_AT_EVERY_S = 1
 
 
 class Lease:
@@ -38,15 +41,28 @@ class Lease:
         """Stop to renew the lease."""
         self._given_up.set()
 
-    def is_held_for(self, release_number: int) -> bool:
-        """Say whether somebody gave a sign of life for this release lately, by S3's own clock."""
-        found = absent_if(
-            "NoSuchKey", lambda: self._s3.get_object(Bucket=self._bucket, Key=self._key)
-        )
-        if found is None or json.loads(found["Body"].read())["release"] != release_number:
-            return False
-        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return (now - found["LastModified"]).total_seconds() < _EXPIRES_AFTER_S
+    def is_alive(self, release_number: int) -> bool:
+        """Say whether somebody works on this release, by the signs of life and S3's own clock.
+
+        Takes as long as the next sign of life, or until the last one is too old.
+        """
+        first: str | None = None
+        while True:
+            found = absent_if(
+                "NoSuchKey", lambda: self._s3.get_object(Bucket=self._bucket, Key=self._key)
+            )
+            if found is None:
+                return False
+            sign = json.loads(found["Body"].read())
+            now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+            age_s = (now - found["LastModified"]).total_seconds()
+            if sign["release"] != release_number or age_s >= _EXPIRES_AFTER_S:
+                return False
+            if first is None:
+                first = sign["sign"]
+            elif sign["sign"] != first:
+                return True
+            time.sleep(_LOOKED_AT_EVERY_S)
 
     def _renew(self, release_number: int) -> None:
         while not self._given_up.wait(_RENEWED_EVERY_S):
@@ -57,5 +73,5 @@ class Lease:
                 continue
 
     def _write(self, release_number: int) -> None:
-        body = json.dumps({"release": release_number}).encode()
+        body = json.dumps({"release": release_number, "sign": uuid4().hex}).encode()
         self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pipeline import github
+from pipeline import github, output
 from pipeline.aws import Aws, create_object
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
@@ -34,7 +34,7 @@ Outcome = Literal["under way", "succeeded", "failed", "interrupted"]
 class Release:
     """One line of the ledger.
 
-    `version` is the Lambda version that serves once it has succeeded; `restores` the number of the
+    `version` is the Lambda version that it published or restored; `restores` the number of the
     release that a rollback went back to; times are ISO 8601 in UTC.
     """
 
@@ -129,17 +129,24 @@ class Ledger:
         """Return the release that serves: the newest that succeeded."""
         return next((each for each in self.releases() if each.outcome == "succeeded"), None)
 
+    def close_what_died(self) -> Release | None:
+        """Close the newest release as interrupted, and return it, if it is under way but dead.
+
+        Raises LostRace, which names it, if it is alive. Waits for its next sign of life.
+        """
+        newest = self.newest()
+        if newest is None or newest.outcome != "under way":
+            return None
+        if self._lease.is_alive(newest.number):
+            raise _somebody_else(newest)
+        closed = replace(newest, outcome="interrupted", ended=now())
+        return closed if self._create(closed, "end") else None
+
     def begin(self, release: Release) -> None:
         """Reserve a release's number, and give signs of life until it ends.
 
-        A release before it that died is closed as interrupted. Raises LostRace if somebody else
-        is at work.
+        Raises LostRace, which names the winner, if somebody else began one meanwhile.
         """
-        newest = self.newest()
-        if newest and newest.outcome == "under way":
-            if self._lease.is_held_for(newest.number):
-                raise _somebody_else(newest)
-            self._create(replace(newest, outcome="interrupted", ended=now()), "end")
         # The lease comes first: a release without a fresh one counts as dead.
         self._lease.take(release.number)
         if not self._create(release, "begin"):
@@ -168,10 +175,20 @@ class Ledger:
         return Release.from_json(json.loads(body))
 
 
+def close_what_died(aws: Aws, environment: Environment) -> None:
+    """Close a release that died as interrupted, and say so; raise LostRace if it is alive."""
+    dead = Ledger(aws, environment).close_what_died()
+    if dead:
+        output.say(
+            f"release {dead.number} (a {dead.kind} of bundle {dead.bundle[:12]} by {dead.actor}, "
+            f"begun at {dead.began}) died: it is closed as interrupted",
+            "yellow",
+        )
+
+
 def _somebody_else(winner: Release) -> LostRace:
     return LostRace(
         f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
         f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
-        "Wait until it has ended (`python -m pipeline releases`), and decide again. If it is "
-        "dead, its lease runs out within half a minute.",
+        "Wait until it has ended (`python -m pipeline releases`), and decide again.",
     )

@@ -4,34 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pipeline import checks, quarantine, runtimes, store
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle import Bundle, Manifest
-from pipeline.environment import Environment
+from pipeline.environment import LIVE, Environment
 from pipeline.errors import BundleError, ReleaseUnusable
 from pipeline.ledger import Ledger, Release
+from pipeline.traffic import Live
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
 
 
 @dataclass(frozen=True)
 class Way:
-    """From the release that serves to the one to restore."""
+    """From the release that is left to the one to restore.
 
-    current: Release
+    `left` is what serves now: the newest release that succeeded, or one that died or failed half
+    way and is served all the same.
+    """
+
+    left: Release
     target: Release
 
 
-def choose(account: Aws, environment: Environment, number: int | None = None) -> Way:
-    """Choose what to restore: the release asked for, or the one before what serves.
+def choose(
+    account: Aws, environment: Environment, live: Live | None, number: int | None = None
+) -> Way:
+    """Choose what to restore: the release asked for, or the one before what `live` serves.
 
     "Before" follows the ledger, not version numbers: after a rollback it is what came before the
-    release that was restored, so rolling back twice goes further back. Raises ReleaseUnusable.
+    release that was restored, so rolling back twice goes further back. A rollback that did not
+    come to its end is finished first. Raises ReleaseUnusable.
     """
     records = Ledger(account, environment)
+    newest = records.newest()
     succeeded = (each for each in records.releases() if each.outcome == "succeeded")
     current = next(succeeded, None)
-    if current is None:
+    if newest is None or current is None:
         raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
+    if number is None and newest.outcome != "succeeded" and newest.restores:
+        number = newest.restores
+    half_way = newest.kind == "deploy" and newest.outcome != "succeeded"
+    if half_way and live and live.version != current.version and number in (None, current.number):
+        return Way(newest, current)
     restored = current.restores or current.number
     for each in succeeded:
         if number is None:
@@ -60,31 +78,37 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
     return ReleaseUnusable(what, "\n".join(["Choose one with --to:", *there_are]))
 
 
-def prove(account: Aws, environment: Environment, target: Release, bundle: Bundle) -> str:
-    """Prove that a release can be restored, and return its version; else raise ReleaseUnusable.
+def prove(account: Aws, environment: Environment, target: Release, bundle: Bundle) -> str | None:
+    """Prove that a release can be restored; return its version, None if it must be published anew.
 
-    The bundle's digests are verified already. What is left: the version is still published with
-    that code, its layer version is still there, AWS still takes updates of its runtime, and it
-    answers when it is called.
+    The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
+    and the version, if it is still published with that code and its layer, answers when it is
+    called (no worse than live does now). Raises ReleaseUnusable or CheckFailed.
     """
     functions, name = account.functions, environment.function_name
-    version = target.version or ""
     if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
         raise ReleaseUnusable(
             f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
             "Build the old source for a newer runtime, and deploy that.",
         )
+    version = target.version or ""
+    if not _is_published(functions, name, version, bundle):
+        return None
+    answer = checks.look_at_health(functions, name, version)
+    if answer.outcome != "200":
+        now = checks.look_at_health(functions, name, LIVE)
+        checks.call_health(functions, name, version, no_worse_than=now)
+    return version
+
+
+def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bundle) -> bool:
+    """Say whether a version is still there, with the bundle's code and layer."""
     published = absent_if(
         "ResourceNotFoundException",
         lambda: functions.get_function_configuration(FunctionName=name, Qualifier=version),
     )
-    deploy_it = f"Deploy its bundle instead: --bundle {target.bundle}"
-    if published is None:
-        raise ReleaseUnusable(f"version {version} is not published any more", deploy_it)
-    if published["CodeSha256"] != bundle.manifest.function.sha256_base64:
-        raise ReleaseUnusable(
-            f"version {version} is not that of release {target.number}", deploy_it
-        )
+    if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
+        return False
     for layer in published.get("Layers", []):
         layer_name, layer_version = layer["Arn"].split(":")[-2:]
         found = absent_if(
@@ -94,11 +118,8 @@ def prove(account: Aws, environment: Environment, target: Release, bundle: Bundl
             ),
         )
         if found is None or found["Content"]["CodeSha256"] != bundle.manifest.layer.sha256_base64:
-            raise ReleaseUnusable(
-                f"{layer_name} {layer_version} is gone, or is not the bundle's layer", deploy_it
-            )
-    checks.call_health(functions, name, version)
-    return version
+            return False
+    return True
 
 
 def manifest_of(account: Aws, release: Release) -> Manifest | None:

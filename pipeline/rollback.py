@@ -15,6 +15,7 @@ from pipeline import (
     output,
     quarantine,
     restore,
+    smoke,
     store,
     summary,
     terraform,
@@ -27,6 +28,7 @@ from pipeline.judge import judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option
 from pipeline.restore import Way
+from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts, Verb
 from pipeline.traffic import Switch
 
@@ -49,20 +51,24 @@ def command(
     verb: Verb = "dry run" if dry_run else "rollback"
     with job.summarised(verb, account, environment, reason) as facts:
         with facts.timeline.phase("prove", "that the release can be restored"):
-            way = restore.choose(account, environment, number)
-            facts.serving, facts.restored = way.current, way.target
+            switch = Switch(account.functions, environment.function_name)
+            way = restore.choose(account, environment, switch.before, number)
+            facts.serving, facts.restored = way.left, way.target
             bundle = store.fetch(account, way.target.bundle)
             facts.manifest = bundle.manifest
             version = restore.prove(account, environment, way.target, bundle)
         if dry_run:
             _show(account, way, bundle, allowed, facts)
             return
-        release = _roll_back(account, way, bundle, version, allowed, facts)
+        for line in summary.preview(facts, restore.manifest_of(account, way.left)):
+            output.say(line)
+        ledger.close_what_died(account, environment)
+        release = _Rollback(account, way, bundle, allowed, facts, switch).run(version)
     facts.timeline.show()
     output.result(
         f"release {release.number}: {environment.name} serves release {way.target.number} again "
-        f"(bundle {bundle.id[:12]}, version {version}); "
-        f"bundle {way.current.bundle[:12]} is in quarantine"
+        f"(bundle {bundle.id[:12]}, version {release.version}); "
+        f"bundle {way.left.bundle[:12]} is in quarantine"
     )
     github.set_output("release", str(release.number))
 
@@ -72,66 +78,102 @@ def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], fact
     with terraform.workspace(facts.environment) as tf:
         with facts.timeline.phase("plan", f"terraform plan of {facts.environment.name}"):
             facts.verdict = judge(tf.plan(account, bundle.manifest, lock=False).document)
-    for line in summary.preview(facts, restore.manifest_of(account, way.current)):
+    for line in summary.preview(facts, restore.manifest_of(account, way.left)):
         output.result(line)
     facts.verdict.refuse_destruction(allowed)
     github.set_output("release", str(way.target.number))
     github.set_output("bundle", bundle.id)
 
 
-def _roll_back(
-    account: Aws, way: Way, bundle: Bundle, version: str, allowed: tuple[str, ...], facts: Facts
-) -> Release:
-    """Restore the release, and record how that ended."""
-    functions, name = account.functions, facts.environment.function_name
-    timeline, records = facts.timeline, Ledger(account, facts.environment)
-    switch = Switch(functions, name)
-    release = ledger.next_release(
-        records.newest(),
-        "rollback",
-        bundle.manifest,
-        reason=facts.reason,
-        restores=way.target.number,
-        version=version,
-    )
-    records.begin(release)
-    try:
+class _Rollback:
+    """One rollback, from the moment that it is proved to be possible."""
+
+    def __init__(
+        self,
+        account: Aws,
+        way: Way,
+        bundle: Bundle,
+        allowed: tuple[str, ...],
+        facts: Facts,
+        switch: Switch,
+    ) -> None:
+        self._account = account
+        self._way = way
+        self._bundle = bundle
+        self._allowed = allowed
+        self._facts = facts
+        self._switch = switch
+        self._ledger = Ledger(account, facts.environment)
+
+    def run(self, version: str | None) -> Release:
+        """Restore the release, as `version` or published anew, and record how that ended."""
+        release = ledger.next_release(
+            self._ledger.newest(),
+            "rollback",
+            self._bundle.manifest,
+            reason=self._facts.reason,
+            restores=self._way.target.number,
+            version=version,
+        )
+        self._ledger.begin(release)
+        try:
+            release = self._restore(release, version)
+        except BaseException as problem:
+            with uninterrupted():
+                self._record(replace(release, outcome="failed", error=describe(problem)))
+            raise
+        with uninterrupted():
+            quarantine.put(self._account, self._facts.environment, self._way.left.bundle, release)
+            return self._record(replace(release, outcome="succeeded"))
+
+    def _restore(self, release: Release, version: str | None) -> Release:
+        functions, name = self._account.functions, self._facts.environment.function_name
         # What is left may hang when it is called: going back does not wait for it.
         health_before = checks.look_at_health_meanwhile(functions, name, LIVE)
-        with timeline.phase("switch", f"{LIVE} to version {version}: traffic is restored"):
-            switch.to(version)
-        release = replace(
-            release, plan_sha256=_make_terraform_agree(account, bundle, allowed, facts)
-        )
-        with timeline.phase("check", f"{LIVE}, and that it stayed at version {version}"):
-            facts.health_before = health_before.result()
-            facts.health_after = checks.call_health(functions, name, LIVE)
-            switch.to(version)
-        quarantine.put(account, facts.environment, way.current.bundle, release)
-        release = replace(release, outcome="succeeded")
-    except BaseException as problem:
-        release = replace(release, outcome="failed", error=describe(problem))
-        raise
-    finally:
-        release = replace(release, ended=ledger.now(), phases=tuple(timeline.phases))
-        records.end(release)
-        facts.release = release
-    return release
+        if version:
+            self._move_live(version)
+        sha256, published = self._make_terraform_agree()
+        if version is None:
+            version = published
+            checks.require_code(functions, name, version, self._bundle.manifest)
+            smoke.run(self._account, self._facts.environment, version)
+            self._move_live(version)
+        with self._facts.timeline.phase("check", f"{LIVE}, and that it stayed at {version}"):
+            self._facts.health_before = health_before.result()
+            self._facts.health_after = checks.call_health(
+                functions, name, LIVE, no_worse_than=self._facts.health_before
+            )
+            self._switch.to(version)
+        return replace(release, version=version, plan_sha256=sha256)
 
+    def _move_live(self, version: str) -> None:
+        doing = f"{LIVE} to version {version}: traffic is restored"
+        with self._facts.timeline.phase("switch", doing):
+            self._switch.to(version)
 
-def _make_terraform_agree(
-    account: Aws, bundle: Bundle, allowed: tuple[str, ...], facts: Facts
-) -> str:
-    """Apply the restored bundle, so that the next plan is empty; return the plan's digest."""
-    environment = facts.environment
-    with terraform.workspace(environment) as tf:
-        with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
-            plan = tf.plan(account, bundle.manifest)
-            facts.verdict = judge(plan.document)
-        facts.verdict.refuse_destruction(allowed)
-        with facts.timeline.phase("apply", "exactly that plan"):
-            aws.wait_until_updated(account.functions, environment.function_name)
-            if not facts.verdict.empty:
-                tf.apply(plan)
-            aws.wait_until_updated(account.functions, environment.function_name)
-        return facts.verdict.sha256
+    def _make_terraform_agree(self) -> tuple[str, str]:
+        """Apply the restored bundle, so that the next plan is empty.
+
+        Returns the plan's digest, and the version that was published last.
+        """
+        environment, functions = self._facts.environment, self._account.functions
+        with terraform.workspace(environment) as tf:
+            with self._facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
+                plan = tf.plan(self._account, self._bundle.manifest)
+                verdict = judge(plan.document)
+                self._facts.verdict = verdict
+            verdict.refuse_destruction(self._allowed)
+            with self._facts.timeline.phase("apply", "exactly that plan"):
+                aws.wait_until_updated(functions, environment.function_name)
+                if not verdict.empty:
+                    tf.apply(plan)
+                aws.wait_until_updated(functions, environment.function_name)
+                version = str(tf.outputs()["function_version"])
+                aws.wait_until_active(functions, environment.function_name, version)
+        return verdict.sha256, version
+
+    def _record(self, release: Release) -> Release:
+        ended = replace(release, ended=ledger.now(), phases=tuple(self._facts.timeline.phases))
+        self._ledger.end(ended)
+        self._facts.release = ended
+        return ended

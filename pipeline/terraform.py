@@ -27,6 +27,7 @@ from pipeline.store import package_key
 _MIN_VERSION = (1, 10)
 _LOCK_PATIENCE_S = 20
 _STOP_PATIENCE_S = 60
+_LOOKED_AT_EVERY_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -98,34 +99,60 @@ class Terraform:
         is asked to stop too, and waited for: it then finishes what it is doing, stores its state
         and gives up its lock.
         """
-        process = subprocess.Popen(
-            [_executable(), f"-chdir={TERRAFORM_DIR}", *arguments, "-no-color"],
-            env=os.environ | {"TF_DATA_DIR": self._data_dir, "TF_IN_AUTOMATION": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if "-json" not in arguments else subprocess.PIPE,
-            text=True,
-            # Ctrl-C in a terminal reaches this process only, which passes it on below.
-            process_group=0,
-        )
-        lines: list[str] = []
+        # Into files, not pipes: should this process die, Terraform would die of a broken pipe, and
+        # leave a locked and stale state behind. So it ends what it does.
+        said, complaints = self._folder / "said", self._folder / "complaints"
+        with said.open("w") as output_file, complaints.open("w") as error_file:
+            process = subprocess.Popen(
+                [_executable(), f"-chdir={TERRAFORM_DIR}", *arguments, "-no-color"],
+                env=os.environ | {"TF_DATA_DIR": self._data_dir, "TF_IN_AUTOMATION": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output_file,
+                stderr=error_file,
+                # Ctrl-C in a terminal reaches this process only, which passes it on below.
+                process_group=0,
+            )
         try:
-            assert process.stdout
-            for line in process.stdout:
-                lines.append(line)
-                if on_message and (message := _message(line)):
-                    on_message(message)
-            _, errors = process.communicate()
+            lines = list(_lines_until_end(process, said, on_message))
         except BaseException:
             process.send_signal(signal.SIGINT)
             try:
-                process.communicate(timeout=_STOP_PATIENCE_S)
+                process.wait(_STOP_PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
             raise
         if process.returncode != 0:
-            raise _failure(arguments[0], lines, errors or "")
+            raise _failure(arguments[0], lines, complaints.read_text())
         return "".join(lines)
+
+
+def _lines_until_end(
+    process: subprocess.Popen[bytes],
+    said: Path,
+    on_message: Callable[[dict[str, Any]], None] | None,
+) -> Iterator[str]:
+    """Yield the lines that a process writes into a file; tell `on_message` of each as it comes."""
+    with said.open() as file:
+        line, ended = "", False
+        while not ended:
+            ended = _ends_within(process, _LOOKED_AT_EVERY_S)
+            while part := file.readline():
+                line += part
+                if line.endswith("\n"):
+                    if on_message and (message := _message(line)):
+                        on_message(message)
+                    yield line
+                    line = ""
+        if line:
+            yield line
+
+
+def _ends_within(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 @contextmanager

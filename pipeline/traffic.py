@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
 
 
+type _Route = tuple[str, tuple[tuple[str, float], ...]]
+
+
 @dataclass(frozen=True)
 class Live:
     """Where live points. `revision_id` changes whenever anybody changes the alias."""
@@ -24,8 +27,13 @@ class Live:
     weights: tuple[tuple[str, float], ...]
     revision_id: str
 
+    @property
+    def route(self) -> _Route:
+        """The version that serves, and the shares of others."""
+        return self.version, self.weights
+
     def same_route_as(self, other: Live) -> bool:
-        return (self.version, self.weights) == (other.version, other.weights)
+        return self.route == other.route
 
 
 def read(functions: LambdaClient, function_name: str) -> Live | None:
@@ -49,47 +57,74 @@ class Switch:
         self._function_name = function_name
         self.before = read(functions, function_name)
         self._known = self.before
+        self._tried: set[_Route] = set()
 
     def to(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
 
         The switch is atomic: calls that run finish on the old version, new ones get the new.
         """
-        seen = read(self._functions, self._function_name)
-        if seen is None or (self._known and not seen.same_route_as(self._known)):
-            raise _lost_race(seen)
-        if (seen.version, seen.weights) != (version, ()):
-            seen = _update(self._functions, self._function_name, seen, version, ())
-        self._known = seen
+        self._point((version, ()))
+
+    def share(self, version: str, percent: float) -> None:
+        """Give `version` a share of live's traffic; what live pointed to keeps the rest."""
+        assert self._known
+        self._point((self._known.version, ((version, percent / 100),)))
+
+    def settle(self) -> None:
+        """Take all shares away. This is where `undo` goes back to, then."""
+        if self.before:
+            self.to(self.before.version)
+            self.before = self._known
 
     def undo(self) -> None:
-        """Point live where it pointed before, weights and all, if this moved it."""
-        if self.before and self._known and not self._known.same_route_as(self.before):
-            route = (self.before.version, self.before.weights)
-            self._known = _update(self._functions, self._function_name, self._known, *route)
+        """Point live where it pointed before, weights and all, if this moved it.
 
+        A move whose answer was lost may have been made: where live points now decides.
+        """
+        if self.before is None or not self._tried:
+            return
+        now = read(self._functions, self._function_name)
+        if now is None or now.route not in self._tried | {self.before.route}:
+            raise _lost_race(now)
+        self._known = now
+        self._point(self.before.route)
 
-def _update(
-    functions: LambdaClient,
-    function_name: str,
-    seen: Live,
-    version: str,
-    weights: tuple[tuple[str, float], ...],
-) -> Live:
-    try:
-        answer = functions.update_alias(
-            FunctionName=function_name,
-            Name=LIVE,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": dict(weights)},
-            RevisionId=seen.revision_id,
-        )
-    except ClientError as error:
-        if error_code(error) == "PreconditionFailedException":
-            now = read(functions, function_name)
+    def _point(self, route: _Route) -> None:
+        seen = self._known or read(self._functions, self._function_name)
+        if seen is None:
+            raise _lost_race(None)
+        if seen.route == route:
+            now = read(self._functions, self._function_name)
+            if now is None or now.route != route:
+                raise _lost_race(now)
+            self._known = now
+        else:
+            self._tried.add(route)
+            self._known = self._update(seen, route)
+
+    def _update(self, seen: Live, route: _Route) -> Live:
+        version, weights = route
+        try:
+            answer = self._functions.update_alias(
+                FunctionName=self._function_name,
+                Name=LIVE,
+                FunctionVersion=version,
+                RoutingConfig={"AdditionalVersionWeights": dict(weights)},
+                RevisionId=seen.revision_id,
+            )
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailedException":
+                raise
+            now = read(self._functions, self._function_name)
+            if now and now.route == route:
+                # An earlier try of this very call moved it, and its answer was lost.
+                return now
+            if now and now.route == seen.route:
+                # Only its description or tags changed, as Terraform may.
+                return self._update(now, route)
             raise _lost_race(now) from error
-        raise
-    return _live(answer)
+        return _live(answer)
 
 
 def _lost_race(now: Live | None) -> LostRace:

@@ -24,6 +24,15 @@ def outside_of_a_job() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
 
 
+def quicken(folder: Path) -> None:
+    """Let a copy of the project watch its canaries everywhere as briefly as in `local`."""
+    environments = folder / "terraform" / "environments"
+    local = (environments / "local" / "release.toml").read_text()
+    for path in environments.glob("*/release.toml"):
+        after = [line for line in path.read_text().splitlines() if line.startswith("after")]
+        path.write_text("\n".join([local, *after]))
+
+
 @dataclass
 class Project:
     """A copy of what a deployment needs, and the environment that its commands run in."""
@@ -36,6 +45,7 @@ class Project:
         """Copy the project into `folder`, which must not exist."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch_copy(folder)
+        quicken(folder)
         return cls(folder, dict(environment or {}))
 
     @property

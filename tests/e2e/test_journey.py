@@ -156,7 +156,7 @@ def test_the_ledger_tells_what_happened_newest_first(journey: Journey) -> None:
         assert each["actor"] and each["time"] <= each["ended"] and each["plan_sha256"]
         assert "commit" in each
     phases = [phase["name"] for phase in releases[1]["phases"]]
-    assert phases == ["inspect", "store", "plan", "apply", "call", "switch"]
+    assert phases == ["inspect", "store", "plan", "apply", "smoke", "10 %", "100 %", "switch"]
     restored = [phase["name"] for phase in releases[0]["phases"]]
     assert restored == ["prove", "switch", "plan", "apply", "check"]
 

@@ -175,8 +175,8 @@ def test_a_release_tells_what_changed_how_long_it_took_and_the_way_back(seen: Se
     assert "  ~ aws_lambda_function.mongo_client: s3_key, source_code_hash\n" in summary
     assert re.search(r"- `lambda_function.zip: [\d,]+ → [\d,]+ bytes`\n", summary)
     assert re.search(r"- `pymongo-layer.zip: unchanged, [\d,]+ bytes`\n", summary)
-    phases = re.findall(r"^    section (\w+)$", summary, re.MULTILINE)
-    assert phases == ["inspect", "store", "plan", "apply", "call", "switch"]
+    phases = re.findall(r"^    section (.+)$", summary, re.MULTILINE)
+    assert phases == ["inspect", "store", "plan", "apply", "smoke", "10", "100", "switch"]
     assert f"`release 1, bundle {seen.ids['first'][:12]}`" in summary
     assert "gh workflow run rollback.yml --ref main -f environment=local -f reason=" in summary
     assert "python -m pipeline rollback --environment local --reason" in summary
@@ -191,11 +191,11 @@ def test_a_live_that_is_broken_does_not_block_its_repair(seen: Seen) -> None:
 def test_a_failed_deployment_tells_why_and_how_live_is(seen: Seen) -> None:
     step = seen["broken"]
     assert step.done.returncode == 1 and "error[check-failed]" in step.done.stderr
-    assert "In the phase `call`:\n\n```\n" in step.summary and "OSError" in step.summary
+    assert "In the phase `smoke`:\n\n```\n" in step.summary and "OSError" in step.summary
     assert re.search(r"- now: `200 in \d+ ms`\n", step.summary)
     assert "\nLive stays at version 1.\n" in step.summary
     # What the function wrote into its error is in the block of code, and nowhere else.
-    block = re.search(r"phase `call`:\n\n```\n(.*?)^```$", step.summary, re.MULTILINE | re.DOTALL)
+    block = re.search(r"phase `smoke`:\n\n```\n(.*?)^```$", step.summary, re.MULTILINE | re.DOTALL)
     assert block and step.summary.count("@everyone") == block[1].count("@everyone") > 0
 
 

@@ -100,7 +100,7 @@ def test_a_named_stage_is_no_part_of_the_path(
     reply = container.invoke(events.http_api("GET", HEALTH, {}, None, stage=stage))
 
     assert reply.status == 200
-    assert capsys.readouterr().out == "Method: GET, Path: /api/health\n"
+    assert capsys.readouterr().out == "Method: GET, Path: /api/health\nStatus: 200\n"
 
 
 def test_a_path_without_the_stage_is_left_alone(container: Container) -> None:
@@ -181,14 +181,16 @@ def test_a_damaged_event_is_answered(
 def test_each_request_prints_its_method_and_path(
     container: Container, collection: Collection[Document], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line a request, and nothing else, neither documents nor keys."""
+    """And the answer's status; nothing else, neither documents nor keys."""
     container.act("insertOne", collection, document={"name": "private"})
     container.health()
 
     captured = capsys.readouterr()
     assert captured.out.splitlines() == [
         "Method: POST, Path: /api/data/v1/action/insertOne",
+        "Status: 201",
         "Method: GET, Path: /api/health",
+        "Status: 200",
     ]
     assert captured.err == ""
 
@@ -201,6 +203,6 @@ def test_a_path_cannot_forge_a_line_of_the_log(
     forged = f"/{break_}Method: GET, Path: /api/health"
     container.call(f"GET{break_}x", forged)
 
-    printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 1
+    printed, status = capsys.readouterr().out.split("Status: ")
+    assert len(printed.splitlines()) == 1 and status == "404\n"
     assert printed.strip().isprintable()

@@ -44,6 +44,7 @@ def account(server: str) -> Aws:
         region="us-east-1",
         functions=session.client("lambda", endpoint_url=server),
         s3=session.client("s3", endpoint_url=server),
+        session=session,
     )
     account.s3.create_bucket(Bucket=account.artifact_bucket)
     return account
@@ -86,35 +87,48 @@ def test_environments_have_ledgers_of_their_own(account: Aws) -> None:
 
 def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The other is told who did, and leaves nothing behind."""
-    release = _release()
-    Ledger(account, _STAGING).begin(release)
+    release, records = _release(), Ledger(account, _STAGING)
+    records.begin(release)
     with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1"):
         Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
     [found] = Ledger(account, _STAGING).releases()
     assert found == release
+    records.end(replace(release, outcome="succeeded"))
 
 
-def test_one_that_is_under_way_is_not_disturbed(account: Aws) -> None:
-    """A later command, with a number of its own, is refused while the lease is renewed."""
-    first = _release()
-    Ledger(account, _STAGING).begin(first)
+def test_one_that_is_under_way_is_not_disturbed(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later command waits for its next sign of life, and is refused."""
+    monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 0.2)
+    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
+    first, records = _release(), Ledger(account, _STAGING)
+    records.begin(first)
     with pytest.raises(LostRace, match="is at work"):
-        Ledger(account, _STAGING).begin(_release(first))
+        Ledger(account, _STAGING).close_what_died()
     assert Ledger(account, _STAGING).newest() == first
+    records.end(replace(first, outcome="succeeded"))
 
 
 def test_one_that_died_is_closed_as_interrupted(
     account: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once its lease has run out, the next command says so in the ledger and goes on."""
-    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
+    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", 3)
+    monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 600)
+    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
     dead = _release()
     Ledger(account, _STAGING).begin(dead)
-    alive = _release(dead)
-    Ledger(account, _STAGING).begin(alive)
-    newest, before = Ledger(account, _STAGING).releases()
-    assert newest == alive
-    assert (before.number, before.outcome) == (1, "interrupted")
+    closed = Ledger(account, _STAGING).close_what_died()
+    assert closed and (closed.number, closed.outcome) == (1, "interrupted")
+    assert Ledger(account, _STAGING).newest() == closed
+    assert Ledger(account, _STAGING).close_what_died() is None
+
+
+def test_one_that_ended_is_not_closed(account: Aws) -> None:
+    ended = _add(account, "failed")
+    assert Ledger(account, _STAGING).close_what_died() is None
+    assert Ledger(account, _STAGING).newest() == ended
 
 
 def test_one_that_was_closed_cannot_end_otherwise(
@@ -124,7 +138,7 @@ def test_one_that_was_closed_cannot_end_otherwise(
     monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
     slow, records = _release(), Ledger(account, _STAGING)
     records.begin(slow)
-    Ledger(account, _STAGING).begin(_release(slow))
+    assert Ledger(account, _STAGING).close_what_died()
     with pytest.raises(LostRace, match="closed as interrupted"):
         records.end(replace(slow, outcome="succeeded", ended=ledger.now()))
 

@@ -320,6 +320,7 @@ def unreachable() -> Aws:
         region="us-east-1",
         functions=session.client("lambda", endpoint_url="http://127.0.0.1:9", config=once),
         s3=session.client("s3", endpoint_url="http://127.0.0.1:9", config=once),
+        session=session,
     )
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.project import ROOT
+from tests.project import ROOT, quicken
 from tests.workflows.hub import REPOSITORY
 from tests.workflows.validate import for_the_runner
 
@@ -93,3 +93,4 @@ class Repository:
             shutil.copy2(source, target)
             if name.startswith(".github/workflows/"):
                 target.write_text(for_the_runner(source.read_text()))
+        quicken(self.clone)

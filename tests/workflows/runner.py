@@ -183,8 +183,9 @@ class Runner:
         """Return act's own environment: what a runner has, and how to reach the package index."""
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "gh").write_text(_GH.format(gh=_BIN / "gh"))
-        (programs / "gh").chmod(0o755)
+        for name, program in (("gh", _GH.format(gh=_BIN / "gh")), ("bash", _BASH)):
+            (programs / name).write_text(program)
+            (programs / name).chmod(0o755)
         terraform = shutil.which("terraform")
         assert terraform
         path = [programs, Path(terraform).parent, "/usr/local/bin", "/usr/bin", "/bin"]
@@ -262,6 +263,15 @@ def _people_name(act_name: str, matrix: dict[str, str]) -> str:
     name = rest if "/" not in rest else f"{caller} / {rest.partition('/')[2]}"
     return re.sub(r"-\d+$", "", name) if matrix else name
 
+
+# When a step fails, act closes its terminal at once, and with it goes what was not yet read. (It
+# waits for the rest only when a step did well.) So a step that failed stays for a moment.
+_BASH = """#!/bin/sh
+/bin/bash "$@"
+ended=$?
+[ $ended = 0 ] || sleep 1
+exit $ended
+"""
 
 # The real client, but for attestations, which need services that are not here.
 _GH = """#!/bin/sh

@@ -1,0 +1,136 @@
+"""The canary: a new version gets live's traffic step by step, and is watched at each.
+
+At each step its calls are compared with those of the version that served before, by the rule in
+`gate`: the callers' calls of both, and, where those are too few to tell, calls of our own to both
+in turn. At 100 % the old version has no callers any more, so our own calls decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pipeline import calls, checks, gate, output
+from pipeline.aws import Aws
+from pipeline.calls import Call
+from pipeline.environment import LIVE, Environment, Steps
+from pipeline.errors import GateClosed, UsageError
+from pipeline.gate import Comparison, Throttled
+from pipeline.timeline import Timeline
+from pipeline.traffic import Switch
+
+_LOOKS = 5  # while a step is watched; one more when our own calls are made
+
+
+@dataclass
+class Canary:
+    """One version on its way from no traffic to all of it."""
+
+    account: Aws
+    environment: Environment
+    steps: Steps
+    timeline: Timeline
+    comparisons: list[Comparison] = field(default_factory=list)
+    _firing: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Note which alarms fire already: they tell nothing about the canary."""
+        self._firing = self._alarms()
+
+    def release(self, switch: Switch, version: str) -> None:
+        """Move live to `version`, step by step; raise GateClosed if it is worse than what served.
+
+        Live then stays where it is: to put it back is the caller's.
+        """
+        assert switch.before
+        old = switch.before.version
+        for percent in self.steps.percents:
+            with self.timeline.phase(f"{percent:g} %", f"of {LIVE} to version {version}, watched"):
+                if percent < 100:
+                    switch.share(version, percent)
+                else:
+                    switch.to(version)
+                self._watch(old, version)
+
+    def _watch(self, old: str, version: str) -> None:
+        """Look again and again for as long as the step lasts; fill up with calls of our own."""
+        began_s = time.time()
+        for look in range(1, _LOOKS + 1):
+            time.sleep(max(0, began_s + self.steps.watch_s * look / _LOOKS - time.time()))
+            callers = calls.read(self.account, self.environment, int(began_s * 1000))
+            throttled = Throttled(self._throttled(version, began_s), self._throttled(old, began_s))
+            self._judge(callers, old, version, throttled)
+        seen = [sum(call.version == each for call in callers) for each in (old, version)]
+        if min(seen) < self.steps.least_calls:
+            self._judge(self._call_both(old, version), old, version)
+
+    def _judge(
+        self, seen: Sequence[Call], old: str, version: str, throttled: Throttled = Throttled()
+    ) -> None:
+        """Compare, and raise GateClosed if the canary is worse, or if an alarm began to fire."""
+        canary = [call for call in seen if call.version == version]
+        live = [call for call in seen if call.version == old]
+        self.comparisons = gate.compare(canary, live, _LOOKS + 1, throttled)
+        worse = [each.in_words() for each in self.comparisons if each.worse]
+        worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
+        if worse:
+            raise GateClosed(
+                f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
+                f"calls compared): {'; '.join(worse)}",
+                f"See its log: python -m pipeline logs --environment {self.environment.name} "
+                f"--version {version}",
+            )
+
+    def _call_both(self, old: str, version: str) -> list[Call]:
+        """Call both versions in turn, the same request, and return the calls."""
+        output.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
+        return [self._call(each) for _ in range(self.steps.least_calls) for each in (version, old)]
+
+    def _call(self, version: str) -> Call:
+        began_ms = int(time.time() * 1000)
+        answer = checks.call(self.account.functions, self.environment.function_name, version)
+        lines = [(began_ms, line) for line in answer.log.splitlines()]
+        [told] = calls.in_lines(lines)
+        failed = told.failed or answer.health.outcome != "200"
+        return Call(**{**vars(told), "version": version, "failed": failed})
+
+    def _throttled(self, version: str, since_s: float) -> int:
+        """Return how many calls through live that were for a version were throttled."""
+        name = self.environment.function_name
+        # The metrics are kept by the minute.
+        since = datetime.fromtimestamp(since_s, UTC).replace(second=0, microsecond=0)
+        found = self.account.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="Throttles",
+            Dimensions=[
+                {"Name": "FunctionName", "Value": name},
+                {"Name": "Resource", "Value": f"{name}:{LIVE}"},
+                {"Name": "ExecutedVersion", "Value": version},
+            ],
+            StartTime=since,
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return round(sum(point["Sum"] for point in found["Datapoints"]))
+
+    def _alarms(self) -> frozenset[str]:
+        """Return which of the environment's alarms fire; raise UsageError if one is missing."""
+        wanted = list(self.steps.alarms)
+        if not wanted:
+            return frozenset()
+        found = self.account.cloudwatch.describe_alarms(
+            AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        states = {
+            each["AlarmName"]: each["StateValue"]
+            for each in [*found["MetricAlarms"], *found["CompositeAlarms"]]
+        }
+        if missing := sorted(set(wanted) - set(states)):
+            raise UsageError(
+                f"there is no alarm {', '.join(missing)}",
+                f"{self.environment.steps_file} names it: correct the name, or create it.",
+            )
+        return frozenset(name for name, state in states.items() if state == "ALARM")

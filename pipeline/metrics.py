@@ -1,0 +1,96 @@
+"""metrics: how the version that serves does, beside the one that served before it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import click
+
+from pipeline import aws, calls, output
+from pipeline.calls import Call
+from pipeline.environment import Environment, environment_option
+from pipeline.errors import ReleaseUnusable
+from pipeline.gate import quantile
+from pipeline.ledger import Ledger, Release
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the calls of one version came to; durations are those of warm calls."""
+
+    invocations: int
+    errors: int
+    duration_p50_ms: float | None
+    duration_p95_ms: float | None
+    memory_used_mb: int | None
+    cold_starts: int
+    init_duration_p50_ms: float | None
+
+    @classmethod
+    def of(cls, seen: Sequence[Call]) -> Figures:
+        warm = [call.duration_ms for call in seen if call.init_ms is None]
+        cold = [call.init_ms for call in seen if call.init_ms is not None]
+        return cls(
+            invocations=len(seen),
+            errors=sum(call.failed for call in seen),
+            duration_p50_ms=quantile(warm, 0.50),
+            duration_p95_ms=quantile(warm, 0.95),
+            memory_used_mb=max((call.memory_mb for call in seen if call.memory_mb), default=None),
+            cold_starts=len(cold),
+            init_duration_p50_ms=quantile(cold, 0.50),
+        )
+
+
+@click.command("metrics")
+@environment_option
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24,
+    show_default=True,
+    help="How far back to look.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+def command(environment: Environment, hours: float, as_json: bool) -> None:
+    """Compare the release that serves with the one before."""
+    account = aws.connect()
+    shown = _releases(Ledger(account, environment), environment)
+    seen = calls.read(account, environment, int((time.time() - hours * 3600) * 1000))
+    figures = [Figures.of([call for call in seen if call.version == r.version]) for r in shown]
+    if as_json:
+        output.result_json(
+            [
+                {"release": release.number, "version": release.version, **asdict(each)}
+                for release, each in zip(shown, figures, strict=True)
+            ]
+        )
+        return
+    columns = ["figure", *(f"release {r.number} (version {r.version})" for r in shown)]
+    output.table("", columns, _rows(figures))
+
+
+def _releases(records: Ledger, environment: Environment) -> list[Release]:
+    """Return the release that serves, and the newest before it with another version."""
+    succeeded = (each for each in records.releases() if each.outcome == "succeeded")
+    serving = next(succeeded, None)
+    if serving is None:
+        raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
+    before = next((each for each in succeeded if each.version != serving.version), None)
+    return [serving, before] if before else [serving]
+
+
+def _rows(figures: Sequence[Figures]) -> list[list[str]]:
+    rows = []
+    for name in asdict(figures[0]):
+        values = [getattr(each, name) for each in figures]
+        words, _, unit = name.rpartition("_")
+        label = f"{words.replace('_', ' ')}, {unit}" if unit in ("ms", "mb") else name
+        rows.append(
+            [
+                label.replace("_", " ").replace(", mb", ", MB"),
+                *("-" if value is None else f"{value:g}" for value in values),
+            ]
+        )
+    return rows

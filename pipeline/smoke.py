@@ -1,0 +1,93 @@
+"""The first calls of a new version, by its number, before it gets any traffic."""
+
+from __future__ import annotations
+
+import json
+import time
+from uuid import uuid4
+
+from pipeline import calls, checks, output
+from pipeline.aws import Aws, absent_if
+from pipeline.checks import Answer
+from pipeline.environment import Environment
+from pipeline.errors import CheckFailed
+
+# CloudWatch has the log of a call after seconds, seldom after a minute.
+_LOG_PATIENCE_S = 90
+
+
+def run(account: Aws, environment: Environment, version: str) -> None:
+    """Call health, write and read, and find the calls in the log; raise CheckFailed if one fails.
+
+    For the write and the read a data key is needed, which a parameter holds. Without it they are
+    left out, and that is said.
+    """
+    began_ms = int(time.time() * 1000)
+    functions, name = account.functions, environment.function_name
+    checks.call_health(functions, name, version)
+    key = _data_key(account, environment)
+    if key:
+        _write_and_read(account, environment, version, key)
+    else:
+        output.say(
+            f"no write and no read is tried: there is no parameter {environment.smoke_parameter}",
+            "yellow",
+        )
+    _find_in_log(account, environment, version, began_ms)
+
+
+def _data_key(account: Aws, environment: Environment) -> str | None:
+    found = absent_if(
+        "ParameterNotFound",
+        lambda: account.parameters.get_parameter(
+            Name=environment.smoke_parameter, WithDecryption=True
+        ),
+    )
+    return found["Parameter"]["Value"] if found else None
+
+
+def _write_and_read(account: Aws, environment: Environment, version: str, key: str) -> None:
+    """Insert a document, find it, delete it."""
+    place = {"dataSource": environment.name, "database": "smoke", "collection": "deployments"}
+    document = {"_id": uuid4().hex, "version": version}
+
+    def act(action: str, expected: str, **fields: object) -> Answer:
+        answer = checks.call(
+            account.functions,
+            environment.function_name,
+            version,
+            "POST",
+            f"/api/data/v1/action/{action}",
+            headers={"apiKey": key, "content-type": "application/json"},
+            body=json.dumps(place | fields),
+        )
+        if answer.health.outcome != expected:
+            raise CheckFailed(
+                f"version {version} does not answer {action} with {expected}, but with "
+                f"{answer.health.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"Does {environment.smoke_parameter} hold a key that may write to `smoke`?",
+            )
+        return answer
+
+    act("insertOne", "201", document=document)
+    found = act("findOne", "200", filter={"_id": document["_id"]}).body()["document"]
+    act("deleteOne", "200", filter={"_id": document["_id"]})
+    if found != document:
+        raise CheckFailed(f"version {version} wrote {document} and read {found}")
+
+
+def _find_in_log(account: Aws, environment: Environment, version: str, began_ms: int) -> None:
+    """Wait until the log has what people look for in it: the start of a call, and its request."""
+    deadline = time.monotonic() + _LOG_PATIENCE_S
+    while True:
+        lines = [each["message"] for each in calls.events(account, environment, began_ms)]
+        started = any(calls.starts_a_call_of(version, line) for line in lines)
+        if started and any("Method: GET, Path: /api/health" in line for line in lines):
+            return
+        if time.monotonic() > deadline:
+            raise CheckFailed(
+                f"{environment.log_group} has no line `START RequestId: …` of version {version}, "
+                "or none `Method: GET, Path: /api/health`",
+                "May the function write its log, and does the handler print each request?",
+            )
+        time.sleep(1)
