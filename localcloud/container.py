@@ -11,8 +11,10 @@ import contextlib
 import http.client
 import json
 import math
+import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -140,6 +142,13 @@ class Container:
             log=self._report(log, duration_ms, error, trouble),
         )
 
+    def keep_memory_limit(self) -> None:
+        """End the runtime, as Lambda does, if it holds more memory than its function may."""
+        with contextlib.suppress(OSError):
+            held_mb = self._memory_mb("VmRSS")
+            if held_mb and held_mb > self.function.memory_mb:
+                os.kill(self._runtime_pid(), signal.SIGKILL)
+
     def is_alive(self) -> bool:
         """Say whether the execution environment is still there."""
         return self._process.poll() is None
@@ -227,28 +236,36 @@ class Container:
             f"Billed Duration: {math.ceil(duration_ms)} ms",
             f"Memory Size: {self.function.memory_mb} MB",
         ]
-        if peak_mb := self._peak_memory_mb():
+        if peak_mb := self._memory_mb("VmHWM"):
             report.append(f"Max Memory Used: {peak_mb} MB")
         if log.init_ms is not None:
             report.append(f"Init Duration: {log.init_ms:.2f} ms")
         if trouble:
-            report.append("Status: timeout" if error == _TIMEOUT else "Status: error")
+            report += ["Status: timeout"] if error == _TIMEOUT else ["Status: error"]
+            report += [f"Error Type: {error}"] if error == _EXIT else []
         lines = [f"START {request} Version: {self.function.version}", *log.printed]
         if trouble:
             lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {trouble}")
         return [*lines, f"END {request}", "\t".join(report) + "\t"]
 
-    def _peak_memory_mb(self) -> int | None:
-        """Return the most memory that the runtime's process ever had resident, if it is alive."""
-        threads = Path(f"/proc/{self._process.pid}/task")
+    def _memory_mb(self, figure: str) -> int | None:
+        """Return what the kernel knows of the runtime's memory, if it is alive.
+
+        `VmRSS` is what it has resident, `VmHWM` the most that it ever had.
+        """
         with contextlib.suppress(OSError):
-            children = [
-                pid for each in threads.glob("*/children") for pid in each.read_text().split()
-            ]
-            status = Path(f"/proc/{children[-1]}/status").read_text() if children else ""
-            if peak := re.search(r"VmHWM:\s+(\d+) kB", status):
-                return int(peak[1]) // 1024
+            status = Path(f"/proc/{self._runtime_pid()}/status").read_text()
+            if found := re.search(rf"{figure}:\s+(\d+) kB", status):
+                return int(found[1]) // 1024
         return None
+
+    def _runtime_pid(self) -> int:
+        """Return the process in which the function runs; raise ProcessLookupError without one."""
+        threads = Path(f"/proc/{self._process.pid}/task")
+        children = [pid for each in threads.glob("*/children") for pid in each.read_text().split()]
+        if not children:
+            raise ProcessLookupError
+        return int(children[-1])
 
 
 class _Log:

@@ -9,6 +9,9 @@ import random
 import threading
 import time
 import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,10 @@ from localcloud.pool import Pool
 
 # The largest event, in bytes: "Lambda quotas", invocation payload (synchronous).
 MAX_EVENT_BYTES = 6_291_456
+
+
+class Throttled(Exception):
+    """As many calls of a function run as its reserved concurrency lets run."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class Functions:
         self._environment = function_environment
         self._unpacking = threading.Lock()
         self._writing = threading.Lock()
+        self._running: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def resolve(self, backend: LambdaBackend, name: str, qualifier: str | None) -> Target:
         """Find the version that a call of `name` (or ARN) with `qualifier` goes to.
@@ -58,12 +67,41 @@ class Functions:
         return Target(backend.get_function(function_name, version), version, qualifier)
 
     def invoke(self, backend: LambdaBackend, target: Target, event: bytes) -> Invocation:
-        """Run the target's code with a JSON event; log it and count it."""
-        container, invocation = self._pool.invoke(self._version(backend, target), event)
+        """Run the target's code with a JSON event; log it and count it.
+
+        Raises Throttled where reserved concurrency allows no more calls at the moment.
+        """
+        with self._admitted(backend, target):
+            container, invocation = self._pool.invoke(self._version(backend, target), event)
         with self._writing:
             _write_log(target.function, container.log_stream, invocation)
-            _count(target, invocation)
+            figures = [
+                ("Invocations", 1.0, "Count"),
+                ("Errors", 1.0 if invocation.function_error else 0.0, "Count"),
+                ("Throttles", 0.0, "Count"),
+                ("Duration", invocation.duration_ms, "Milliseconds"),
+            ]
+            _count(target, figures)
         return invocation
+
+    @contextmanager
+    def _admitted(self, backend: LambdaBackend, target: Target) -> Iterator[None]:
+        """Count a call among those that run, for as long as it does."""
+        name = target.function.function_name
+        # A setting of the function, not of its versions.
+        most = backend.get_function(name).reserved_concurrency
+        with self._counting:
+            admitted = most is None or self._running[name] < int(most)
+            self._running[name] += admitted
+        if not admitted:
+            with self._writing:
+                _count(target, [("Throttles", 1.0, "Count")])
+            raise Throttled
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._running[name] -= 1
 
     def _version(self, backend: LambdaBackend, target: Target) -> FunctionVersion:
         function = target.function
@@ -112,8 +150,8 @@ def _write_log(function: LambdaFunction, stream: str, invocation: Invocation) ->
     logs.put_log_events(group, stream, events)
 
 
-def _count(target: Target, invocation: Invocation) -> None:
-    """Write the metrics with the dimensions that AWS uses.
+def _count(target: Target, figures: list[tuple[str, float, str]]) -> None:
+    """Write metrics (name, value, unit) with the dimensions that AWS uses.
 
     Source: AWS Lambda developer guide, "Types of metrics for Lambda functions": by function,
     by resource (function:alias or function:version), and by executed version for an alias.
@@ -125,11 +163,6 @@ def _count(target: Target, invocation: Invocation) -> None:
         dimensions.append(dimensions[0] | {"Resource": resource})
         if target.qualifier != target.executed_version:
             dimensions.append(dimensions[1] | {"ExecutedVersion": target.executed_version})
-    figures = [
-        ("Invocations", 1.0, "Count"),
-        ("Errors", 1.0 if invocation.function_error else 0.0, "Count"),
-        ("Duration", invocation.duration_ms, "Milliseconds"),
-    ]
     data: list[dict[str, Any]] = [
         {
             "MetricName": name,

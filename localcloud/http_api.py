@@ -23,7 +23,7 @@ from moto.awslambda.models import LambdaBackend, lambda_backends
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from localcloud.functions import MAX_EVENT_BYTES, Functions
+from localcloud.functions import MAX_EVENT_BYTES, Functions, Throttled
 
 # The largest request that API Gateway takes, in bytes: "Quotas for HTTP APIs".
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -69,7 +69,10 @@ class HttpApi:
         if len(event) > MAX_EVENT_BYTES:
             raise RequestEntityTooLarge
         target = self._functions.resolve(lambdas, arn, None)
-        invocation = self._functions.invoke(lambdas, target, event)
+        try:
+            invocation = self._functions.invoke(lambdas, target, event)
+        except Throttled:
+            return _message(503, "Service Unavailable")
         if invocation.function_error:
             return _message(500, "Internal Server Error")
         return _response(json.loads(invocation.payload))

@@ -12,25 +12,30 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+import moto.core.responses
 from moto.apigatewayv2.models import Api, Stage
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.awslambda.exceptions import LambdaClientError, PreconditionFailedException
-from moto.awslambda.models import LambdaAlias, LambdaFunction
+from moto.awslambda.models import LambdaAlias, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudwatch.models import MetricDatumBase
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 from moto.moto_api._internal import mock_random
 
-from localcloud.functions import MAX_EVENT_BYTES, Functions, Target
+from localcloud.functions import MAX_EVENT_BYTES, Functions, Target, Throttled
 
 _LOG_TAIL_BYTES = 4096
+_REQUEST_ID = "x-amzn-requestid"
 
 
 def fill(functions: Functions, api_root: str) -> None:
     """Fill every gap, once a process, before moto serves its first request."""
     _invoke_runs_the_code(functions)
+    _answers_keep_their_request_id()
     _functions_keep_their_logging_and_tracing()
     _functions_tell_when_they_changed()
+    _versions_are_never_numbered_twice()
+    _versions_that_serve_cannot_be_deleted()
     _alias_revisions_change_and_are_checked()
     _apis_answer_here(api_root)
     _stages_can_be_updated()
@@ -62,13 +67,12 @@ def _invoke_runs_the_code(functions: Functions) -> None:
 def _checked(event: bytes) -> bytes:
     """Return an event that Lambda takes; refuse any other as Lambda does."""
     if len(event) > MAX_EVENT_BYTES:
-        refusal = LambdaClientError(
+        raise _refusal(
+            413,
             "RequestTooLargeException",
             f"{len(event)} byte payload is too large for the RequestResponse invocation type "
             f"(limit {MAX_EVENT_BYTES} bytes)",
         )
-        refusal.code = 413
-        raise refusal
     try:
         json.loads(event)
     except ValueError as problem:
@@ -82,10 +86,13 @@ def _checked(event: bytes) -> bytes:
 def _answer(
     functions: Functions, backend: Any, target: Target, event: bytes, with_tail: bool
 ) -> tuple[int, dict[str, str], bytes]:
-    invocation = functions.invoke(backend, target, event)
+    try:
+        invocation = functions.invoke(backend, target, event)
+    except Throttled:
+        raise _refusal(429, "TooManyRequestsException", "Rate Exceeded.") from None
     headers = {
         "content-type": "application/json",
-        "x-amzn-RequestId": invocation.request_id,
+        _REQUEST_ID: invocation.request_id,
         "X-Amz-Executed-Version": target.executed_version,
     }
     if invocation.function_error:
@@ -94,6 +101,23 @@ def _answer(
         tail = ("\n".join(invocation.log) + "\n").encode()[-_LOG_TAIL_BYTES:]
         headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
     return 200, headers, invocation.payload
+
+
+def _refusal(status: int, kind: str, message: str) -> LambdaClientError:
+    """Return what Lambda refuses with, as moto raises it."""
+    refusal = LambdaClientError(kind, message)
+    refusal.code = status
+    return refusal
+
+
+def _answers_keep_their_request_id() -> None:
+    """moto makes one up for every answer, also where it must be the one that the log has."""
+    stock = moto.core.responses.gen_amzn_requestid_long
+
+    def keep(headers: dict[str, str]) -> str:
+        return headers.get(_REQUEST_ID) or stock(headers)
+
+    moto.core.responses.gen_amzn_requestid_long = keep
 
 
 def _functions_keep_their_logging_and_tracing() -> None:
@@ -140,6 +164,55 @@ def _functions_tell_when_they_changed() -> None:
 
     for name in ("update_configuration", "update_function_code"):
         setattr(LambdaFunction, name, telling(getattr(LambdaFunction, name)))
+
+
+def _versions_are_never_numbered_twice() -> None:
+    """moto counts the versions that are left; AWS never gives a number again."""
+    stock_publish = LambdaStorage.publish_version
+    last: dict[tuple[LambdaStorage, str], int] = {}
+
+    def publish(self: LambdaStorage, name_or_arn: str, description: str = "") -> Any:
+        latest = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+        versions = self._functions[latest.function_name]["versions"]
+        before = list(versions)
+        # moto takes the number from how many there are: for a moment, let there be as many as ever.
+        number = last.get((self, latest.function_name), 0)
+        versions[:0] = [None] * (number - len(before))
+        try:
+            published = stock_publish(self, name_or_arn, description)
+        finally:
+            versions[:] = [each for each in versions if each]
+        last[self, latest.function_name] = number + (len(versions) - len(before))
+        return published
+
+    LambdaStorage.publish_version = publish
+
+
+def _versions_that_serve_cannot_be_deleted() -> None:
+    """moto deletes a version that an alias points to."""
+    stock_delete = LambdaStorage.del_function
+
+    def delete(self: LambdaStorage, name_or_arn: str, qualifier: str | None = None) -> None:
+        _, name, in_name = self.split_function_arn(name_or_arn)
+        version = in_name or qualifier
+        aliases = [
+            alias.name
+            for alias in self.list_aliases(name)
+            if version == alias.function_version or version in _weights(alias)
+        ]
+        if version and aliases:
+            raise _refusal(
+                409,
+                "ResourceConflictException",
+                f"Unable to delete version {version}: these aliases reference it: {aliases}",
+            )
+        stock_delete(self, name_or_arn, qualifier)
+
+    LambdaStorage.del_function = delete
+
+
+def _weights(alias: LambdaAlias) -> dict[str, float]:
+    return (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
 
 
 def _alias_revisions_change_and_are_checked() -> None:

@@ -11,6 +11,7 @@ from localcloud.container import Container, FunctionVersion, Invocation
 _IDLE_LIMIT_S = 300.0
 # Each takes about 20 MB of memory.
 _IDLE_MOST = 32
+_MEMORY_LOOKED_AT_EVERY_S = 0.05
 
 
 class Pool:
@@ -31,8 +32,12 @@ class Pool:
         self._all: set[Container] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._reaper = threading.Thread(target=self._reap, daemon=True)
-        self._reaper.start()
+        self._keepers = [
+            threading.Thread(target=each, daemon=True)
+            for each in (self._reap, self._keep_memory_limits)
+        ]
+        for keeper in self._keepers:
+            keeper.start()
 
     def invoke(self, function: FunctionVersion, event: bytes) -> tuple[Container, Invocation]:
         """Call `function` in a container of its own: a warm one if there is one, else a new one."""
@@ -56,7 +61,8 @@ class Pool:
     def close(self) -> None:
         """End every container."""
         self._closed.set()
-        self._reaper.join()
+        for keeper in self._keepers:
+            keeper.join()
         with self._lock:
             containers = list(self._all)
         for container in containers:
@@ -107,3 +113,11 @@ class Pool:
                     self._idle[container.function].remove(container)
             for container in old:
                 self._discard(container)
+
+    def _keep_memory_limits(self) -> None:
+        while not self._closed.wait(_MEMORY_LOOKED_AT_EVERY_S):
+            with self._lock:
+                idle = {each for idle in self._idle.values() for each in idle}
+                busy = self._all - idle
+            for container in busy:
+                container.keep_memory_limit()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -112,3 +114,36 @@ def test_an_answer_that_looks_like_an_error_is_none(aws: Aws) -> None:
 def _request_id(answer: Answer) -> str:
     [request_id] = set(re.findall(r"^(?:START|END|REPORT) RequestId: (\S+)", answer.log, re.M))
     return str(request_id)
+
+
+def test_a_runtime_over_its_memory_is_killed(aws: Aws) -> None:
+    """As Lambda does it: the call fails, the report says how, and the next one starts anew."""
+    name = aws.function("""
+        import time
+
+        def handler(event, context):
+            held = b"x" * (event * 1_000_000)
+            time.sleep(1)
+            return len(held)
+    """)
+    assert aws.call(name, 50).payload == 50_000_000
+    answer = aws.call(name, 200)
+    assert answer.error == "Unhandled" and answer.payload["errorType"] == "Runtime.ExitError"
+    assert answer.payload["errorMessage"].endswith("signal: killed")
+    assert re.search(r"REPORT .*Status: error\tError Type: Runtime.ExitError", answer.log)
+    assert aws.call(name, 50).payload == 50_000_000
+
+
+def test_calls_over_the_reserved_concurrency_are_throttled(aws: Aws) -> None:
+    """TooManyRequestsException, counted as a throttle and not as an invocation."""
+    name = aws.function("import time\ndef handler(event, context): time.sleep(event)")
+    aws.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(aws.call, name, 2)
+        time.sleep(1)
+        with pytest.raises(aws.functions.exceptions.TooManyRequestsException):
+            aws.call(name, 0)
+        assert running.result().error is None
+    assert aws.call(name, 0).error is None
+    assert aws.total("Throttles", FunctionName=name) == 1
+    assert aws.total("Invocations", FunctionName=name) == 2

@@ -155,3 +155,10 @@ def test_an_event_over_6_mb_is_refused(aws: Aws) -> None:
     with pytest.raises(ClientError) as refusal:
         aws.call(aws.function(ECHO), "x" * (6 * 1024 * 1024))
     assert refusal.value.response["Error"]["Code"] == "RequestTooLargeException"
+
+
+def test_the_answer_bears_the_request_id_of_the_log(aws: Aws) -> None:
+    name = aws.function("def handler(event, context): pass")
+    answer = aws.functions.invoke(FunctionName=name)
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    assert aws.logged(f"/aws/lambda/{name}")[0].startswith(f"START RequestId: {request_id} ")

@@ -145,3 +145,32 @@ def test_what_moto_does_not_know_is_refused_at_once(aws: Aws) -> None:
         aws.parameters.describe_sessions(State="Active")
     metadata = refused.value.response["ResponseMetadata"]
     assert (metadata["HTTPStatusCode"], metadata["RetryAttempts"]) == (501, 0)
+
+
+def test_a_version_number_is_never_given_twice(aws: Aws) -> None:
+    """After a deletion, the next version has a number of its own, whichever was deleted."""
+    name = aws.versions(PLAIN, PLAIN + "  # 2", PLAIN + "  # 3")
+    for deleted, expected in (("1", "4"), ("4", "5")):
+        aws.functions.delete_function(FunctionName=name, Qualifier=deleted)
+        changed = code(PLAIN + f"  # {expected}")
+        published = aws.functions.update_function_code(
+            FunctionName=name, ZipFile=changed, Publish=True
+        )
+        assert published["Version"] == expected
+    listed = aws.functions.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [each["Version"] for each in listed] == ["$LATEST", "2", "3", "5"]
+
+
+def test_a_version_that_an_alias_points_to_is_not_deleted(aws: Aws) -> None:
+    """Neither live nor its canary."""
+    name, _ = _function_with_alias(aws)
+    aws.functions.update_alias(
+        FunctionName=name,
+        Name="live",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.1}},
+    )
+    for version in ("1", "2"):
+        with pytest.raises(aws.functions.exceptions.ResourceConflictException, match="live"):
+            aws.functions.delete_function(FunctionName=name, Qualifier=version)
+    aws.functions.update_alias(FunctionName=name, Name="live", RoutingConfig={})
+    aws.functions.delete_function(FunctionName=name, Qualifier="2")
