@@ -30,6 +30,10 @@ demo: $(READY) need-terraform ## Watch a change go to a running function, and ba
 test: lint ## Check everything, with the real parts
 	$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+.PHONY: crash
+crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
+	$(PYTHON) -m tests.crash
+
 .PHONY: lint
 lint: $(READY) need-terraform ## Check style, types, formatting and workflows
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)

@@ -2,7 +2,8 @@
 
 Lambda writes START and REPORT lines around what a call prints, or objects of type platform.start
 and platform.report where the log's format is JSON ("Monitoring and debugging Lambda functions" in
-the AWS Lambda developer guide). The handler prints `Status: <HTTP status>` in between.
+the AWS Lambda developer guide). In between, the handler prints `Status: <HTTP status>`, or the
+runtime `[ERROR] <exception>`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from pipeline.aws import Aws
 from pipeline.environment import Environment
 
 # Any of these terms: "Filter pattern syntax" in the CloudWatch Logs user guide.
-_PATTERN = '?"START RequestId" ?"REPORT RequestId" ?"platform." ?"Status: "'
+_PATTERN = '?"START RequestId" ?"REPORT RequestId" ?"platform." ?"Status: " ?"[ERROR]"'
 _START = re.compile(r"START RequestId: (\S+) Version: (\S+)")
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms")
 _MEMORY = re.compile(r"Max Memory Used: (\d+) MB")
 _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 _BAD_END = re.compile(r"\tStatus: (?:error|timeout)")
-_BAD_STATUS = re.compile(r"^Status: 5\d\d$", re.MULTILINE)
+# What the handler logs itself has a tab behind the level, not the exception's name.
+_BAD = re.compile(r"^(?:Status: 5\d\d$|\[ERROR\] \w)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,15 @@ def in_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Call]:
     An environment answers one call at a time, so what stands between START and REPORT is that
     call's.
     """
-    version, began_ms, bad_status = "", 0, False
+    version, began_ms, bad = "", 0, False
     for time_ms, line in lines:
         if start := _start(line):
-            (_, version), began_ms, bad_status = start, time_ms, False
-        elif _BAD_STATUS.search(line):
-            bad_status = True
-        elif call := _report(line, version, began_ms or time_ms, bad_status):
+            (_, version), began_ms, bad = start, time_ms, False
+        elif _BAD.search(line):
+            bad = True
+        elif call := _report(line, version, began_ms or time_ms, bad):
             yield call
-            began_ms, bad_status = 0, False
+            began_ms, bad = 0, False
 
 
 def request_that_starts(line: str) -> str | None:
@@ -109,7 +111,7 @@ def _start(line: str) -> tuple[str, str] | None:
     return (record["requestId"], record["version"]) if record else None
 
 
-def _report(line: str, version: str, began_ms: int, bad_status: bool) -> Call | None:
+def _report(line: str, version: str, began_ms: int, bad: bool) -> Call | None:
     if found := _REPORT.match(line):
         memory, init = _MEMORY.search(line), _INIT.search(line)
         return Call(
@@ -119,7 +121,7 @@ def _report(line: str, version: str, began_ms: int, bad_status: bool) -> Call | 
             duration_ms=float(found[2]),
             memory_mb=int(memory[1]) if memory else None,
             init_ms=float(init[1]) if init else None,
-            failed=bad_status or _BAD_END.search(line) is not None,
+            failed=bad or _BAD_END.search(line) is not None,
         )
     if record := _platform(line, "platform.report"):
         metrics = record["metrics"]
@@ -130,7 +132,7 @@ def _report(line: str, version: str, began_ms: int, bad_status: bool) -> Call | 
             duration_ms=metrics["durationMs"],
             memory_mb=metrics.get("maxMemoryUsedMB"),
             init_ms=metrics.get("initDurationMs"),
-            failed=bad_status or record.get("status", "success") != "success",
+            failed=bad or record.get("status", "success") != "success",
         )
     return None
 

@@ -72,7 +72,8 @@ class Canary:
         """Compare, and raise GateClosed if the canary is worse, or if an alarm began to fire."""
         canary = [call for call in seen if call.version == version]
         live = [call for call in seen if call.version == old]
-        self.comparisons = gate.compare(canary, live, _LOOKS + 1, throttled)
+        looks = (_LOOKS + 1) * len(self.steps.percents)
+        self.comparisons = gate.compare(canary, live, looks, throttled)
         worse = [each.in_words() for each in self.comparisons if each.worse]
         worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
         if worse:

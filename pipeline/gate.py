@@ -8,9 +8,10 @@ all figures and looks together (Bonferroni's correction).
 
 - Errors: Fisher's exact test on failed and good calls of both.
 - A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
-  as live, no more than half (a twentieth) of its calls would lie above live's quantile plus the
-  margin. How many do is held against the binomial distribution. Only
-  calls that did well count (a broken live answers quickly), and for durations only warm ones.
+  as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
+  lie above that quantile plus the margin is held against the binomial distribution; the margin is
+  also what covers that live's quantile was measured, too. Only calls that did well count (a broken
+  live answers quickly), and for durations only warm ones.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Throttled:
 def compare(
     canary: Sequence[Call], live: Sequence[Call], looks: int, throttled: Throttled = Throttled()
 ) -> list[Comparison]:
-    """Compare calls of both versions, made in the same time, in one of `looks` looks."""
+    """Compare calls of both versions, made in the same time; a deployment has `looks` of these."""
     level = _FALSE_STOPS / (_FIGURES * looks)
     failed = [sum(call.failed for call in calls) for calls in (canary, live)]
     tried = [len(canary) + throttled.canary, len(live) + throttled.live]

@@ -23,11 +23,12 @@ class Way:
     """From the release that is left to the one to restore.
 
     `left` is what serves now: the newest release that succeeded, or one that died or failed half
-    way and is served all the same.
+    way and is served all the same. `newest` is the ledger's newest, however it ended.
     """
 
     left: Release
     target: Release
+    newest: Release
 
 
 def choose(
@@ -49,7 +50,7 @@ def choose(
         number = newest.restores
     half_way = newest.kind == "deploy" and newest.outcome != "succeeded"
     if half_way and live and live.version != current.version and number in (None, current.number):
-        return Way(newest, current)
+        return Way(newest, current, newest)
     restored = current.restores or current.number
     for each in succeeded:
         if number is None:
@@ -59,7 +60,7 @@ def choose(
         else:
             fits = each.number == number
         if fits and each.bundle != current.bundle:
-            return Way(current, each)
+            return Way(current, each, newest)
     raise _no_such_release(records, current, number)
 
 

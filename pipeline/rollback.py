@@ -62,7 +62,8 @@ def command(
             return
         for line in summary.preview(facts, restore.manifest_of(account, way.left)):
             output.say(line)
-        ledger.close_what_died(account, environment)
+        if way.newest.outcome == "under way":
+            ledger.close_what_died(account, environment)
         release = _Rollback(account, way, bundle, allowed, facts, switch).run(version)
     facts.timeline.show()
     output.result(
@@ -108,7 +109,7 @@ class _Rollback:
     def run(self, version: str | None) -> Release:
         """Restore the release, as `version` or published anew, and record how that ended."""
         release = ledger.next_release(
-            self._ledger.newest(),
+            self._way.newest,
             "rollback",
             self._bundle.manifest,
             reason=self._facts.reason,

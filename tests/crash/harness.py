@@ -23,6 +23,7 @@ from tests.project import ROOT, Project, Result
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
+_WORD = ("--release-from-quarantine", "--reason", "a crash test")
 
 _FAULTS = {
     "aws": ("fail", "throttle", "lose once", "lose", "kill before", "kill after"),
@@ -54,13 +55,24 @@ class Harness:
     answers: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def ready(cls, folder: Path, cloud: dict[str, str]) -> Harness:
-        """Build two bundles, and release both, so that either can be deployed or restored."""
+    def ready(
+        cls,
+        folder: Path,
+        cloud: dict[str, str],
+        *,
+        watch_s: float = 0.2,
+        least_calls: int = 2,
+        also: str = "",
+    ) -> Harness:
+        """Build two bundles, and release both, so that either can be deployed or restored.
+
+        Their handler is the project's, with what `also` says behind it.
+        """
         project = Project.copy_to(folder / "project", cloud)
         project.folder.joinpath("terraform/environments/local/release.toml").write_text(
-            "percents = [10, 100]\nwatch_s = 0.2\nleast_calls = 2\nalarms = []\n"
+            f"percents = [10, 100]\nwatch_s = {watch_s}\nleast_calls = {least_calls}\nalarms = []\n"
         )
-        good = project.handler.read_text()
+        good = project.handler.read_text() + also
         for name in ("one", "two"):
             project.handler.write_text(f"{good}\nNAME = {name!r}\n")
             project.must("build", "--out", name)
@@ -69,7 +81,7 @@ class Harness:
             for name in ("one", "two")
         ]
         for bundle in ("one", "two"):
-            project.must("deploy", *ENVIRONMENT, "--bundle", bundle)
+            project.must("deploy", *ENVIRONMENT, "--bundle", bundle, "--all-at-once", *_WORD)
         return cls(project, (ids[0], ids[1]))
 
     def points(self, verb: str) -> list[Point]:
@@ -87,10 +99,23 @@ class Harness:
             found += [Point(verb, kind, counts[kind], name, each) for each in _FAULTS[kind]]
         return found
 
+    def command(self, verb: str) -> tuple[str, list[str]]:
+        """Return the bundle that does not serve now, and the arguments that bring it."""
+        serving = self._newest_succeeded()["bundle"]
+        target = self.bundles[1 - self.bundles.index(serving)]
+        if verb == "deploy":
+            return target, ["deploy", *ENVIRONMENT, "--bundle", target, *_WORD]
+        release = next(
+            each["release"]
+            for each in self.releases()
+            if each["bundle"] == target and each["outcome"] == "succeeded"
+        )
+        return target, ["rollback", *ENVIRONMENT, "--to", str(release), "--reason", "a crash test"]
+
     def hold(self, point: Point) -> list[str]:
         """Let one thing go wrong; return what did not hold, in words."""
-        before, answered = self._live(), Counter(self.answers)
-        target, arguments = self._command(point.verb)
+        before, answered = self.live(), Counter(self.answers)
+        target, arguments = self.command(point.verb)
         done = self._run(point, target, arguments)
         problems = self._look(point, done, before)
         if done.returncode != 0:
@@ -103,22 +128,8 @@ class Harness:
             problems.append(f"requests failed: {failed}")
         return problems
 
-    def _command(self, verb: str) -> tuple[str, list[str]]:
-        """Return the bundle that does not serve now, and the command that brings it."""
-        serving = self._newest_succeeded()["bundle"]
-        target = self.bundles[1 - self.bundles.index(serving)]
-        if verb == "deploy":
-            word = ["--release-from-quarantine", "--reason", "a crash test"]
-            return target, ["deploy", *ENVIRONMENT, "--bundle", target, *word]
-        release = next(
-            each["release"]
-            for each in self._releases()
-            if each["bundle"] == target and each["outcome"] == "succeeded"
-        )
-        return target, ["rollback", *ENVIRONMENT, "--to", str(release), "--reason", "a crash test"]
-
     def _run(self, point: Point, target: str = "", arguments: list[str] | None = None) -> Result:
-        arguments = arguments or self._command(point.verb)[1]
+        arguments = arguments or self.command(point.verb)[1]
         spec = {"kind": point.kind, "number": point.number, "fault": point.fault}
         return subprocess.run(
             [sys.executable, "-m", "tests.crash.shim", json.dumps(spec), *arguments],
@@ -136,12 +147,12 @@ class Harness:
         killed = point.fault.startswith("kill")
         if (done.returncode == -9) != killed:
             problems.append(f"it exited {done.returncode}: {done.stderr[-1500:]}")
-        served = self._live()
+        served = self.live()
         for version in served:
             status = self._health(version)
             if version not in before and status != 200:
                 problems.append(f"live points to version {version}, which answers {status}")
-        newest = self._releases()[0]
+        newest = self.releases()[0]
         expected = {
             0: ("succeeded",),
             1: ("failed", "succeeded"),
@@ -157,7 +168,7 @@ class Harness:
     def _look_at_the_end(self, target: str) -> list[str]:
         """Look after the command was run to its end."""
         problems = []
-        newest, live = self._releases()[0], self._live()
+        newest, live = self.releases()[0], self.live()
         if (newest["bundle"], newest["outcome"]) != (target, "succeeded"):
             problems.append(
                 f"the newest release is {newest['outcome']}, of {newest['bundle'][:12]}"
@@ -166,12 +177,13 @@ class Harness:
             problems.append(f"live is {live}, the ledger says version {newest['version']}")
         return problems
 
-    def _releases(self) -> list[dict[str, Any]]:
-        listed = self.project.must("releases", *ENVIRONMENT, "--json", "--limit", "12")
+    def releases(self, limit: int = 12) -> list[dict[str, Any]]:
+        """Return the last releases, newest first."""
+        listed = self.project.must("releases", *ENVIRONMENT, "--json", "--limit", str(limit))
         return list(json.loads(listed))
 
     def _newest_succeeded(self) -> dict[str, Any]:
-        return next(each for each in self._releases() if each["outcome"] == "succeeded")
+        return next(each for each in self.releases() if each["outcome"] == "succeeded")
 
     def _functions(self) -> Any:
         settings = self.project.environment
@@ -183,7 +195,7 @@ class Harness:
             aws_secret_access_key="look",
         )
 
-    def _live(self) -> dict[str, float]:
+    def live(self) -> dict[str, float]:
         """Return the versions that live points to, with their shares."""
         alias = self._functions().get_alias(FunctionName=FUNCTION, Name="live")
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}

@@ -87,8 +87,9 @@ def service(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactor
         ("assert len(_calls) % 20 != 19", "errors"),
         ("_time.sleep(0.04)", "duration p50"),
         ("_kept.append(b'x' * 2_000_000)", "memory p50"),
+        ("_kept.append(b'x' * 30_000_000)", "errors"),
     ],
-    ids=["errs on 5 % of its calls", "twice as slow", "leaks memory"],
+    ids=["errs on 5 % of its calls", "twice as slow", "leaks memory", "leaks until it is killed"],
 )
 def test_a_worse_canary_is_returned(service: Service, before: str, reason: str) -> None:
     """In a quiet hour: nobody calls, so the pipeline does. Live is as before, and it says why."""
@@ -109,20 +110,27 @@ def test_a_version_that_does_not_start_gets_no_traffic(service: Service) -> None
     assert "no start" in done.stderr and service.live() == live
 
 
-def test_what_callers_get_closes_the_gate_while_it_is_watched(service: Service) -> None:
+@pytest.mark.parametrize(
+    ("doing", "callers_get"),
+    [
+        ("print('Status: 503')\n        return {'statusCode': 503, 'body': '{}'}", "503"),
+        ("raise KeyError('only for callers')", "500"),
+    ],
+)
+def test_what_callers_get_closes_the_gate_while_it_is_watched(
+    service: Service, doing: str, callers_get: str
+) -> None:
     """Callers are enough to tell, so the step does not last to its end, nor does it call itself."""
     _steps(service.project, 60, 10, [])
     live = service.live()
     with http.calling(service.project.environment["API_URL"]) as answers:
         done = service.deploy(
-            "if event['headers'].get('user-agent') != 'pipeline':\n"
-            "        print('Status: 503')\n"
-            "        return {'statusCode': 503, 'body': '{}'}"
+            f"if event['headers'].get('user-agent') != 'pipeline':\n        {doing}"
         )
     assert done.returncode == 1 and "errors" in done.stderr, done.stderr
     assert "calls of our own" not in done.stderr
     assert service.live() == live
-    assert answers["failed: 503"] > 0
+    assert answers[f"failed: {callers_get}"] > 0
 
 
 def test_only_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> None:

@@ -68,13 +68,17 @@ def production(
     repository = runner.repository
     project = Project(repository.clone, dict(runner.cloud))
     _attest(runner, built_bundle)
-    project.must("deploy", *PRODUCTION, "--bundle", str(built_bundle), "--reason", "the first")
+    project.must(
+        "deploy", *PRODUCTION, "--bundle", str(built_bundle), "--unproved", "--reason", "the first"
+    )
     repository.append("lambda_function.py", "\nCHANGED = True\n")
     second = tmp_path_factory.mktemp("second")
     project.must("build", "--out", str(second))
     _attest(runner, second)
     commit = repository.merge("The second")
-    project.must("deploy", *PRODUCTION, "--bundle", str(second), "--reason", "the second")
+    project.must(
+        "deploy", *PRODUCTION, "--bundle", str(second), "--unproved", "--reason", "the second"
+    )
     runner.hub.git("update-ref", TAG, commit)
 
     repository.append("pipeline/__init__.py", "\nraise SystemExit('main is broken')\n")
