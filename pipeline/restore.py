@@ -23,7 +23,8 @@ class Way:
     """From the release that is left to the one to restore.
 
     `left` is what serves now: the newest release that succeeded, or one that died or failed half
-    way and is served all the same. `newest` is the ledger's newest, however it ended.
+    way and has traffic, or a share of it, all the same. `newest` is the ledger's newest, however
+    it ended.
     """
 
     left: Release
@@ -49,7 +50,8 @@ def choose(
     if number is None and newest.outcome != "succeeded" and newest.restores:
         number = newest.restores
     half_way = newest.kind == "deploy" and newest.outcome != "succeeded"
-    if half_way and live and live.version != current.version and number in (None, current.number):
+    left_traffic = live is not None and live.route != (current.version, ())
+    if half_way and left_traffic and number in (None, current.number):
         return Way(newest, current, newest)
     restored = current.restores or current.number
     for each in succeeded:

@@ -6,7 +6,9 @@ import json
 import re
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -109,6 +111,7 @@ def test_the_log_is_shown_by_request(seen: Seen) -> None:
 
 
 def test_the_log_is_followed_until_ctrl_c(seen: Seen) -> None:
+    """What is logged after the first line was shown is shown, too, and only once."""
     process = subprocess.Popen(
         seen.project.command("logs", *LOCAL, "--follow", "--since", "1s"),
         cwd=seen.project.folder,
@@ -117,18 +120,23 @@ def test_the_log_is_followed_until_ctrl_c(seen: Seen) -> None:
         text=True,
     )
     assert process.stdout
-    url = f"{seen.project.environment['API_URL']}/api/nowhere-{process.pid}"
-    found = False
-    for _ in range(200):
-        http.get(url)
-        line = process.stdout.readline()
-        if f"nowhere-{process.pid}" in line:
-            found = True
-            break
+    starts = []
+    at_the_latest = threading.Timer(60, process.kill)
+    at_the_latest.start()
+    with http.calling(seen.project.environment["API_URL"], pause_s=0.1):
+        process.stdout.readline()
+        later = datetime.now(UTC).isoformat(timespec="milliseconds")
+        for line in process.stdout:
+            if "START RequestId" in line:
+                starts.append(line)
+                if line > later:
+                    break
     process.send_signal(signal.SIGINT)
+    at_the_latest.cancel()
     process.stdout.read()
     process.stdout.close()
-    assert found and process.wait(30) == 0
+    assert process.wait(30) == 0
+    assert len(starts) == len(set(starts))
 
 
 @pytest.mark.parametrize("since", ["10", "1w", "soon"])

@@ -106,7 +106,8 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     def plan(name: str, *arguments: str, **more: Any) -> None:
         seen.steps[name] = _plan(project, name, *arguments, **more)
 
-    project.environment["TF_VAR_api_key_sha256s"] = json.dumps([KEY_HASHES[0]])
+    keys = json.loads(quick_cloud["TF_VAR_api_key_sha256s"])
+    project.environment["TF_VAR_api_key_sha256s"] = json.dumps([*keys, KEY_HASHES[0]])
     project.must("build")
     seen.objects.append(_objects(s3))
     (project.folder / "live").mkdir()
@@ -120,7 +121,7 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     plan("live", "--bundle", "live")
     project.append_to_handler("\nCHANGED = True\n")
     project.must("build")
-    project.environment["TF_VAR_api_key_sha256s"] = json.dumps(KEY_HASHES)
+    project.environment["TF_VAR_api_key_sha256s"] = json.dumps([*keys, *KEY_HASHES])
     project.environment["TF_VAR_memory_mb"] = MEMORIES[0]
     s3.put_object(**STATE, Body=json.dumps(LOCK).encode())
     try:

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,12 @@ def _client(project: Project, service: str) -> Any:
 def _live_version(project: Project) -> str:
     alias = _client(project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
     return str(alias["FunctionVersion"])
+
+
+def _live_weights(project: Project) -> dict[str, float]:
+    alias = _client(project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
+    routing = alias.get("RoutingConfig") or {}
+    return dict(routing.get("AdditionalVersionWeights") or {})
 
 
 def _newest(project: Project) -> dict[str, Any]:
@@ -129,29 +137,50 @@ def test_a_person_who_moves_live_meanwhile_wins(project: Project) -> None:
     functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=before)
 
 
-def test_a_cancelled_job_leaves_live_where_it_was(project: Project) -> None:
-    """SIGTERM while the new version is called: recorded as failed, exit 1."""
-    before = _live_version(project)
-    project.append_to_handler("\nimport time\ntime.sleep(4)\n")
-    project.must("build", "--out", "bundle")
-    process = subprocess.Popen(
-        project.command("deploy", *ENVIRONMENT, "--bundle", "bundle"),
+@contextmanager
+def _deploying(project: Project, bundle: str, phase: str) -> Iterator[subprocess.Popen[str]]:
+    """Deploy in the background; give the process when it has come to a phase."""
+    with subprocess.Popen(
+        project.command("deploy", *ENVIRONMENT, "--bundle", bundle),
         cwd=project.folder,
         env=project.process_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr
-    for line in process.stderr:
-        if line.startswith("smoke "):
-            process.send_signal(signal.SIGTERM)
-            break
-    process.stderr.read()
-    process.stderr.close()
-    assert process.wait(60) == 1
+    ) as process:
+        assert process.stderr
+        next(line for line in process.stderr if line.startswith(f"{phase} "))
+        yield process
+
+
+def test_a_cancelled_job_leaves_live_where_it_was(project: Project) -> None:
+    """SIGTERM while the new version is called: recorded as failed, exit 1."""
+    before = _live_version(project)
+    project.append_to_handler("\nimport time\ntime.sleep(4)\n")
+    project.must("build", "--out", "bundle")
+    with _deploying(project, "bundle", "smoke") as process:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 1
     assert _live_version(project) == before
     assert (_newest(project)["outcome"], _newest(project)["error"]) == ("failed", "stopped")
+
+
+def test_a_rollback_takes_the_traffic_from_a_deployment_that_died(project: Project) -> None:
+    """Killed while a tenth of the calls goes to it: what serves the rest gets them back."""
+    before = _live_version(project)
+    with _deploying(project, "bundle", "10 %") as process:
+        while not _live_weights(project):
+            time.sleep(0.02)
+        process.kill()
+    died = _newest(project)
+    assert died["outcome"] == "under way"
+    told = project.must("rollback", *ENVIRONMENT, "--reason", "its job is gone")
+    assert f"bundle {died['bundle'][:12]} is in quarantine" in told
+    assert (_live_version(project), _live_weights(project)) == (before, {})
+    now, closed = json.loads(project.must("releases", *ENVIRONMENT, "--limit", "2", "--json"))
+    assert (closed["release"], closed["outcome"]) == (died["release"], "interrupted")
+    assert (now["kind"], now["outcome"], now["version"]) == ("rollback", "succeeded", before)
 
 
 def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
@@ -172,31 +201,29 @@ def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
     assert _newest(project) == before
 
 
-def test_of_two_deployments_at_once_one_wins(project: Project, tmp_path: Path) -> None:
-    """The other one says who is at work, and changes nothing."""
+def test_while_one_deploys_others_are_told_who(project: Project, tmp_path: Path) -> None:
+    """Another deployment, and a rollback: both say who is at work, and change nothing."""
     project.must("build", "--out", "other")
     project.append_to_handler("\nimport time\ntime.sleep(7)\n")
     project.must("build", "--out", "slow")
-    winner = subprocess.Popen(
-        project.command("deploy", *ENVIRONMENT, "--bundle", "slow"),
-        cwd=project.folder,
-        env=project.process_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert winner.stderr
-    next(line for line in winner.stderr if line.startswith("smoke "))
-    project.environment = project.environment | {"TF_DATA_DIR": str(tmp_path / "terraform")}
-    other = project.run("deploy", *ENVIRONMENT, "--bundle", "other")
-    told = winner.stderr.read()
-    winner.stderr.close()
-    assert winner.wait(60) == 0, told
-    assert other.returncode == 1 and "error[lost-race]" in other.stderr
+    elsewhere = project.environment | {"TF_DATA_DIR": str(tmp_path / "terraform")}
+    others = [
+        ("rollback", *ENVIRONMENT, "--reason", "impatience"),
+        ("deploy", *ENVIRONMENT, "--bundle", "other"),
+    ]
+    with _deploying(project, "slow", "smoke") as winner:
+        run = Project(project.folder, elsewhere).run
+        with ThreadPoolExecutor(len(others)) as pool:
+            lost = list(pool.map(lambda verb: run(*verb), others))
+        _, told = winner.communicate(timeout=120)
+    assert winner.returncode == 0, told
     slow = json.loads((project.folder / "slow" / "manifest.json").read_text())["id"]
-    assert f"is at work: release {_newest(project)['release']}, a deploy of" in other.stderr
-    assert (_newest(project)["bundle"], _newest(project)["outcome"]) == (slow, "succeeded")
-    assert _newest(project)["version"] == _live_version(project)
+    newest = _newest(project)
+    for each in lost:
+        assert each.returncode == 1 and "error[lost-race]" in each.stderr, each.stderr
+        assert f"is at work: release {newest['release']}, a deploy of" in each.stderr
+    assert (newest["bundle"], newest["outcome"]) == (slow, "succeeded")
+    assert newest["version"] == _live_version(project)
 
 
 def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
