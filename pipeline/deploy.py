@@ -207,11 +207,12 @@ class _Deployment:
         """Apply the plan, which moves no traffic, and return the version to be served."""
         functions = self._account.functions
         with self._timeline.phase("apply", "exactly that plan"):
+            outputs = plan.outputs
             if not verdict.empty:
                 if exists:
                     aws.wait_until_updated(functions, self._name)
-                self._terraform.apply(plan)
-            version = str(self._terraform.outputs()["function_version"])
+                outputs = self._terraform.apply(plan)
+            version = str(outputs["function_version"])
             aws.wait_until_updated(functions, self._name)
             aws.wait_until_active(functions, self._name, version)
         checks.require_code(functions, self._name, version, self._bundle.manifest)

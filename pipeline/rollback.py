@@ -166,10 +166,9 @@ class _Rollback:
             verdict.refuse_destruction(self._allowed)
             with self._facts.timeline.phase("apply", "exactly that plan"):
                 aws.wait_until_updated(functions, environment.function_name)
-                if not verdict.empty:
-                    tf.apply(plan)
+                outputs = plan.outputs if verdict.empty else tf.apply(plan)
                 aws.wait_until_updated(functions, environment.function_name)
-                version = str(tf.outputs()["function_version"])
+                version = str(outputs["function_version"])
                 aws.wait_until_active(functions, environment.function_name, version)
         return verdict.sha256, version
 

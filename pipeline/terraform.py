@@ -37,6 +37,11 @@ class SavedPlan:
     path: Path
     document: dict[str, Any]
 
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The root module's outputs, as far as they are known before the plan is applied."""
+        return _values(self.document["planned_values"]["outputs"])
+
 
 class Terraform:
     """Terraform for one environment. Made by `workspace`."""
@@ -65,18 +70,15 @@ class Terraform:
         )
         return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
 
-    def apply(self, plan: SavedPlan) -> None:
-        """Apply exactly a saved plan, and say what changes as it goes."""
-        self._run(
+    def apply(self, plan: SavedPlan) -> dict[str, Any]:
+        """Apply exactly a saved plan, say what changes as it goes, and return the outputs."""
+        said = self._run(
             *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
             str(plan.path),
             on_message=_say_progress,
         )
-
-    def outputs(self) -> dict[str, Any]:
-        """Return the root module's outputs."""
-        found = json.loads(self._run("output", "-json"))
-        return {name: each["value"] for name, each in found.items()}
+        messages = (_message(line) for line in said.splitlines())
+        return _values(next(each["outputs"] for each in messages if each and "outputs" in each))
 
     def _init(self, aws: Aws) -> None:
         """Fetch the provider that the lock file names, and set up the environment's state."""
@@ -202,6 +204,10 @@ def _executable() -> str:
 
 
 _accepted: set[str] = set()
+
+
+def _values(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: each.get("value") for name, each in outputs.items()}
 
 
 def _message(line: str) -> dict[str, Any] | None:

@@ -15,6 +15,26 @@ from localcloud import control
 from tests import provider
 from tests.project import ROOT, Project
 
+# The slowest files first, so that no worker is left alone with one of them at the end.
+_SLOWEST_FIRST = (
+    "crash/test_sample.py",
+    "e2e/test_canary.py",
+    "workflows/test_merge.py",
+    "e2e/test_trouble.py",
+    "e2e/test_plan.py",
+    "e2e/test_journey.py",
+    "e2e/test_summaries.py",
+    "e2e/test_front_door.py",
+    "workflows/test_pull_request.py",
+    "e2e/test_afterwards.py",
+    "workflows/test_rollback.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {str(ROOT / "tests" / name): rank for rank, name in enumerate(_SLOWEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(str(item.path), len(ranks)))
+
 
 @pytest.fixture(scope="session")
 def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:

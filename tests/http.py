@@ -30,7 +30,7 @@ def action(settings: Mapping[str, str], name: str, **fields: object) -> tuple[in
 
 
 @contextmanager
-def calling(url: str, pause_s: float = 0.01) -> Iterator[Counter[str]]:
+def calling(url: str, pause_s: float = 0.05) -> Iterator[Counter[str]]:
     """Call `url`/api/health again and again; count the answers by function version."""
     answers: Counter[str] = Counter()
     stop = threading.Event()

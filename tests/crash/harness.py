@@ -216,7 +216,7 @@ class Harness:
 @contextmanager
 def called_throughout(harness: Harness) -> Iterator[None]:
     """Let a client call live all the while."""
-    with http.calling(harness.project.environment["API_URL"], pause_s=0.05) as harness.answers:
+    with http.calling(harness.project.environment["API_URL"], pause_s=0.3) as harness.answers:
         yield
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from tests.crash import load
 from tests.crash.harness import Harness, Point, called_throughout, spread
 
-_POINTS_OF_EACH_VERB = 3
+_POINTS_OF_EACH_VERB = 2
 
 
 @pytest.fixture(scope="module")
