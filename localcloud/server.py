@@ -20,6 +20,7 @@ from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from localcloud.access import Access
 from localcloud import moto_gaps, mongodb, terraform_cli
 from localcloud.functions import Functions
 from localcloud.http_api import HttpApi
@@ -79,7 +80,7 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         (folder / "code").mkdir()
         api_root = parts.enter_context(_serving(HttpApi(functions, ACCOUNT_ID, REGION)))
         moto_gaps.fill(functions, api_root)
-        aws = parts.enter_context(_serving(DomainDispatcherApplication(_moto)))
+        aws = parts.enter_context(_serving(DomainDispatcherApplication(lambda service: _moto(service, Access(folder / "calls")))))
         function_environment["AWS_ENDPOINT_URL"] = aws
         settings = _credentials() | {"AWS_ENDPOINT_URL": aws}
         people = _for_people(folder, api_root, mongodb_uri)
@@ -87,7 +88,7 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         yield settings | people
 
 
-def _moto(service: str) -> Flask:
+def _moto(service: str, access: Access) -> Flask:
     """Return moto's application for a service; what it does not know is refused at once.
 
     As an internal error it would be: tried again by every SDK, for minutes.
@@ -96,6 +97,7 @@ def _moto(service: str) -> Flask:
     application.register_error_handler(
         NotImplementedError, lambda error: ({"message": f"moto: {error}"}, 501)
     )
+    access.watch(application, service)
     return application
 
 

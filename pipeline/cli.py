@@ -8,6 +8,7 @@ from typing import NoReturn
 import click
 
 from pipeline import (
+    bootstrap,
     build,
     deploy,
     fetch,
@@ -30,7 +31,11 @@ def pipeline() -> None:
     """Take the mongo-client Lambda function from source to production and back."""
 
 
-for verb in (build, inspection, fetch, plan, deploy, rollback, releases, metrics, logs, prune):
+_VERBS = (
+    *(build, inspection, fetch, plan, deploy, rollback),
+    *(releases, metrics, logs, prune, bootstrap),
+)
+for verb in _VERBS:
     pipeline.add_command(verb.command)
 
 

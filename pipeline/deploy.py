@@ -105,9 +105,9 @@ def command(
         with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(account, bundle)
         ledger.close_what_died(account, environment)
-        with terraform.workspace(environment) as tf:
+        with terraform.workspace(terraform.service_stack(environment)) as tf:
             with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
-                plan = tf.plan(account, bundle.manifest)
+                plan = tf.plan(account, terraform.bundle_variables(account, bundle.manifest))
                 facts.verdict = judge(plan.document)
                 facts.serving = Ledger(account, environment).serving()
             for line in in_words(facts.verdict):

@@ -98,8 +98,9 @@ def _plan(
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
     live = Ledger(account, environment).serving()
     bundle = _load(account, environment, reference, live)
-    with terraform.workspace(environment) as tf:
-        verdict = judge(tf.plan(account, bundle.manifest, lock=False).document)
+    with terraform.workspace(terraform.service_stack(environment)) as tf:
+        variables = terraform.bundle_variables(account, bundle.manifest)
+        verdict = judge(tf.plan(account, variables, lock=False).document)
     differences = None
     if shown_file:
         differences = shown.differences(Shown.of(bundle.id, verdict), shown.read(shown_file))

@@ -19,3 +19,4 @@ LAYER_PACKAGE = "pymongo-layer.zip"
 MANIFEST = "manifest.json"
 
 TERRAFORM_DIR = ROOT / "terraform"
+BOOTSTRAP_DIR = TERRAFORM_DIR / "bootstrap"

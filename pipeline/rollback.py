@@ -76,9 +76,10 @@ def command(
 
 def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:
     """Show what a rollback would do; raise PlanRefused if it would be refused."""
-    with terraform.workspace(facts.environment) as tf:
+    with terraform.workspace(terraform.service_stack(facts.environment)) as tf:
         with facts.timeline.phase("plan", f"terraform plan of {facts.environment.name}"):
-            facts.verdict = judge(tf.plan(account, bundle.manifest, lock=False).document)
+            variables = terraform.bundle_variables(account, bundle.manifest)
+            facts.verdict = judge(tf.plan(account, variables, lock=False).document)
     for line in summary.preview(facts, restore.manifest_of(account, way.left)):
         output.result(line)
     facts.verdict.refuse_destruction(allowed)
@@ -158,9 +159,10 @@ class _Rollback:
         Returns the plan's digest, and the version that was published last.
         """
         environment, functions = self._facts.environment, self._account.functions
-        with terraform.workspace(environment) as tf:
+        with terraform.workspace(terraform.service_stack(environment)) as tf:
             with self._facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
-                plan = tf.plan(self._account, self._bundle.manifest)
+                variables = terraform.bundle_variables(self._account, self._bundle.manifest)
+                plan = tf.plan(self._account, variables)
                 verdict = judge(plan.document)
                 self._facts.verdict = verdict
             verdict.refuse_destruction(self._allowed)

@@ -20,7 +20,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
 from pipeline.errors import StateLocked, TerraformError
-from pipeline.project import TERRAFORM_DIR
+from pipeline.project import ROOT, TERRAFORM_DIR
 from pipeline.store import package_key
 
 # use_lockfile (the state's lock in S3) came with 1.10.
@@ -43,30 +43,50 @@ class SavedPlan:
         return _values(self.document["planned_values"]["outputs"])
 
 
-class Terraform:
-    """Terraform for one environment. Made by `workspace`."""
+@dataclass(frozen=True)
+class Stack:
+    """A root module with a state of its own: an environment's service, or the account's bootstrap.
 
-    def __init__(self, environment: Environment, folder: Path) -> None:
-        self._environment = environment
+    `name` is what its data folder is called; `variables_file` holds what a person decided.
+    """
+
+    directory: Path
+    name: str
+    state_key: str
+    variables_file: Path | None = None
+
+
+def service_stack(environment: Environment) -> Stack:
+    """Return the stack that an environment is."""
+    return Stack(
+        TERRAFORM_DIR, environment.name, environment.state_key, environment.variables_file
+    )
+
+
+class Terraform:
+    """Terraform for one stack. Made by `workspace`."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack = stack
         self._folder = folder
         self._data_dir = os.environ.get("TF_DATA_DIR") or str(
-            TERRAFORM_DIR / ".terraform" / environment.name
+            stack.directory / ".terraform" / stack.name
         )
 
-    def plan(self, aws: Aws, manifest: Manifest, *, lock: bool = True) -> SavedPlan:
-        """Plan the environment with a bundle.
+    def plan(self, aws: Aws, variables: dict[str, Any], *, lock: bool = True) -> SavedPlan:
+        """Plan the stack with these `variables`, beside those of its file.
 
         A plan that is only to be read takes no `lock` on the state: taking one is a write.
         """
         self._init(aws)
-        variables = self._folder / "bundle.tfvars.json"
-        variables.write_text(json.dumps(bundle_variables(aws, manifest)))
+        given = self._folder / "given.tfvars.json"
+        given.write_text(json.dumps(variables))
+        files = [each for each in (self._stack.variables_file, given) if each]
         path = self._folder / "plan"
         self._run(
             *("plan", "-json", "-input=false", f"-out={path}"),
             f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
-            f"-var-file={self._environment.variables_file}",
-            f"-var-file={variables}",
+            *(f"-var-file={each}" for each in files),
         )
         return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
 
@@ -84,7 +104,7 @@ class Terraform:
         """Fetch the provider that the lock file names, and set up the environment's state."""
         backend = {
             "bucket": aws.state_bucket,
-            "key": self._environment.state_key,
+            "key": self._stack.state_key,
             "region": aws.region,
             # Path-style addresses work on AWS and on a loopback address alike.
             "use_path_style": "true",
@@ -106,7 +126,7 @@ class Terraform:
         said, complaints = self._folder / "said", self._folder / "complaints"
         with said.open("w") as output_file, complaints.open("w") as error_file:
             process = subprocess.Popen(
-                [_executable(), f"-chdir={TERRAFORM_DIR}", *arguments, "-no-color"],
+                [_executable(), f"-chdir={self._stack.directory}", *arguments, "-no-color"],
                 env=os.environ | {"TF_DATA_DIR": self._data_dir, "TF_IN_AUTOMATION": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output_file,
@@ -124,7 +144,8 @@ class Terraform:
                 process.kill()
             raise
         if process.returncode != 0:
-            raise _failure(arguments[0], lines, complaints.read_text())
+            directory = self._stack.directory.relative_to(ROOT).as_posix()
+            raise _failure(arguments[0], directory, lines, complaints.read_text())
         return "".join(lines)
 
 
@@ -158,13 +179,13 @@ def _ends_within(process: subprocess.Popen[bytes], patience_s: float) -> bool:
 
 
 @contextmanager
-def workspace(environment: Environment) -> Iterator[Terraform]:
-    """Give Terraform for an environment. Its plans are gone afterwards.
+def workspace(stack: Stack) -> Iterator[Terraform]:
+    """Give Terraform for a stack. Its plans are gone afterwards.
 
     A saved plan holds values in clear, so it lives in a folder that only this user can read.
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-") as folder:
-        yield Terraform(environment, Path(folder))
+        yield Terraform(stack, Path(folder))
 
 
 def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
@@ -224,8 +245,10 @@ def _say_progress(message: dict[str, Any]) -> None:
         output.say(f"         {message['@message']}")
 
 
-def _failure(command: str, lines: list[str], errors: str) -> StateLocked | TerraformError:
-    """Turn Terraform's diagnostics into one error."""
+def _failure(
+    command: str, directory: str, lines: list[str], errors: str
+) -> StateLocked | TerraformError:
+    """Turn Terraform's diagnostics into one error; `directory` is the root module's in the source."""
     found = [
         message["diagnostic"]
         for line in lines
@@ -234,30 +257,29 @@ def _failure(command: str, lines: list[str], errors: str) -> StateLocked | Terra
     ]
     for each in found:
         if each["summary"] == "Error acquiring the state lock":
-            return _locked(each["detail"])
-    told = [_tell(each) for each in found] or ["".join(lines) + errors]
+            return _locked(each["detail"], directory)
+    told = [_tell(each, directory) for each in found] or ["".join(lines) + errors]
     place = next((each["range"] for each in found if "range" in each), None)
     return TerraformError(
         f"terraform {command} failed:\n" + "\n".join(told).strip(),
-        file=f"terraform/{place['filename']}" if place else None,
+        file=f"{directory}/{place['filename']}" if place else None,
         line=place["start"]["line"] if place else None,
     )
 
 
-def _tell(diagnostic: dict[str, Any]) -> str:
+def _tell(diagnostic: dict[str, Any], directory: str) -> str:
     where = ""
     if "range" in diagnostic:
-        where = (
-            f"terraform/{diagnostic['range']['filename']}:{diagnostic['range']['start']['line']}: "
-        )
+        place = diagnostic["range"]
+        where = f"{directory}/{place['filename']}:{place['start']['line']}: "
     return f"{where}{diagnostic['summary']}\n{diagnostic.get('detail', '')}".strip()
 
 
-def _locked(detail: str) -> StateLocked:
+def _locked(detail: str, directory: str) -> StateLocked:
     facts = dict(re.findall(r"^\s*(ID|Who|Created|Operation):\s+(.*)$", detail, re.MULTILINE))
     return StateLocked(
         f"the state is locked by {facts.get('Who', 'somebody')} since "
         f"{facts.get('Created', 'some time')} ({facts.get('Operation', 'unknown operation')})",
         "Wait for it. If that process is surely dead: "
-        f"terraform -chdir=terraform force-unlock {facts.get('ID', '<id>')}",
+        f"terraform -chdir={directory} force-unlock {facts.get('ID', '<id>')}",
     )

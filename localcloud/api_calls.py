@@ -1,0 +1,44 @@
+"""What a request to AWS asks for: which operation of which service, with which parameters.
+
+moto's own router and parsers say it, from AWS's models of its services.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import NotFound, get_service_router
+from moto.core.utils import get_service_model
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """One call of AWS: `service` as boto3 calls it, `operation` and `parameters` as its API does."""
+
+    service: str
+    operation: str
+    parameters: dict[str, Any]
+
+
+def read(service: str, request: Request) -> ApiCall | None:
+    """Return what a request asks a service for, or None if its API has no such call."""
+    try:
+        operation, path_parameters = get_service_router(service).match(request)
+    except (NotFound, NotImplementedError):
+        return None
+    model = get_service_model(service)
+    parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
+    parameters = parser(model.operation_model(operation.name), map_type=dict).parse(
+        {
+            "method": request.method,
+            "values": request.values,
+            "headers": request.headers,
+            "body": request.data,
+            "url_path": request.path,
+            "url_params": path_parameters,
+        }
+    )
+    return ApiCall(service, operation.name, parameters)

@@ -1,0 +1,42 @@
+variable "service" {
+  description = "Name of the service; everything here is called after it."
+  type        = string
+  default     = "mongo-client"
+}
+
+variable "environments" {
+  description = "Environments that GitHub deploys to."
+  type        = set(string)
+  default     = ["staging", "production"]
+}
+
+# Given by `pipeline bootstrap`.
+
+variable "repository" {
+  description = "Repository on GitHub whose jobs get the roles, as OWNER/NAME."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository must be OWNER/NAME, without wildcards."
+  }
+}
+
+variable "repository_ids" {
+  description = "Ids of the repository's owner and of the repository, if the subjects of its identity tokens carry them (repositories created, renamed or transferred since 2026-07-15 do). Null: they do not."
+  type        = object({ owner = number, repository = number })
+  default     = null
+
+  validation {
+    condition = var.repository_ids == null ? true : alltrue([
+      for id in [var.repository_ids.owner, var.repository_ids.repository] : id > 0 && floor(id) == id
+    ])
+    error_message = "repository_ids must be whole numbers above 0: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
+  }
+}
+
+variable "oidc_provider_arn" {
+  description = "ARN of GitHub's OIDC provider, if the account has it already: there can be one only. Null: it is created."
+  type        = string
+  default     = null
+}
