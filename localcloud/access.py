@@ -1,34 +1,216 @@
-"""Who called what: every call of AWS is written down, and a role's calls need its permission."""
+"""Who may call what: a role's calls need its permission, and every call is written down.
+
+Whoever comes with the account owner's credentials may do everything. Whoever has assumed a role may
+do what the role's policies allow, within its permissions boundary; a role is assumed with an identity
+token that its trust policy accepts. Signatures, of calls and of tokens, are not verified.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 import threading
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask, request
-from moto.core.request import Request
+from flask import Flask, Response, request
+from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.iam.models import IAMBackend, Role, iam_backends
+from moto.s3.models import s3_backends
+from moto.sts.models import sts_backends
 
-from localcloud import api_calls
+from localcloud import api_calls, policies
+from localcloud.api_calls import ApiCall
+from localcloud.permissions import Permissions
+from localcloud.policies import Request
 
-_NAMES = {"awslambda": "lambda"}
+# Not what a journal is for: bodies of any size, and secrets.
+_NOT_WRITTEN_DOWN = frozenset({"Body", "Payload", "Value", "WebIdentityToken", "ZipFile"})
 
 
 class Access:
-    def __init__(self, journal: Path) -> None:
+    """Decides about every call that reaches moto, and keeps the journal."""
+
+    def __init__(self, account_id: str, region: str, journal: Path) -> None:
+        self._account_id = account_id
+        self._region = region
+        self._permissions = Permissions(account_id, region)
         self._journal = journal
         self._writing = threading.Lock()
 
-    def watch(self, application: Flask, service: str) -> None:
-        def after(response):
-            call = api_calls.read(_NAMES.get(service, service), request._get_current_object())
-            with self._writing, self._journal.open("a") as f:
-                if call is None:
-                    f.write(json.dumps({"service": service, "unknown": f"{request.method} {request.full_path}", "ct": request.content_type}) + "\n")
-                else:
-                    key = re.search(r"Credential=([^/]+)/", request.headers.get("Authorization", ""))
-                    f.write(json.dumps({"service": service, "operation": call.operation, "parameters": {k: v for k, v in call.parameters.items() if k not in ("Body", "Payload")}, "status": response.status_code, "key": key[1] if key else None}, default=str) + "\n")
-            return response
-        application.after_request(after)
+    def guard(self, application: Flask, name: str) -> None:
+        """Have every call of one of moto's applications decided about before it is answered."""
+
+        def decide() -> Response | None:
+            asked = getattr(request, "_get_current_object")()
+            call = api_calls.read(name, asked)
+            if call is None:
+                return None  # moto says that there is no such call
+            role = self._role()
+            needed = self._needed(call) if role else []
+            refused = [each for each in needed if not self._may(role, each)] if role else []
+            answer = self._refusal(call, role, refused)
+            self._write_down(call, role, needed, answer is None)
+            return answer
+
+        application.before_request(decide)
+
+    def _refusal(
+        self, call: ApiCall, role: Role | None, refused: list[Request]
+    ) -> Response | None:
+        if call.operation == "AssumeRoleWithWebIdentity":
+            if self._trusts(call.parameters):
+                return None
+            return _denied(call, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+        if role and refused:
+            first = refused[0]
+            return _denied(
+                call,
+                f"User: {role.arn} is not authorized to perform: {first.action} on resource: "
+                f"{first.resource} because no identity-based policy allows the {first.action} action",
+            )
+        return None
+
+    def _needed(self, call: ApiCall) -> list[Request]:
+        """Return what a call needs, with what is known of its resource for conditions to be about."""
+        known: dict[str, str] = {}
+        name = call.parameters.get("RoleName")
+        role = next((each for each in self._iam().roles.values() if each.name == name), None)
+        if role and role.permissions_boundary_arn:
+            known["iam:permissionsboundary"] = role.permissions_boundary_arn
+        if call.service == "apigatewayv2" and (found := re.fullmatch(r"/v2/apis/(\w+)", call.path)):
+            api = apigatewayv2_backends[self._account_id][self._region].apis.get(found[1])
+            known |= {"apigateway:resource/apiname": api.name} if api else {}
+        own, *others = self._permissions.needed(call) or [None]
+        return [replace(own, context={**own.context, **known}), *others] if own else []
+
+    def _iam(self) -> IAMBackend:
+        return iam_backends[self._account_id]["aws"]
+
+    def _role(self) -> Role | None:
+        """Return the role that the caller has assumed; None for the account's owner."""
+        signed = request.headers.get("Authorization", "")
+        found = re.search(r"Credential=([^/]+)/", signed)
+        session = found and sts_backends[self._account_id][
+            "aws"
+        ].get_assumed_role_from_access_key(found[1])
+        return self._iam().get_role_by_arn(session.role_arn) if session else None
+
+    def _may(self, role: Role, wanted: Request) -> bool:
+        """Say whether a role may do something: its policies, its boundary, and a bucket's own."""
+        own = [json.loads(policy) for policy in role.policies.values()]
+        own += [json.loads(each.document) for each in role.managed_policies.values()]
+        allowed = policies.allow(own, wanted)
+        if boundary := role.permissions_boundary_arn:
+            document = self._iam().managed_policies[boundary].document
+            allowed = allowed and policies.allow([json.loads(document)], wanted)
+        bucket = self._bucket_policy(wanted)
+        return allowed and not (bucket and policies.deny(bucket, wanted))
+
+    def _bucket_policy(self, wanted: Request) -> Mapping[str, Any] | None:
+        if not wanted.action.startswith("s3:"):
+            return None
+        name = wanted.resource.partition(":::")[2].partition("/")[0]
+        bucket = s3_backends[self._account_id]["aws"].buckets.get(name)
+        return json.loads(bucket.policy) if bucket and bucket.policy else None
+
+    def _trusts(self, parameters: Mapping[str, Any]) -> bool:
+        """Say whether a role trusts an identity token: its issuer, its audience, its claims."""
+        claims = _claims(parameters.get("WebIdentityToken", ""))
+        issuer = str(claims.get("iss", "")).partition("://")[2]
+        providers = self._iam().open_id_providers
+        provider = providers.get(f"arn:aws:iam::{self._account_id}:oidc-provider/{issuer}")
+        role = next(
+            (each for each in self._iam().roles.values() if each.arn == parameters["RoleArn"]), None
+        )
+        if provider is None or role is None or claims.get("aud") not in provider.client_id_list:
+            return False
+        trust = json.loads(role.assume_role_policy_document)
+        context = {f"{issuer}:{name}".lower(): str(value) for name, value in claims.items()}
+        action = Request("sts:AssumeRoleWithWebIdentity", "*", context)
+        return _names(trust, provider.arn) and policies.allow([trust], action)
+
+    def _write_down(
+        self, call: ApiCall, role: Role | None, needed: list[Request], allowed: bool
+    ) -> None:
+        line = {
+            "caller": role.name if role else "owner",
+            "service": call.service,
+            "operation": call.operation,
+            "parameters": {
+                name: value
+                for name, value in call.parameters.items()
+                if name not in _NOT_WRITTEN_DOWN
+            },
+            "needed": [[each.action, each.resource] for each in needed],
+            "allowed": allowed,
+        }
+        with self._writing, self._journal.open("a") as file:
+            file.write(json.dumps(line, default=str) + "\n")
+
+
+class Sessions:
+    """The credentials that functions run with: each role's own, as Lambda assumes it for them."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self._account_id = account_id
+        self._region = region
+        self._sessions: dict[str, dict[str, str]] = {}
+
+    def of(self, role_arn: str) -> dict[str, str]:
+        """Return a role's credentials as environment variables, the same ones each time."""
+        if role_arn not in self._sessions:
+            session = sts_backends[self._account_id]["aws"].assume_role(
+                region_name=self._region,
+                role_session_name="function",
+                role_arn=role_arn,
+                policy="",
+                duration=3600,
+                external_id="",
+            )
+            self._sessions[role_arn] = {
+                "AWS_ACCESS_KEY_ID": session.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+                "AWS_SESSION_TOKEN": session.session_token,
+            }
+        return self._sessions[role_arn]
+
+
+def _names(trust: Mapping[str, Any], provider_arn: str) -> bool:
+    """Say whether all statements of a trust policy name this provider as whom they trust."""
+    return all(
+        each.get("Principal", {}).get("Federated") == provider_arn for each in trust["Statement"]
+    )
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Return the claims of a JSON Web Token; none if it is no such token."""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    except (IndexError, ValueError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _denied(call: ApiCall, message: str) -> Response:
+    """Return what AWS answers, in the words of the service's protocol."""
+    code = "AccessDenied" if call.service in ("s3", "sts", "iam") else "AccessDeniedException"
+    if call.service == "s3":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    elif call.service in ("sts", "iam"):
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+            f"<Message>{message}</Message></Error></ErrorResponse>"
+        )
+    else:
+        body = json.dumps({"__type": code, "message": message, "Message": message})
+    answer = Response(body, status=403)
+    answer.headers["x-amzn-ErrorType"] = code
+    answer.headers["Content-Type"] = (
+        "text/xml" if body.startswith("<") else "application/x-amz-json-1.1"
+    )
+    return answer

@@ -21,10 +21,15 @@ class ApiCall:
     service: str
     operation: str
     parameters: dict[str, Any]
+    method: str
+    path: str
 
 
-def read(service: str, request: Request) -> ApiCall | None:
-    """Return what a request asks a service for, or None if its API has no such call."""
+def read(application: str, request: Request) -> ApiCall | None:
+    """Return what a request asks one of moto's applications for; None if AWS has no such call."""
+    service = {"awslambda": "lambda"}.get(application, application)
+    if application == "apigateway" and request.path.startswith("/v2/"):
+        service = "apigatewayv2"
     try:
         operation, path_parameters = get_service_router(service).match(request)
     except (NotFound, NotImplementedError):
@@ -41,4 +46,4 @@ def read(service: str, request: Request) -> ApiCall | None:
             "url_params": path_parameters,
         }
     )
-    return ApiCall(service, operation.name, parameters)
+    return ApiCall(service, operation.name, parameters, request.method, request.path)

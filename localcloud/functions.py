@@ -10,7 +10,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +43,21 @@ class Target:
 class Functions:
     """Runs what moto's Lambda stores, and writes the traces that AWS would leave."""
 
-    def __init__(self, folder: Path, pool: Pool, function_environment: dict[str, str]) -> None:
-        """Unpack code below `folder`; add `function_environment` to every function's own."""
+    def __init__(
+        self,
+        folder: Path,
+        pool: Pool,
+        function_environment: dict[str, str],
+        credentials_of: Callable[[str], dict[str, str]],
+    ) -> None:
+        """Unpack code below `folder`; add `function_environment` to every function's own.
+
+        `credentials_of` gives the environment variables that let a function act as its role.
+        """
         self._folder = folder
         self._pool = pool
         self._environment = function_environment
+        self._credentials_of = credentials_of
         self._unpacking = threading.Lock()
         self._writing = threading.Lock()
         self._running: Counter[str] = Counter()
@@ -106,7 +116,8 @@ class Functions:
     def _version(self, backend: LambdaBackend, target: Target) -> FunctionVersion:
         function = target.function
         layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
-        environment = self._environment | function.environment_vars
+        credentials = self._credentials_of(function.role)
+        environment = self._environment | credentials | function.environment_vars
         return FunctionVersion(
             function_name=function.function_name,
             version=target.executed_version,

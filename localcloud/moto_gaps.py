@@ -20,7 +20,9 @@ from moto.awslambda.models import LambdaAlias, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.cloudwatch.models import MetricDatumBase
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
+from moto.iam.access_control import PermissionResult
 from moto.moto_api._internal import mock_random
+from moto.s3.models import FakeBucket
 
 from localcloud.functions import MAX_EVENT_BYTES, Functions, Target, Throttled
 
@@ -40,6 +42,7 @@ def fill(functions: Functions, api_root: str) -> None:
     _apis_answer_here(api_root)
     _stages_can_be_updated()
     _statistics_are_of_one_metric()
+    _bucket_policies_are_judged_elsewhere()
 
 
 def _invoke_runs_the_code(functions: Functions) -> None:
@@ -289,3 +292,15 @@ def _statistics_are_of_one_metric() -> None:
         return bool(stock_filter(self, namespace, name, dimensions, already_present_metrics))
 
     MetricDatumBase.filter = only_same_dimensions
+
+
+def _bucket_policies_are_judged_elsewhere() -> None:
+    """moto refuses what a bucket's policy denies under conditions, whether they hold or not.
+
+    `localcloud.access` judges them.
+    """
+
+    def get_permission(self: FakeBucket, action: str, resource: str) -> PermissionResult:
+        return PermissionResult.NEUTRAL
+
+    FakeBucket.get_permission = get_permission

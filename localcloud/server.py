@@ -20,8 +20,8 @@ from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from localcloud.access import Access
 from localcloud import moto_gaps, mongodb, terraform_cli
+from localcloud.access import Access, Sessions
 from localcloud.functions import Functions
 from localcloud.http_api import HttpApi
 from localcloud.pool import Pool
@@ -75,12 +75,15 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         )
         pool = Pool(REGION)
         parts.callback(pool.close)
-        function_environment = _credentials()
-        functions = Functions(folder / "code", pool, function_environment)
+        function_environment = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        sessions = Sessions(ACCOUNT_ID, REGION)
+        functions = Functions(folder / "code", pool, function_environment, sessions.of)
         (folder / "code").mkdir()
         api_root = parts.enter_context(_serving(HttpApi(functions, ACCOUNT_ID, REGION)))
         moto_gaps.fill(functions, api_root)
-        aws = parts.enter_context(_serving(DomainDispatcherApplication(lambda service: _moto(service, Access(folder / "calls")))))
+        access = Access(ACCOUNT_ID, REGION, folder / "calls")
+        moto = DomainDispatcherApplication(lambda service: _moto(service, access))
+        aws = parts.enter_context(_serving(moto))
         function_environment["AWS_ENDPOINT_URL"] = aws
         settings = _credentials() | {"AWS_ENDPOINT_URL": aws}
         people = _for_people(folder, api_root, mongodb_uri)
@@ -97,7 +100,7 @@ def _moto(service: str, access: Access) -> Flask:
     application.register_error_handler(
         NotImplementedError, lambda error: ({"message": f"moto: {error}"}, 501)
     )
-    access.watch(application, service)
+    access.guard(application, service)
     return application
 
 

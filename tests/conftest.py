@@ -45,7 +45,7 @@ def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _cloud(folder: Path) -> Iterator[dict[str, str]]:
+def cloud(folder: Path) -> Iterator[dict[str, str]]:
     """Run a cloud of its own; give the settings to use it.
 
     Its database is TEST_MONGODB_URI if that is set; never MONGODB_URI, which may hold real data.
@@ -68,7 +68,7 @@ def _cloud(folder: Path) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def fresh_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A cloud that one test module has for itself."""
-    with _cloud(tmp_path_factory.mktemp("cloud") / "cloud") as settings:
+    with cloud(tmp_path_factory.mktemp("cloud") / "cloud") as settings:
         yield settings
 
 

@@ -1,0 +1,103 @@
+"""What the tests of the account share: an account that bootstrap has made ready, and its journal."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.project import Project
+
+REPOSITORY = "octo-org/mongo-client"
+IDS = "1234/5678"
+SUBJECT = "repo:octo-org@1234/mongo-client@5678"
+ACCOUNT = "123456789012"
+
+
+def token(**claims: str) -> str:
+    """Return an identity token as GitHub gives it to a job, with these claims."""
+    told = {
+        "iss": "https://token.actions.githubusercontent.com",
+        "aud": "sts.amazonaws.com",
+        "ref": "refs/heads/main",
+        **claims,
+    }
+    payload = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2lnbmF0dXJl"
+
+
+def subject_of(role: str) -> str:
+    """Return the subject of a job that is meant to have a role, given as <environment>-<purpose>."""
+    environment, _, purpose = role.partition("-")
+    return SUBJECT + {
+        "plan": ":pull_request",
+        "deploy": f":environment:{environment}",
+        "rollback": f":environment:{environment}-rollback",
+    }[purpose]
+
+
+@dataclass
+class Account:
+    """An account of this machine's cloud."""
+
+    cloud: Mapping[str, str]
+    journal: Path
+    folder: Path
+    told: list[str] = field(default_factory=list)
+
+    def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
+        """Return a client, of the owner or with a role's credentials."""
+        own = credentials or self.cloud
+        return boto3.client(
+            service,
+            endpoint_url=self.cloud["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id=own["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=own["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=own.get("AWS_SESSION_TOKEN"),
+        )
+
+    def assume(self, role: str, identity: str) -> dict[str, str]:
+        """Exchange an identity token for a role's credentials; raise ClientError if it is refused."""
+        answer = self.client("sts").assume_role_with_web_identity(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}",
+            RoleSessionName="GitHubActions",
+            WebIdentityToken=identity,
+        )["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": answer["SessionToken"],
+        }
+
+    def credentials(self, role: str) -> dict[str, str]:
+        return self.assume(role, token(sub=subject_of(role)))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return every call that was made, as the journal has it."""
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An empty account, made ready twice by `pipeline bootstrap`."""
+    from tests.conftest import cloud
+
+    with cloud(tmp_path_factory.mktemp("account") / "cloud") as settings:
+        folder = Path(settings["TF_DATA_DIR"]).parent
+        found = Account(settings, folder / "calls", tmp_path_factory.mktemp("bootstrap"))
+        s3 = found.client("s3")
+        for bucket in s3.list_buckets()["Buckets"]:
+            s3.delete_bucket(Bucket=bucket["Name"])
+        project = Project.copy_to(found.folder / "project", settings)
+        for _ in range(2):
+            done = project.run("bootstrap", "--repository", REPOSITORY, "--ids", IDS, timeout_s=600)
+            assert done.returncode == 0, done.stderr
+            found.told.append(done.stderr + done.stdout)
+        yield found
