@@ -106,7 +106,7 @@ def test_the_log_is_shown_by_request(seen: Seen) -> None:
     request_id = answer["ResponseMetadata"]["RequestId"]
     told = seen.project.must("logs", *LOCAL, "--request", request_id).splitlines()
     assert f"START RequestId: {request_id}" in told[0]
-    assert any(line.endswith("] Status: 400") for line in told)
+    assert any(f'{{"requestId": "{request_id}"' in line and '"status": 400' in line for line in told)
     assert len(re.findall("START RequestId", "\n".join(told))) == 1
 
 
