@@ -74,6 +74,7 @@ class Request(NamedTuple):
     is_base64: bool
     from_load_balancer: bool
     in_multi_value_headers: bool
+    token_issuer: Any  # of the token that API Gateway has verified; None without one
 
 
 class Answer(NamedTuple):
@@ -178,7 +179,14 @@ def read_event(event: Any) -> Request:
         event.get("isBase64Encoded") is True,
         from_load_balancer="elb" in context,
         in_multi_value_headers="elb" in context and isinstance(multi_value, dict),
+        token_issuer=_token_issuer(context),
     )
+
+
+def _token_issuer(context: Document) -> Any:
+    # AWS API Gateway: what a JWT authorizer adds to the request context.
+    jwt = _dict(_dict(context.get("authorizer")).get("jwt"))
+    return _dict(jwt.get("claims")).get("iss")
 
 
 def proxy_response(request: Request | None, answer: Answer) -> Document:
@@ -225,7 +233,7 @@ def health(_request: Request, context: Context) -> Answer:
 
 def act(action: "Action", request: Request, context: Context) -> Answer:
     """Let a caller who holds a key perform an action."""
-    authorize(request.headers)
+    authorize(request)
     fields = read_fields(read_body(request), action.fields)
     media_type = choose_format(request.headers.get("accept", ""))
     limit = _LOAD_BALANCER_LIMIT_BYTES if request.from_load_balancer else _LAMBDA_LIMIT_BYTES
@@ -331,8 +339,14 @@ ROUTES: dict[str, tuple[str, Callable[[Request, Context], Answer]]] = {
 # ---- What comes in ----
 
 
-def authorize(headers: dict[str, str]) -> None:
-    """Raise Refusal unless the request carries one of the API keys (reference: authentication)."""
+def authorize(request: Request) -> None:
+    """Raise Refusal unless the request carries one of the API keys (reference: authentication).
+
+    Or a token of JWT_ISSUER's that API Gateway has verified: such a request may carry a key too.
+    """
+    if request.token_issuer and request.token_issuer == os.environ.get("JWT_ISSUER"):
+        return
+    headers = request.headers
     keys = {headers[name] for name in ("apikey", "api-key") if name in headers}
     authorization = headers.get("authorization")
     if not keys and authorization is None:
@@ -348,7 +362,7 @@ def authorize(headers: dict[str, str]) -> None:
         raise Refusal(400, "InvalidParameter", "more than one authentication method was specified")
     if not any(keys | tokens):
         raise Refusal(400, "InvalidParameter", "no authentication methods were specified")
-    # Nothing checks a token yet, so it names nobody, as a wrong key does.
+    # A token that nothing has verified names nobody, as a wrong key does.
     if tokens or not is_accepted(keys.pop()):
         raise Refusal(401, "InvalidSession", "invalid session: error finding user for endpoint")
 

@@ -116,7 +116,7 @@ def test_a_version_that_does_not_start_gets_no_traffic(service: Service) -> None
     ("doing", "callers_get"),
     [
         (
-            "print('{\"status\": 503, \"functionVersion\": \"\"}')\n"
+            'print(\'{"status": 503, "functionVersion": ""}\')\n'
             "        return {'statusCode': 503, 'body': '{}'}",
             "503",
         ),

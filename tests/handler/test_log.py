@@ -97,6 +97,6 @@ def test_what_cloudwatch_counts_by_is_in_the_line(
     """The metric filters in terraform/ name fields of the line as it really is."""
     container.health()
     [(_, told)] = _printed(capsys)
-    text = (ROOT / "terraform" / "alarms.tf").read_text()
+    text = (ROOT / "terraform" / "metrics.tf").read_text()
     named = set(re.findall(r"\$\.(\w+)", text))
     assert named and named <= set(told)
