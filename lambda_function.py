@@ -4,7 +4,8 @@ Configured by environment variables:
 - MONGODB_URI_PARAMETER: name of the SSM SecureString parameter that holds the connection string;
   without it, MONGODB_URI: the connection string itself.
 - API_KEY_SHA256S: the sha256 hashes (lower-case hexadecimal, separated by commas) of the API keys
-  that open the data routes. Without any they are closed.
+  that open the data routes. Without any they are closed, but for:
+- JWT_ISSUER: whose tokens open them too, if API Gateway has verified them. Without it: nobody's.
 
 Outside facts name their source: "reference" is MongoDB's of the Atlas Data API v1, with the chapter
 on the Data API in the App Services manual; "AWS" is the developer guide of the service named.
@@ -17,6 +18,7 @@ import json
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -55,7 +57,9 @@ _client: MongoClient[Document] | None = None  # the container's, made at the fir
 class Context(Protocol):
     """What is used of Lambda's context object."""
 
+    aws_request_id: str
     function_version: str
+    invoked_function_arn: str | None  # ends with the qualifier that was called, if there was one
 
     def get_remaining_time_in_millis(self) -> int: ...
 
@@ -70,6 +74,7 @@ class Request(NamedTuple):
     is_base64: bool
     from_load_balancer: bool
     in_multi_value_headers: bool
+    token_issuer: Any  # of the token that API Gateway has verified; None without one
 
 
 class Answer(NamedTuple):
@@ -93,7 +98,7 @@ class Refusal(Exception):
 
 def lambda_handler(event: Any, context: Context) -> Document:
     """Answer one request, brought by API Gateway, a function URL or a load balancer."""
-    request = None
+    request, began_s = None, time.monotonic()
     try:
         request = read_event(event)
         print(f"Method: {_one_line(request.method)}, Path: {_one_line(request.path)}")
@@ -103,9 +108,28 @@ def lambda_handler(event: Any, context: Context) -> Document:
     except Exception:
         _log.exception("unexpected error")
         answer = Refusal(500, "InternalServerError", "internal server error").answer
-    # Read by the pipeline, which compares how versions answer.
-    print(f"Status: {answer.status}")
+    print(log_line(request, answer, context, time.monotonic() - began_s))
     return proxy_response(request, answer)
+
+
+def log_line(request: Request | None, answer: Answer, context: Context, took_s: float) -> str:
+    """Tell in a line of JSON how a request was answered; no documents, no keys.
+
+    Alarms count by it, and the pipeline compares how versions answer.
+    """
+    # arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]
+    qualifier = dict(enumerate((context.invoked_function_arn or "").split(":"))).get(7)
+    line = {
+        "requestId": context.aws_request_id,
+        "method": request and request.method,
+        "path": request and request.path,
+        "status": answer.status,
+        "durationMs": round(took_s * 1_000, 1),
+        "functionVersion": context.function_version,
+        "qualifier": qualifier,
+        "databaseFailed": answer.status == 503,  # which nothing else is answered with
+    }
+    return json.dumps(line)
 
 
 def answer_to(request: Request, context: Context) -> Answer:
@@ -155,7 +179,14 @@ def read_event(event: Any) -> Request:
         event.get("isBase64Encoded") is True,
         from_load_balancer="elb" in context,
         in_multi_value_headers="elb" in context and isinstance(multi_value, dict),
+        token_issuer=_token_issuer(context),
     )
+
+
+def _token_issuer(context: Document) -> Any:
+    # AWS API Gateway: what a JWT authorizer adds to the request context.
+    jwt = _dict(_dict(context.get("authorizer")).get("jwt"))
+    return _dict(jwt.get("claims")).get("iss")
 
 
 def proxy_response(request: Request | None, answer: Answer) -> Document:
@@ -202,7 +233,7 @@ def health(_request: Request, context: Context) -> Answer:
 
 def act(action: "Action", request: Request, context: Context) -> Answer:
     """Let a caller who holds a key perform an action."""
-    authorize(request.headers)
+    authorize(request)
     fields = read_fields(read_body(request), action.fields)
     media_type = choose_format(request.headers.get("accept", ""))
     limit = _LOAD_BALANCER_LIMIT_BYTES if request.from_load_balancer else _LAMBDA_LIMIT_BYTES
@@ -308,8 +339,14 @@ ROUTES: dict[str, tuple[str, Callable[[Request, Context], Answer]]] = {
 # ---- What comes in ----
 
 
-def authorize(headers: dict[str, str]) -> None:
-    """Raise Refusal unless the request carries one of the API keys (reference: authentication)."""
+def authorize(request: Request) -> None:
+    """Raise Refusal unless the request carries one of the API keys (reference: authentication).
+
+    Or a token of JWT_ISSUER's that API Gateway has verified: such a request may carry a key too.
+    """
+    if request.token_issuer and request.token_issuer == os.environ.get("JWT_ISSUER"):
+        return
+    headers = request.headers
     keys = {headers[name] for name in ("apikey", "api-key") if name in headers}
     authorization = headers.get("authorization")
     if not keys and authorization is None:
@@ -325,7 +362,7 @@ def authorize(headers: dict[str, str]) -> None:
         raise Refusal(400, "InvalidParameter", "more than one authentication method was specified")
     if not any(keys | tokens):
         raise Refusal(400, "InvalidParameter", "no authentication methods were specified")
-    # Nothing checks a token yet, so it names nobody, as a wrong key does.
+    # A token that nothing has verified names nobody, as a wrong key does.
     if tokens or not is_accepted(keys.pop()):
         raise Refusal(401, "InvalidSession", "invalid session: error finding user for endpoint")
 

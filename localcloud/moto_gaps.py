@@ -13,14 +13,16 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import moto.core.responses
-from moto.apigatewayv2.models import Api, Stage
+from moto.apigatewayv2.models import Api, DomainName, Stage
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.awslambda.exceptions import LambdaClientError, PreconditionFailedException
 from moto.awslambda.models import LambdaAlias, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
+from moto.awslambda.urls import url_paths
 from moto.cloudwatch.models import MetricDatumBase
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 from moto.iam.access_control import PermissionResult
+from moto.logs.metric_filters import MetricFilters
 from moto.moto_api._internal import mock_random
 from moto.s3.models import FakeBucket
 
@@ -34,15 +36,19 @@ def fill(functions: Functions, api_root: str) -> None:
     """Fill every gap, once a process, before moto serves its first request."""
     _invoke_runs_the_code(functions)
     _answers_keep_their_request_id()
-    _functions_keep_their_logging_and_tracing()
+    _functions_keep_their_configuration()
     _functions_tell_when_they_changed()
     _versions_are_never_numbered_twice()
     _versions_that_serve_cannot_be_deleted()
     _alias_revisions_change_and_are_checked()
+    _concurrency_can_be_provisioned()
+    _code_signing_can_be_configured()
     _apis_answer_here(api_root)
     _stages_can_be_updated()
+    _custom_domains_are_available()
     _statistics_are_of_one_metric()
     _bucket_policies_are_judged_elsewhere()
+    _metric_filters_are_replaced()
 
 
 def _invoke_runs_the_code(functions: Functions) -> None:
@@ -123,8 +129,11 @@ def _answers_keep_their_request_id() -> None:
     moto.core.responses.gen_amzn_requestid_long = keep
 
 
-def _functions_keep_their_logging_and_tracing() -> None:
-    """moto stores no LoggingConfig and drops changes of TracingConfig: a plan never gets empty."""
+def _functions_keep_their_configuration() -> None:
+    """moto stores neither LoggingConfig nor SnapStart, and drops changes of TracingConfig.
+
+    So a plan never gets empty.
+    """
     stock_init = LambdaFunction.__init__
     stock_update = LambdaFunction.update_configuration
     stock_get = LambdaFunction.get_configuration
@@ -134,6 +143,8 @@ def _functions_keep_their_logging_and_tracing() -> None:
         given = spec.get("LoggingConfig")
         if given or not hasattr(self, "logging_config"):
             self.logging_config = default | (given or {})
+        if "SnapStart" in spec or not hasattr(self, "snap_start"):
+            self.snap_start = spec.get("SnapStart") or {"ApplyOn": "None"}
 
     def init(self: LambdaFunction, *, spec: dict[str, Any], **named: Any) -> None:
         stock_init(self, spec=spec, **named)
@@ -147,7 +158,12 @@ def _functions_keep_their_logging_and_tracing() -> None:
 
     def get(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
         configuration: dict[str, Any] = stock_get(self, on_create)
-        return configuration | {"LoggingConfig": self.logging_config}
+        # Only a published version has a snapshot.
+        on = self.snap_start["ApplyOn"] == "PublishedVersions" and self.version != "$LATEST"
+        return configuration | {
+            "LoggingConfig": self.logging_config,
+            "SnapStart": self.snap_start | {"OptimizationStatus": "On" if on else "Off"},
+        }
 
     LambdaFunction.__init__ = init
     LambdaFunction.update_configuration = update
@@ -246,6 +262,96 @@ def _alias_revisions_change_and_are_checked() -> None:
     LambdaResponse.update_alias = update_alias
 
 
+def _concurrency_can_be_provisioned() -> None:
+    """moto knows no provisioned concurrency. Here it is kept, and nothing starts any sooner."""
+    kept: dict[tuple[LambdaStorage, str, str], int] = {}
+
+    def key(self: LambdaResponse) -> tuple[LambdaStorage, str, str]:
+        name = unquote(self.path.split("/")[-2])
+        return self.backend._lambdas, name, self._get_param("Qualifier")
+
+    def told(self: LambdaResponse) -> str:
+        if key(self) not in kept:
+            kind = "ProvisionedConcurrencyConfigNotFoundException"
+            raise _refusal(404, kind, "No Provisioned Concurrency Config found for this function")
+        words = ("Requested", "Allocated", "Available")
+        figures = {f"{word}ProvisionedConcurrentExecutions": kept[key(self)] for word in words}
+        return json.dumps(figures | {"Status": "READY"})
+
+    def put(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        self.backend.get_alias(key(self)[2], key(self)[1])
+        kept[key(self)] = json.loads(self.body)["ProvisionedConcurrentExecutions"]
+        return 202, {"status": "202"}, told(self)
+
+    def delete(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        del kept[key(self)]
+        return 204, {"status": "204"}, ""
+
+    LambdaResponse.put_provisioned_concurrency_config = put
+    LambdaResponse.get_provisioned_concurrency_config = told
+    LambdaResponse.delete_provisioned_concurrency_config = delete
+    _add_path("functions/(?P<function_name>[^/]+)/provisioned-concurrency$")
+
+
+def _code_signing_can_be_configured() -> None:
+    """moto has no code signing configurations. Here they are kept; no signature is asked for."""
+    kept: dict[str, dict[str, Any]] = {}
+    stock_list_tags = LambdaResponse.list_tags
+
+    def arn_of(self: LambdaResponse) -> str:
+        return unquote(self.path.rsplit("/", 1)[1])
+
+    def told(self: LambdaResponse) -> str:
+        if arn_of(self) not in kept:
+            raise _refusal(404, "ResourceNotFoundException", "no such code signing configuration")
+        return json.dumps({"CodeSigningConfig": kept[arn_of(self)]})
+
+    def create(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        config_id = f"csc-{mock_random.get_random_hex(17)}"
+        region, account_id = self.region, self.current_account
+        arn = f"arn:aws:lambda:{region}:{account_id}:code-signing-config:{config_id}"
+        own = {"CodeSigningConfigId": config_id, "CodeSigningConfigArn": arn}
+        now = {"LastModified": iso_8601_datetime_with_nanoseconds()}
+        kept[arn] = json.loads(self.body) | own | now
+        return 201, {"status": "201"}, json.dumps({"CodeSigningConfig": kept[arn]})
+
+    def update(self: LambdaResponse) -> str:
+        kept[arn_of(self)] |= json.loads(self.body)
+        return told(self)
+
+    def delete(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        del kept[arn_of(self)]
+        return 204, {"status": "204"}, ""
+
+    def list_tags(self: LambdaResponse) -> Any:
+        config = kept.get(arn_of(self))
+        return json.dumps({"Tags": config.get("Tags", {})}) if config else stock_list_tags(self)
+
+    def put_on_function(self: LambdaResponse) -> str:
+        function = self.backend.get_function(unquote(self.path.split("/")[-2]))
+        function.code_signing_config_arn = json.loads(self.body)["CodeSigningConfigArn"]
+        return json.dumps(function.get_function_code_signing_config())
+
+    def delete_from_function(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
+        self.backend.get_function(unquote(self.path.split("/")[-2])).code_signing_config_arn = None
+        return 204, {"status": "204"}, ""
+
+    LambdaResponse.create_code_signing_config = create
+    LambdaResponse.get_code_signing_config = told
+    LambdaResponse.update_code_signing_config = update
+    LambdaResponse.delete_code_signing_config = delete
+    LambdaResponse.list_tags = list_tags
+    LambdaResponse.put_function_code_signing_config = put_on_function
+    LambdaResponse.delete_function_code_signing_config = delete_from_function
+    _add_path("code-signing-configs/?$")
+    _add_path("code-signing-configs/(?P<arn>[^/]+)$")
+
+
+def _add_path(pattern: str) -> None:
+    """Let moto's Lambda take calls at another path; their names are those of AWS's own model."""
+    url_paths[f"{{0}}/(?P<api_version>[^/]+)/{pattern}"] = LambdaResponse.dispatch
+
+
 def _apis_answer_here(api_root: str) -> None:
     """moto's APIs claim an address at amazonaws.com; here they answer below `api_root`."""
     stock_init = Api.__init__
@@ -270,6 +376,25 @@ def _stages_can_be_updated() -> None:
         return 200, {}, json.dumps(after.to_json())
 
     ApiGatewayV2Response.update_stage = update_stage
+
+
+def _custom_domains_are_available() -> None:
+    """moto's domain names have neither a status, for which Terraform waits, nor a target.
+
+    What they have is a mutual TLS of nothing, so that a plan never gets empty.
+    """
+    stock_init = DomainName.__init__
+
+    def init(self: DomainName, *arguments: Any, **named: Any) -> None:
+        stock_init(self, *arguments, **named)
+        target = f"d-{self.domain_name.replace('.', '-')}.execute-api.localhost"
+        for configuration in self.domain_name_configurations:
+            configuration["domainNameStatus"] = "AVAILABLE"
+            configuration["apiGatewayDomainName"] = target
+            configuration["hostedZoneId"] = "Z0000000000000"
+        self.mutual_tls_authentication = self.mutual_tls_authentication or None
+
+    DomainName.__init__ = init
 
 
 def _statistics_are_of_one_metric() -> None:
@@ -304,3 +429,16 @@ def _bucket_policies_are_judged_elsewhere() -> None:
         return PermissionResult.NEUTRAL
 
     FakeBucket.get_permission = get_permission
+
+
+def _metric_filters_are_replaced() -> None:
+    """moto keeps the filter that was there beside the one that takes its place."""
+    stock_add = MetricFilters.add_filter
+
+    def add(
+        self: MetricFilters, filter_name: str, pattern: str, group: str, transformations: Any
+    ) -> None:
+        self.delete_filter(filter_name, group)
+        stock_add(self, filter_name, pattern, group, transformations)
+
+    MetricFilters.add_filter = add

@@ -2,8 +2,8 @@
 
 Lambda writes START and REPORT lines around what a call prints, or objects of type platform.start
 and platform.report where the log's format is JSON ("Monitoring and debugging Lambda functions" in
-the AWS Lambda developer guide). In between, the handler prints `Status: <HTTP status>`, or the
-runtime `[ERROR] <exception>`.
+the AWS Lambda developer guide). In between, the handler prints a JSON object with the HTTP status,
+or the runtime `[ERROR] <exception>`, as an object with its type where the log's format is JSON.
 """
 
 from __future__ import annotations
@@ -19,13 +19,18 @@ from pipeline.aws import Aws
 from pipeline.environment import Environment
 
 # Any of these terms: "Filter pattern syntax" in the CloudWatch Logs user guide.
-_PATTERN = '?"START RequestId" ?"REPORT RequestId" ?"platform." ?"Status: " ?"[ERROR]"'
+_PATTERN = (
+    '?"START RequestId" ?"REPORT RequestId" ?"platform." '
+    '?"functionVersion" ?"Status: 5" ?"[ERROR]" ?"errorType"'
+)
 _START = re.compile(r"START RequestId: (\S+) Version: (\S+)")
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms")
 _MEMORY = re.compile(r"Max Memory Used: (\d+) MB")
 _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 _BAD_END = re.compile(r"\tStatus: (?:error|timeout)")
-# What the handler logs itself has a tab behind the level, not the exception's name.
+# What the handler logs itself has a tab behind the level, not the exception's name. `Status: 5…` is
+# what versions printed that were released before the handler told its status in JSON: a canary is
+# compared with one of them, or is one of them.
 _BAD = re.compile(r"^(?:Status: 5\d\d$|\[ERROR\] \w)", re.MULTILINE)
 
 
@@ -84,7 +89,7 @@ def in_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Call]:
     for time_ms, line in lines:
         if start := _start(line):
             (_, version), began_ms, bad = start, time_ms, False
-        elif _BAD.search(line):
+        elif _BAD.search(line) or _tells_of_failure(line):
             bad = True
         elif call := _report(line, version, began_ms or time_ms, bad):
             yield call
@@ -139,10 +144,19 @@ def _report(line: str, version: str, began_ms: int, bad: bool) -> Call | None:
 
 def _platform(line: str, kind: str) -> Any:
     """Return the record of a platform object of one kind, or None if the line is not one."""
-    if kind not in line:
-        return None
+    told = _object(line)
+    return told.get("record") if told.get("type") == kind else None
+
+
+def _tells_of_failure(line: str) -> bool:
+    """Say whether a line is an object with an HTTP status of 5xx, or with an exception's type."""
+    told = _object(line)
+    return told.get("status") in range(500, 600) or "errorType" in told
+
+
+def _object(line: str) -> dict[str, Any]:
+    """Return the JSON object that a line is; an empty one if it is something else."""
     try:
-        told = json.loads(line)
-        return told["record"] if told["type"] == kind else None
-    except (ValueError, KeyError, TypeError):
-        return None
+        return dict(json.loads(line)) if line.startswith("{") else {}
+    except ValueError:
+        return {}

@@ -13,6 +13,7 @@ from pipeline import (
     inspection,
     job,
     ledger,
+    marks,
     output,
     promotion,
     quarantine,
@@ -118,6 +119,8 @@ def command(
         if release and from_quarantine:
             quarantine.release(account, environment, bundle.id)
     _tell(environment, bundle, facts.timeline, release)
+    if release:
+        marks.put(account, environment, "deploy")
 
 
 def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:

@@ -12,6 +12,7 @@ from pipeline import (
     github,
     job,
     ledger,
+    marks,
     output,
     quarantine,
     restore,
@@ -72,6 +73,7 @@ def command(
         f"bundle {way.left.bundle[:12]} is in quarantine"
     )
     github.set_output("release", str(release.number))
+    marks.put(account, environment, "rollback")
 
 
 def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:

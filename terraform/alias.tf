@@ -9,3 +9,11 @@ resource "aws_lambda_alias" "live" {
     ignore_changes = [function_version, routing_config]
   }
 }
+
+resource "aws_lambda_provisioned_concurrency_config" "live" {
+  count = var.provisioned_concurrency == null ? 0 : 1
+
+  function_name                     = aws_lambda_alias.live.function_name
+  qualifier                         = aws_lambda_alias.live.name
+  provisioned_concurrent_executions = var.provisioned_concurrency
+}

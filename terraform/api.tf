@@ -15,6 +15,37 @@ resource "aws_apigatewayv2_route" "api" {
   api_id    = aws_apigatewayv2_api.http.id
   route_key = "ANY /api/{proxy+}"
   target    = "integrations/${aws_apigatewayv2_integration.live.id}"
+
+  authorization_type = var.jwt_authorizer == null ? "NONE" : "JWT"
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+}
+
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  count = var.jwt_authorizer == null ? 0 : 1
+
+  api_id           = aws_apigatewayv2_api.http.id
+  name             = "jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.jwt_authorizer.issuer
+    audience = var.jwt_authorizer.audience
+  }
+
+  # Switched off, the route lets go of it before it is deleted.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# Behind an authorizer, what looks whether the service is up would need a token.
+resource "aws_apigatewayv2_route" "health" {
+  count = var.jwt_authorizer == null ? 0 : 1
+
+  api_id    = aws_apigatewayv2_api.http.id
+  route_key = "GET /api/health"
+  target    = "integrations/${aws_apigatewayv2_integration.live.id}"
 }
 
 resource "aws_apigatewayv2_stage" "default" {
@@ -50,4 +81,24 @@ resource "aws_lambda_permission" "api" {
   qualifier     = aws_lambda_alias.live.name
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_api.http.execution_arn}/*/*"
+}
+
+resource "aws_apigatewayv2_domain_name" "custom" {
+  count = var.custom_domain == null ? 0 : 1
+
+  domain_name = var.custom_domain.name
+
+  domain_name_configuration {
+    certificate_arn = var.custom_domain.certificate_arn
+    endpoint_type   = "REGIONAL"
+    security_policy = "TLS_1_2"
+  }
+}
+
+resource "aws_apigatewayv2_api_mapping" "custom" {
+  count = var.custom_domain == null ? 0 : 1
+
+  api_id      = aws_apigatewayv2_api.http.id
+  domain_name = aws_apigatewayv2_domain_name.custom[0].id
+  stage       = aws_apigatewayv2_stage.default.id
 }

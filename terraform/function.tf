@@ -22,10 +22,33 @@ resource "aws_lambda_function" "mongo_client" {
   # says which of them serves.
   publish = true
 
+  reserved_concurrent_executions = var.reserved_concurrency
+  code_signing_config_arn        = one(aws_lambda_code_signing_config.function[*].arn)
+
   environment {
-    variables = {
-      MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
-      API_KEY_SHA256S       = join(",", var.api_key_sha256s)
+    variables = merge(
+      {
+        MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
+        API_KEY_SHA256S       = join(",", var.api_key_sha256s)
+      },
+      var.jwt_authorizer == null ? {} : { JWT_ISSUER = var.jwt_authorizer.issuer },
+    )
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  dynamic "snap_start" {
+    for_each = var.snap_start ? ["PublishedVersions"] : []
+
+    content {
+      apply_on = snap_start.value
     }
   }
 
@@ -39,4 +62,23 @@ resource "aws_lambda_function" "mongo_client" {
   }
 
   depends_on = [aws_iam_role_policy.function]
+}
+
+resource "aws_lambda_code_signing_config" "function" {
+  count = var.code_signing == null ? 0 : 1
+
+  description = "Who may sign what ${local.name} runs"
+
+  allowed_publishers {
+    signing_profile_version_arns = var.code_signing.signing_profile_version_arns
+  }
+
+  policies {
+    untrusted_artifact_on_deployment = var.code_signing.untrusted_artifact_on_deployment
+  }
+
+  # Switched off, the function lets go of it before it is deleted.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

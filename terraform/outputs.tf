@@ -27,3 +27,21 @@ output "log_group_name" {
   description = "Log group of the function."
   value       = aws_cloudwatch_log_group.function.name
 }
+
+output "alarm_names" {
+  description = "Alarms on what the callers of the alias live meet."
+  value = [for alarm in [
+    aws_cloudwatch_metric_alarm.errors,
+    aws_cloudwatch_metric_alarm.duration,
+    aws_cloudwatch_metric_alarm.throttles,
+    aws_cloudwatch_metric_alarm.database,
+  ] : alarm.alarm_name]
+}
+
+output "domain_target" {
+  description = "What the custom domain's DNS record points to: a name (CNAME), or the name and zone of a Route 53 alias. Null without one."
+  value = one([for domain in aws_apigatewayv2_domain_name.custom : {
+    name    = domain.domain_name_configuration[0].target_domain_name
+    zone_id = domain.domain_name_configuration[0].hosted_zone_id
+  }])
+}

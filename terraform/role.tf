@@ -7,6 +7,12 @@ data "aws_region" "current" {}
 locals {
   # `id` is the region's name in the provider's 5.x and 6.x alike; `name` and `region` are not.
   parameter_arn = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter${var.mongodb_uri_parameter}"
+
+  permissions_boundary_arn = (
+    var.permissions_boundary == null
+    ? null
+    : "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/${var.permissions_boundary}"
+  )
 }
 
 data "aws_iam_policy_document" "assume_function" {
@@ -33,6 +39,25 @@ data "aws_iam_policy_document" "function" {
     resources = [local.parameter_arn]
   }
 
+  dynamic "statement" {
+    for_each = var.vpc[*]
+
+    content {
+      sid = "AttachToTheVpc"
+      # What Lambda needs, and no more: AWS Lambda developer guide, "Attaching Lambda functions to a VPC".
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      # The interfaces are not there yet, and to describe knows no resources.
+      resources = ["*"]
+    }
+  }
+
   statement {
     sid     = "SendTraces"
     actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
@@ -42,9 +67,10 @@ data "aws_iam_policy_document" "function" {
 }
 
 resource "aws_iam_role" "function" {
-  name               = local.name
-  description        = "What the function ${local.name} may do"
-  assume_role_policy = data.aws_iam_policy_document.assume_function.json
+  name                 = local.name
+  description          = "What the function ${local.name} may do"
+  assume_role_policy   = data.aws_iam_policy_document.assume_function.json
+  permissions_boundary = local.permissions_boundary_arn
 }
 
 resource "aws_iam_role_policy" "function" {

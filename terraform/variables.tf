@@ -87,7 +87,10 @@ variable "log_retention_days" {
   default     = 30
 
   validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
+      1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_retention_days)
     error_message = "log_retention_days must be one of the periods that CloudWatch Logs has."
   }
 }
@@ -111,6 +114,144 @@ variable "throttle_burst" {
   validation {
     condition     = var.throttle_burst >= 1
     error_message = "throttle_burst must be at least 1."
+  }
+}
+
+variable "alarm_thresholds" {
+  description = "From how much on, within five minutes of live's calls, an alarm fires: errors and answers with 5xx, p95 of the duration in ms, throttled calls, requests that did not reach the database."
+  type = object({
+    errors            = optional(number, 5)
+    duration_p95_ms   = optional(number, 3000)
+    throttles         = optional(number, 1)
+    database_failures = optional(number, 5)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for threshold in values(var.alarm_thresholds) : threshold > 0])
+    error_message = "Each of alarm_thresholds must be above 0, or its alarm would always fire."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "SNS topic that is told when an alarm fires, and when it is over. Null: nobody is told."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:[^:]+:sns:", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Name of the IAM policy of this account that bounds what the function's role may ever do. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^[\\w+=,.@-]+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be a policy's name, not its ARN."
+  }
+}
+
+# Options. Each is off unless the environment's terraform.tfvars sets it.
+
+variable "vpc" {
+  description = "Subnets and security groups that the function is attached to. They need a way to MongoDB and to the APIs of SSM and X-Ray: a NAT gateway, or endpoints."
+  type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
+  default     = null
+
+  validation {
+    condition = var.vpc == null || try(
+      alltrue([for id in var.vpc.subnet_ids : startswith(id, "subnet-")])
+      && alltrue([for id in var.vpc.security_group_ids : startswith(id, "sg-")])
+      && length(var.vpc.subnet_ids) * length(var.vpc.security_group_ids) > 0,
+    false)
+    error_message = "vpc needs at least one subnet-… and one sg-…."
+  }
+}
+
+variable "snap_start" {
+  description = "SnapStart: new environments start from a snapshot of an initialised one. Publishing a version takes minutes longer, and each published version costs as long as it stays (prune)."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.snap_start && var.provisioned_concurrency != null)
+    error_message = "Lambda has either SnapStart or provisioned concurrency: unset snap_start or provisioned_concurrency."
+  }
+}
+
+variable "provisioned_concurrency" {
+  description = "Environments that live has initialised at all times. While live moves, Lambda warms up as many for the new version, and may share the traffic by itself until they are there."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.provisioned_concurrency == null || try(var.provisioned_concurrency >= 1, false)
+    error_message = "provisioned_concurrency must be at least 1; null is none."
+  }
+
+  validation {
+    condition = var.reserved_concurrency == null || try(
+      var.provisioned_concurrency <= var.reserved_concurrency,
+      true
+    )
+    error_message = "provisioned_concurrency must not exceed reserved_concurrency."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Calls of the function that may run at once, kept free of the account's other functions. Null: as many as the account has left."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null || try(var.reserved_concurrency >= 1, false)
+    error_message = "reserved_concurrency must be at least 1: with 0 the function could not be called."
+  }
+}
+
+variable "custom_domain" {
+  description = "Domain name that the API answers at, and the ARN of its certificate in ACM, in the same region. Its DNS record is yours to make: see the output domain_target."
+  type        = object({ name = string, certificate_arn = string })
+  default     = null
+
+  validation {
+    condition = var.custom_domain == null || try(
+      can(regex("^[a-z0-9*][a-z0-9.-]*\\.[a-z]{2,}$", var.custom_domain.name))
+      && can(regex("^arn:[^:]+:acm:", var.custom_domain.certificate_arn)),
+    false)
+    error_message = "custom_domain needs a domain's name in lower case, and the ARN of a certificate in ACM."
+  }
+}
+
+variable "jwt_authorizer" {
+  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a verified one opens the data routes; a request with an API key alone no longer gets through. /api/health stays open."
+  type        = object({ issuer = string, audience = list(string) })
+  default     = null
+
+  validation {
+    condition = var.jwt_authorizer == null || try(
+      startswith(var.jwt_authorizer.issuer, "https://") && length(var.jwt_authorizer.audience) > 0,
+    false)
+    error_message = "jwt_authorizer needs an issuer that starts with https:// and at least one audience."
+  }
+}
+
+variable "code_signing" {
+  description = "AWS Signer profile versions whose signatures Lambda takes, and what it does without one: Enforce refuses the deployment, Warn counts it. What has to be signed are both zips in the artifact bucket, the function's and the layer's. The pipeline does not sign, and signing changes a zip's bytes, so its own bundles only pass with Warn."
+  type        = object({ signing_profile_version_arns = list(string), untrusted_artifact_on_deployment = string })
+  default     = null
+
+  validation {
+    condition = var.code_signing == null || try(
+      alltrue([for arn in var.code_signing.signing_profile_version_arns : can(regex("^arn:[^:]+:signer:", arn))])
+      && length(var.code_signing.signing_profile_version_arns) > 0
+      && contains(["Enforce", "Warn"], var.code_signing.untrusted_artifact_on_deployment),
+    false)
+    error_message = "code_signing needs the ARN of at least one version of a signing profile, and Enforce or Warn."
   }
 }
 

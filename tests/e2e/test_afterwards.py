@@ -106,7 +106,9 @@ def test_the_log_is_shown_by_request(seen: Seen) -> None:
     request_id = answer["ResponseMetadata"]["RequestId"]
     told = seen.project.must("logs", *LOCAL, "--request", request_id).splitlines()
     assert f"START RequestId: {request_id}" in told[0]
-    assert any(line.endswith("] Status: 400") for line in told)
+    assert any(
+        f'{{"requestId": "{request_id}"' in line and '"status": 400' in line for line in told
+    )
     assert len(re.findall("START RequestId", "\n".join(told))) == 1
 
 
@@ -199,3 +201,20 @@ def test_a_release_whose_version_was_pruned_is_published_again(seen: Seen) -> No
     status, body = http.get(f"{project.environment['API_URL']}/api/health")
     assert (status, body["functionVersion"]) == (200, version)
     assert project.must("plan", *LOCAL, "--bundle", seen.first_bundle).strip() == "No changes."
+
+
+def test_a_mark_that_fails_changes_nothing(seen: Seen) -> None:
+    """The release succeeds, and one line says what the dashboard lacks."""
+    project = Project(
+        seen.project.folder,
+        # The pipeline's alone: Terraform's provider runs with settings of its own.
+        seen.project.environment | {"AWS_ENDPOINT_URL_CLOUDWATCH": "http://127.0.0.1:9"},
+    )
+    project.append_to_handler("\nNUMBER = 7\n")
+    project.must("build")
+    done = project.run("deploy", *LOCAL, "--all-at-once")
+    assert done.returncode == 0, done.stderr
+    [line] = [each for each in done.stderr.splitlines() if "the dashboard has no mark" in each]
+    assert "deploy" in line
+    [newest] = json.loads(project.must("releases", *LOCAL, "--limit", "1", "--json"))
+    assert newest["outcome"] == "succeeded"

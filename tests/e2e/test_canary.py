@@ -115,7 +115,11 @@ def test_a_version_that_does_not_start_gets_no_traffic(service: Service) -> None
 @pytest.mark.parametrize(
     ("doing", "callers_get"),
     [
-        ("print('Status: 503')\n        return {'statusCode': 503, 'body': '{}'}", "503"),
+        (
+            'print(\'{"status": 503, "functionVersion": ""}\')\n'
+            "        return {'statusCode': 503, 'body': '{}'}",
+            "503",
+        ),
         ("raise KeyError('only for callers')", "500"),
     ],
 )

@@ -7,9 +7,11 @@ import os
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from tests import http
@@ -159,6 +161,34 @@ def test_the_ledger_tells_what_happened_newest_first(journey: Journey) -> None:
     assert phases == ["inspect", "store", "plan", "apply", "smoke", "10 %", "100 %", "switch"]
     restored = [phase["name"] for phase in releases[0]["phases"]]
     assert restored == ["prove", "switch", "plan", "apply", "check"]
+
+
+def test_the_dashboard_is_marked_with_releases_and_rollbacks(journey: Journey) -> None:
+    """Two deployments and a rollback; one that had nothing to do leaves no mark."""
+    cloudwatch = boto3.client(
+        "cloudwatch",
+        endpoint_url=journey.settings["AWS_ENDPOINT_URL"],
+        region_name=journey.settings["AWS_REGION"],
+        aws_access_key_id="person",
+        aws_secret_access_key="person",
+    )
+    now = datetime.now(UTC)
+    marks = {}
+    for kind in ("deploy", "rollback"):
+        found = cloudwatch.get_metric_statistics(
+            Namespace="mongo-client",
+            MetricName="Releases",
+            Dimensions=[
+                {"Name": "Environment", "Value": "local"},
+                {"Name": "Kind", "Value": kind},
+            ],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        marks[kind] = sum(point["Sum"] for point in found["Datapoints"])
+    assert marks == {"deploy": 2, "rollback": 1}
 
 
 def test_the_release_list_is_for_people_too(journey: Journey) -> None:

@@ -24,9 +24,12 @@ type Document = dict[str, Any]
 class Context:
     """Lambda's context object, with a deadline that really comes nearer."""
 
+    aws_request_id = "c3d4"
     function_version = "7"
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, qualifier: str | None = "live") -> None:
+        arn = ["arn:aws:lambda:eu-central-1:123456789012:function:mongo-client", qualifier]
+        self.invoked_function_arn = ":".join(filter(None, arn))
         self._deadline = time.monotonic() + limit_s
 
     def get_remaining_time_in_millis(self) -> int:
@@ -59,9 +62,9 @@ class Container:
         self.module: ModuleType = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.module)
 
-    def invoke(self, event: Any, limit_s: float = 10) -> Reply:
+    def invoke(self, event: Any, limit_s: float = 10, qualifier: str | None = "live") -> Reply:
         """Hand an event to the handler, and check that Lambda could hand on the answer."""
-        context = Context(limit_s)
+        context = Context(limit_s, qualifier)
         response = self.module.lambda_handler(event, context)
         time_left_s = context.get_remaining_time_in_millis() / 1_000
         # AWS's runtime for python3.13 writes the response so (awslambdaric).

@@ -8,6 +8,7 @@ import hmac
 import pytest
 from pymongo.collection import Collection
 
+from tests.handler import events
 from tests.handler.container import KEY, Container, Document
 
 PATH = "/api/data/v1/action/findOne"
@@ -132,3 +133,33 @@ def test_a_key_in_the_path_s_query_opens_nothing(container: Container) -> None:
     }
 
     assert container.invoke(event).status == 400
+
+
+@pytest.mark.parametrize(
+    ("configured", "issuer", "status"),
+    [
+        ("https://issuer.example", "https://issuer.example", 400),
+        ("https://issuer.example", "https://other.example", 401),
+        (None, "https://issuer.example", 401),
+        ("", "", 401),
+        ("https://issuer.example", None, 401),
+    ],
+)
+def test_a_token_opens_if_api_gateway_has_verified_it(
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: str | None,
+    issuer: str | None,
+    status: int,
+) -> None:
+    """And only one of the issuer that is configured; a 400 is about the body, further on."""
+    if configured is not None:
+        monkeypatch.setenv("JWT_ISSUER", configured)
+    event = events.http_api("POST", PATH, {"Authorization": "Bearer eyJ"}, "{}")
+    if issuer is not None:
+        jwt = {"claims": {"iss": issuer, "sub": "somebody"}, "scopes": None}
+        event["requestContext"]["authorizer"] = {"jwt": jwt}
+
+    reply = container.invoke(event)
+    assert reply.status == status
+    assert status == 401 or reply.json["error"] == "missing required field: dataSource"

@@ -12,7 +12,7 @@ _TEXT = [
     "INIT_START Runtime Version: python:3.13.v1",
     "START RequestId: a-1 Version: 7",
     "Method: GET, Path: /api/health",
-    "Status: 200",
+    '{"requestId": "a-1", "status": 200, "functionVersion": "7"}',
     "END RequestId: a-1",
     "REPORT RequestId: a-1\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 256 MB\t"
     "Max Memory Used: 71 MB\tInit Duration: 190.40 ms\t",
@@ -28,6 +28,10 @@ def _text(*between: str, end: str = "") -> list[str]:
     return ["START RequestId: b Version: 7", *between, report + end]
 
 
+def _answer(status: int, path: str = "/api/health") -> str:
+    return json.dumps({"requestId": "b", "path": path, "status": status, "functionVersion": "7"})
+
+
 def test_a_call_is_read_from_text() -> None:
     [call] = _read(_TEXT)
     assert call == Call("a-1", "7", 1001, 12.5, 71, 190.4, failed=False)
@@ -37,7 +41,7 @@ def test_a_call_is_read_from_json() -> None:
     start = {"type": "platform.start", "record": {"requestId": "a-1", "version": "7"}}
     metrics = {"durationMs": 12.5, "maxMemoryUsedMB": 71, "initDurationMs": 190.4}
     report = {"requestId": "a-1", "metrics": metrics, "status": "success"}
-    lines = [json.dumps(start), '{"platform.start": "not one"}', "Status: 200"]
+    lines = [json.dumps(start), '{"platform.start": "not one"}', _answer(200), "{no JSON}"]
     ends = [
         {"type": "platform.report", "record": report | {"status": s}} for s in ("success", "error")
     ]
@@ -49,10 +53,12 @@ def test_a_call_is_read_from_json() -> None:
 def test_what_went_wrong_counts_as_failed() -> None:
     """A status of 5xx, an exception, an end before its time; a 4xx is the caller's."""
     for failed, lines in [
-        (False, _text("Status: 200")),
-        (False, _text("Status: 404")),
+        (False, _text(_answer(200))),
+        (False, _text(_answer(404))),
+        (False, _text(_answer(404, '/"status": 500, "errorType": "x"'))),
         (False, _text("[ERROR]\t2026-11-23T22:00:00.000Z\tb\tsaid by the handler, which went on")),
-        (True, _text("Status: 503")),
+        (True, _text(_answer(503))),
+        (True, _text('{"level": "ERROR", "errorType": "KeyError", "requestId": "b"}')),
         (True, _text("[ERROR] KeyError: 'x'\nTraceback (most recent call last):")),
         (True, _text(end="Status: timeout")),
         (True, _text(end="Status: error\tError Type: Runtime.ExitError")),
@@ -61,8 +67,14 @@ def test_what_went_wrong_counts_as_failed() -> None:
         assert (call.failed, call.init_ms) == (failed, None), lines
 
 
+def test_versions_that_told_their_status_in_words_are_read_too() -> None:
+    """What serves while the first version with the new line is compared, and what may come back."""
+    failures = [_read(_text(f"Status: {status}"))[0].failed for status in (200, 404, 500, 503)]
+    assert failures == [False, False, True, True]
+
+
 def test_one_call_knows_nothing_of_the_other() -> None:
-    first, second = _read([*_text("Status: 500"), *_text("Status: 200")])
+    first, second = _read([*_text(_answer(500)), *_text(_answer(200))])
     assert (first.failed, second.failed) == (True, False)
 
 
