@@ -17,7 +17,7 @@ endif
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything that is needed
@@ -28,7 +28,7 @@ demo: $(READY) need-terraform ## Watch a change go to a running function, and ba
 
 .PHONY: test
 test: lint ## Check everything, with the real parts
-	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: crash
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
@@ -57,6 +57,10 @@ format: $(READY) need-terraform ## Format the code
 .PHONY: build
 build: $(READY) ## Build the bundle into build/
 	$(PYTHON) -m pipeline build --out build
+
+.PHONY: bootstrap
+bootstrap: $(READY) need-terraform ## Make an AWS account ready, once: REPOSITORY=owner/name [IDS=1/2]
+	$(PYTHON) -m pipeline bootstrap --repository '$(REPOSITORY)' $(if $(IDS),--ids '$(IDS)')
 
 .PHONY: up
 up: $(READY) need-terraform ## Start this machine's own cloud

@@ -1,8 +1,8 @@
 """Who may call what: a role's calls need its permission, and every call is written down.
 
 Whoever comes with the account owner's credentials may do everything. Whoever has assumed a role may
-do what the role's policies allow, within its permissions boundary; a role is assumed with an identity
-token that its trust policy accepts. Signatures, of calls and of tokens, are not verified.
+do what the role's policies allow, within its permissions boundary; a role is assumed with an
+identity token that its trust policy accepts. Signatures, of calls and of tokens, are not verified.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from moto.apigatewayv2.models import apigatewayv2_backends
-from moto.iam.models import IAMBackend, Role, iam_backends
+from moto.iam.models import IAMBackend, ManagedPolicy, Role, iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import sts_backends
 
@@ -59,9 +59,7 @@ class Access:
 
         application.before_request(decide)
 
-    def _refusal(
-        self, call: ApiCall, role: Role | None, refused: list[Request]
-    ) -> Response | None:
+    def _refusal(self, call: ApiCall, role: Role | None, refused: list[Request]) -> Response | None:
         if call.operation == "AssumeRoleWithWebIdentity":
             if self._trusts(call.parameters):
                 return None
@@ -71,22 +69,22 @@ class Access:
             return _denied(
                 call,
                 f"User: {role.arn} is not authorized to perform: {first.action} on resource: "
-                f"{first.resource} because no identity-based policy allows the {first.action} action",
+                f"{first.resource} because no identity-based policy allows it",
             )
         return None
 
     def _needed(self, call: ApiCall) -> list[Request]:
-        """Return what a call needs, with what is known of its resource for conditions to be about."""
+        """Return what a call needs, with what conditions may ask about its resource."""
         known: dict[str, str] = {}
         name = call.parameters.get("RoleName")
         role = next((each for each in self._iam().roles.values() if each.name == name), None)
-        if role and role.permissions_boundary_arn:
+        if role and role.permissions_boundary_arn and call.operation != "CreateRole":
             known["iam:permissionsboundary"] = role.permissions_boundary_arn
         if call.service == "apigatewayv2" and (found := re.fullmatch(r"/v2/apis/(\w+)", call.path)):
             api = apigatewayv2_backends[self._account_id][self._region].apis.get(found[1])
             known |= {"apigateway:resource/apiname": api.name} if api else {}
-        own, *others = self._permissions.needed(call) or [None]
-        return [replace(own, context={**own.context, **known}), *others] if own else []
+        needed = self._permissions.needed(call)
+        return [replace(each, context={**each.context, **known}) for each in needed]
 
     def _iam(self) -> IAMBackend:
         return iam_backends[self._account_id]["aws"]
@@ -95,19 +93,20 @@ class Access:
         """Return the role that the caller has assumed; None for the account's owner."""
         signed = request.headers.get("Authorization", "")
         found = re.search(r"Credential=([^/]+)/", signed)
-        session = found and sts_backends[self._account_id][
-            "aws"
-        ].get_assumed_role_from_access_key(found[1])
+        session = found and sts_backends[self._account_id]["aws"].get_assumed_role_from_access_key(
+            found[1]
+        )
         return self._iam().get_role_by_arn(session.role_arn) if session else None
 
     def _may(self, role: Role, wanted: Request) -> bool:
         """Say whether a role may do something: its policies, its boundary, and a bucket's own."""
         own = [json.loads(policy) for policy in role.policies.values()]
-        own += [json.loads(each.document) for each in role.managed_policies.values()]
+        own += [_document(each) for each in role.managed_policies.values()]
         allowed = policies.allow(own, wanted)
         if boundary := role.permissions_boundary_arn:
-            document = self._iam().managed_policies[boundary].document
-            allowed = allowed and policies.allow([json.loads(document)], wanted)
+            # One that is not there allows nothing.
+            most = self._iam().managed_policies.get(boundary)
+            allowed = allowed and most is not None and policies.allow([_document(most)], wanted)
         bucket = self._bucket_policy(wanted)
         return allowed and not (bucket and policies.deny(bucket, wanted))
 
@@ -178,6 +177,12 @@ class Sessions:
                 "AWS_SESSION_TOKEN": session.session_token,
             }
         return self._sessions[role_arn]
+
+
+def _document(policy: ManagedPolicy) -> Any:
+    """Return the version of a managed policy that counts."""
+    [version] = [each for each in policy.versions if each.is_default_version]
+    return json.loads(version.document)
 
 
 def _names(trust: Mapping[str, Any], provider_arn: str) -> bool:

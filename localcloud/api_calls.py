@@ -16,7 +16,7 @@ from moto.core.utils import get_service_model
 
 @dataclass(frozen=True)
 class ApiCall:
-    """One call of AWS: `service` as boto3 calls it, `operation` and `parameters` as its API does."""
+    """One call of AWS, in the words of its API; `service` is what boto3 calls it."""
 
     service: str
     operation: str

@@ -43,6 +43,7 @@ def fill(functions: Functions, api_root: str) -> None:
     _alias_revisions_change_and_are_checked()
     _concurrency_can_be_provisioned()
     _code_signing_can_be_configured()
+    _accounts_have_settings()
     _apis_answer_here(api_root)
     _stages_can_be_updated()
     _custom_domains_are_available()
@@ -291,6 +292,25 @@ def _concurrency_can_be_provisioned() -> None:
     LambdaResponse.get_provisioned_concurrency_config = told
     LambdaResponse.delete_provisioned_concurrency_config = delete
     _add_path("functions/(?P<function_name>[^/]+)/provisioned-concurrency$")
+
+
+def _accounts_have_settings() -> None:
+    """moto does not tell Lambda's quotas, and what is used of them."""
+
+    def get_account_settings(self: LambdaResponse) -> str:
+        functions = self.backend.list_functions("ALL")
+        size = sum(each.code_size for each in functions)
+        # What an account has at first, but for the concurrency of a new one, which is less.
+        limit = {"TotalCodeSize": 75 * 1024**3, "ConcurrentExecutions": 1000}
+        return json.dumps(
+            {
+                "AccountLimit": {**limit, "UnreservedConcurrentExecutions": 1000},
+                "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(functions)},
+            }
+        )
+
+    LambdaResponse.get_account_settings = get_account_settings
+    _add_path("account-settings/$")
 
 
 def _code_signing_can_be_configured() -> None:

@@ -171,7 +171,9 @@ class Permissions:
         if "DashboardName" in parameters:
             return self._arn("cloudwatch", f"dashboard/{parameters['DashboardName']}", region="")
         if "DashboardNames" in parameters:
-            return self._arn("cloudwatch", f"dashboard/{parameters['DashboardNames'][0]}", region="")
+            return self._arn(
+                "cloudwatch", f"dashboard/{parameters['DashboardNames'][0]}", region=""
+            )
         if "AlarmName" in parameters:
             return self._arn("cloudwatch", f"alarm:{parameters['AlarmName']}")
         if operation in ("DescribeAlarms", "DeleteAlarms"):

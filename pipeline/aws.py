@@ -18,10 +18,13 @@ from pipeline.project import SERVICE
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
     from types_boto3_ssm import SSMClient
+
+_ISSUER = "token.actions.githubusercontent.com"
 
 # Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, read_timeout=60)
@@ -48,6 +51,21 @@ class Aws:
     @cached_property
     def parameters(self) -> SSMClient:
         return self.session.client("ssm", config=_CONFIG)
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        return self.session.client("iam", config=_CONFIG)
+
+    def identity_provider(self) -> str | None:
+        """Return the ARN of the account's OIDC provider for GitHub, if it has one."""
+        found = self.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        arns = [each["Arn"] for each in found]
+        return next((each for each in arns if each.endswith(f":oidc-provider/{_ISSUER}")), None)
+
+    @property
+    def github_variables(self) -> dict[str, str]:
+        """What the workflows need to know of the account."""
+        return {"AWS_ACCOUNT_ID": self.account_id, "AWS_REGION": self.region}
 
     @property
     def artifact_bucket(self) -> str:

@@ -12,10 +12,9 @@ from pipeline.aws import Aws, absent_if
 from pipeline.errors import UsageError
 from pipeline.judge import judge
 from pipeline.plan import in_words
-from pipeline.project import BOOTSTRAP_DIR, SERVICE
+from pipeline.project import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, SERVICE
 from pipeline.terraform import Stack
 
-_ISSUER = "token.actions.githubusercontent.com"
 _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 
 
@@ -24,43 +23,45 @@ _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 @click.option(
     "--ids",
     metavar="OWNER_ID/REPOSITORY_ID",
-    help="Ids of both, if the repository was created, renamed or transferred since 2026-07-15.",
+    help="Ids of both, if the repository was created, renamed or transferred since 2026-07-15: "
+    "its identity tokens carry them.",
 )
-def command(repository: str, ids: str | None) -> None:
-    """Make the account ready for GitHub's jobs. Can be run again."""
+@click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
+def command(repository: str, ids: str | None, yes: bool) -> None:
+    """Make an account ready for GitHub's jobs. Can be run again."""
+    variables = _given(repository, ids)
     account = aws.connect()
-    variables = _variables(account, repository, ids)
+    if not yes:
+        click.confirm(f"Make account {account.account_id} ready for {repository}?", abort=True)
     _make_buckets(account)
     with terraform.workspace(_STACK) as tf:
-        plan = tf.plan(account, variables)
+        plan = tf.plan(account, {**variables, "oidc_provider_arn": account.identity_provider()})
         verdict = judge(plan.document)
         for line in in_words(verdict):
             output.say(line)
         verdict.refuse_destruction(())
         if not verdict.empty:
+            if not yes:
+                click.confirm("Do that?", abort=True)
             tf.apply(plan)
-    output.result(f"account {account.account_id} is ready. In the repository:")
+    output.result(f"account {account.account_id} is ready. What GitHub has to know:\n")
     for line in _wiring(account, repository):
         output.result(line)
 
 
-def _variables(account: Aws, repository: str, ids: str | None) -> dict[str, Any]:
-    variables: dict[str, Any] = {"repository": repository, "oidc_provider_arn": _provider(account)}
-    if ids is not None:
-        if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
-            raise UsageError(
-                f"--ids is {ids!r}",
-                f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' says them.",
-            )
-        variables["repository_ids"] = {"owner": int(found[1]), "repository": int(found[2])}
-    return variables
-
-
-def _provider(account: Aws) -> str | None:
-    """Return the ARN of the account's OIDC provider for GitHub, for Terraform to adopt it."""
-    found = account.session.client("iam").list_open_id_connect_providers()
-    arns = [each["Arn"] for each in found["OpenIDConnectProviderList"]]
-    return next((each for each in arns if each.endswith(f":oidc-provider/{_ISSUER}")), None)
+def _given(repository: str, ids: str | None) -> dict[str, Any]:
+    """Return what the caller decided, as Terraform's variables; raise UsageError."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
+        raise UsageError(f"--repository is {repository!r}", "Give it as OWNER/NAME.")
+    if ids is None:
+        return {"repository": repository}
+    if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
+        raise UsageError(
+            f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID",
+            f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' says them.",
+        )
+    both = {"owner": int(found[1]), "repository": int(found[2])}
+    return {"repository": repository, "repository_ids": both}
 
 
 def _make_buckets(account: Aws) -> None:
@@ -71,17 +72,27 @@ def _make_buckets(account: Aws) -> None:
     for bucket in (account.state_bucket, account.artifact_bucket):
         there = absent_if(
             "404",
-            lambda: account.s3.head_bucket(
-                Bucket=bucket, ExpectedBucketOwner=account.account_id
-            ),
+            lambda: account.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account.account_id),
         )
         if there is None:
             account.s3.create_bucket(Bucket=bucket, **where)
 
 
 def _wiring(account: Aws, repository: str) -> list[str]:
-    """Return the commands that tell GitHub about the account."""
-    return [
+    """Return the commands that tell GitHub about the account, and make what the workflows name."""
+    lines = [
         f"gh variable set {name} --repo {repository} --body {value}"
-        for name, value in (("AWS_ACCOUNT_ID", account.account_id), ("AWS_REGION", account.region))
+        for name, value in account.github_variables.items()
     ]
+    for name in GITHUB_ENVIRONMENTS:
+        path = f"repos/{repository}/environments/{name}"
+        policy = "deployment_branch_policy"
+        only_some = (
+            f"-F {policy}[protected_branches]=false -F {policy}[custom_branch_policies]=true"
+        )
+        lines += [
+            f"gh api --silent --method PUT {path} {only_some}",
+            f"gh api --silent --method POST {path}/deployment-branch-policies -f name=main",
+        ]
+    settings = f"https://github.com/{repository}/settings/environments"
+    return [*lines, f"# and name the reviewers of {APPROVAL}: {settings}"]

@@ -11,6 +11,7 @@ from pipeline import (
     bootstrap,
     build,
     deploy,
+    doctor,
     fetch,
     inspection,
     logs,
@@ -33,7 +34,7 @@ def pipeline() -> None:
 
 _VERBS = (
     *(build, inspection, fetch, plan, deploy, rollback),
-    *(releases, metrics, logs, prune, bootstrap),
+    *(releases, metrics, logs, prune, bootstrap, doctor),
 )
 for verb in _VERBS:
     pipeline.add_command(verb.command)

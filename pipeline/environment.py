@@ -66,6 +66,11 @@ class Environment:
         return TERRAFORM_DIR / "environments" / self.name / "terraform.tfvars"
 
     @property
+    def uri_parameter(self) -> str:
+        """Name of the parameter that holds the connection string, for the function to read."""
+        return f"/{SERVICE}/{self.name}/mongodb-uri"
+
+    @property
     def smoke_parameter(self) -> str:
         """Name of the parameter that holds the API key for the first calls of a version."""
         return f"/{SERVICE}/{self.name}/smoke-api-key"

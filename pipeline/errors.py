@@ -129,6 +129,12 @@ class ReleaseUnusable(PipelineError):
     id = "release-unusable"
 
 
+class NotReady(PipelineError):
+    """Something that releases need is not in place."""
+
+    id = "not-ready"
+
+
 class Stopped(PipelineError):
     """A person (Ctrl-C) or the end of a job (SIGTERM) stopped the command."""
 

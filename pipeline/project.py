@@ -5,7 +5,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 SERVICE = "mongo-client"
-ENVIRONMENTS = ("local", "staging", "production")
+DEPLOYED_FROM_GITHUB = ("staging", "production")
+ENVIRONMENTS = ("local", *DEPLOYED_FROM_GITHUB)
+# GitHub's own environments, which the workflows name: who may use what, and who is asked.
+APPROVAL = "production-approval"
+GITHUB_ENVIRONMENTS = (
+    *DEPLOYED_FROM_GITHUB,
+    *(f"{name}-rollback" for name in DEPLOYED_FROM_GITHUB),
+    APPROVAL,
+)
 
 HANDLER_FILE = ROOT / "lambda_function.py"
 HANDLER = "lambda_function.lambda_handler"

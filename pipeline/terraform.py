@@ -58,9 +58,7 @@ class Stack:
 
 def service_stack(environment: Environment) -> Stack:
     """Return the stack that an environment is."""
-    return Stack(
-        TERRAFORM_DIR, environment.name, environment.state_key, environment.variables_file
-    )
+    return Stack(TERRAFORM_DIR, environment.name, environment.state_key, environment.variables_file)
 
 
 class Terraform:
@@ -206,6 +204,11 @@ def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def version() -> str:
+    """Return Terraform's version; raise TerraformError if there is none, or one too old."""
+    return _accepted[_executable()]
+
+
 def _executable() -> str:
     """Return Terraform's path; raise TerraformError if there is none, or one too old."""
     wanted = ".".join(map(str, _MIN_VERSION))
@@ -217,14 +220,14 @@ def _executable() -> str:
         raise TerraformError("there is no `terraform` on PATH", remedy)
     if path not in _accepted:
         said = subprocess.run([path, "version"], capture_output=True, text=True).stdout
-        version = re.search(r"^Terraform v(\d+)\.(\d+)", said, re.MULTILINE)
-        if version is None or (int(version[1]), int(version[2])) < _MIN_VERSION:
+        found = re.search(r"^Terraform v((\d+)\.(\d+)\S*)", said, re.MULTILINE)
+        if found is None or (int(found[2]), int(found[3])) < _MIN_VERSION:
             raise TerraformError(f"{path} is {said.splitlines()[:1]}, which is too old", remedy)
-        _accepted.add(path)
+        _accepted[path] = found[1]
     return path
 
 
-_accepted: set[str] = set()
+_accepted: dict[str, str] = {}
 
 
 def _values(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +251,7 @@ def _say_progress(message: dict[str, Any]) -> None:
 def _failure(
     command: str, directory: str, lines: list[str], errors: str
 ) -> StateLocked | TerraformError:
-    """Turn Terraform's diagnostics into one error; `directory` is the root module's in the source."""
+    """Turn Terraform's diagnostics into one error; `directory` is where the root module is."""
     found = [
         message["diagnostic"]
         for line in lines

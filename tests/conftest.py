@@ -17,6 +17,7 @@ from tests.project import ROOT, Project
 
 # The slowest files first, so that no worker is left alone with one of them at the end.
 _SLOWEST_FIRST = (
+    "bootstrap",
     "crash/test_sample.py",
     "e2e/test_canary.py",
     "workflows/test_merge.py",
@@ -31,9 +32,23 @@ _SLOWEST_FIRST = (
 )
 
 
+# Folders whose files share what is slow to make: one worker runs them all.
+_SHARING = ("bootstrap",)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ranks = {str(ROOT / "tests" / name): rank for rank, name in enumerate(_SLOWEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(str(item.path), len(ranks)))
+    ranks = {name: rank for rank, name in enumerate(_SLOWEST_FIRST)}
+    for item in items:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        folder = name.partition("/")[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARING else name))
+    items.sort(key=lambda item: ranks.get(_group(item), len(ranks)))
+
+
+def _group(item: pytest.Item) -> str:
+    [mark] = item.iter_markers("xdist_group")
+    return str(mark.args[0])
 
 
 @pytest.fixture(scope="session")

@@ -119,8 +119,20 @@ data "aws_iam_policy_document" "read" {
 
   statement {
     sid       = "ReadLogGroups"
-    actions   = ["logs:ListTagsForResource"]
+    actions   = ["logs:DescribeMetricFilters", "logs:ListTagsForResource"]
     resources = each.value.log_groups
+  }
+
+  statement {
+    sid       = "ReadAlarms"
+    actions   = ["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"]
+    resources = [each.value.alarms]
+  }
+
+  statement {
+    sid       = "ReadTheDashboard"
+    actions   = ["cloudwatch:GetDashboard"]
+    resources = [each.value.dashboard]
   }
 }
 
@@ -172,6 +184,18 @@ data "aws_iam_policy_document" "release" {
     sid       = "ReadTheSmokeKey"
     actions   = ["ssm:GetParameter"]
     resources = [each.value.smoke_key]
+  }
+
+  statement {
+    sid       = "MarkReleases"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"] # metrics are no resources
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = [var.service]
+    }
   }
 
   statement {
@@ -295,10 +319,24 @@ data "aws_iam_policy_document" "apply" {
     actions = [
       "logs:CreateLogGroup",
       "logs:DeleteLogGroup",
+      "logs:DeleteMetricFilter",
+      "logs:PutMetricFilter",
       "logs:PutRetentionPolicy",
       "logs:TagResource",
     ]
     resources = each.value.log_groups
+  }
+
+  statement {
+    sid       = "WriteAlarms"
+    actions   = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"]
+    resources = [each.value.alarms]
+  }
+
+  statement {
+    sid       = "WriteTheDashboard"
+    actions   = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"]
+    resources = [each.value.dashboard]
   }
 }
 

@@ -1,10 +1,10 @@
-"""What the tests of the account share: an account that bootstrap has made ready, and its journal."""
+"""What the tests of the account share: one that bootstrap has made ready, and its journal."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.project import Project
+from tests.conftest import cloud
+from tests.project import Project, Result
+from tests.workflows.hub import REPOSITORY
 
-REPOSITORY = "octo-org/mongo-client"
 IDS = "1234/5678"
 SUBJECT = "repo:octo-org@1234/mongo-client@5678"
 ACCOUNT = "123456789012"
@@ -33,13 +34,16 @@ def token(**claims: str) -> str:
 
 
 def subject_of(role: str) -> str:
-    """Return the subject of a job that is meant to have a role, given as <environment>-<purpose>."""
+    """Return the subject of a job that is meant to have a role (<environment>-<purpose>)."""
     environment, _, purpose = role.partition("-")
-    return SUBJECT + {
-        "plan": ":pull_request",
-        "deploy": f":environment:{environment}",
-        "rollback": f":environment:{environment}-rollback",
-    }[purpose]
+    return (
+        SUBJECT
+        + {
+            "plan": ":pull_request",
+            "deploy": f":environment:{environment}",
+            "rollback": f":environment:{environment}-rollback",
+        }[purpose]
+    )
 
 
 @dataclass
@@ -48,8 +52,9 @@ class Account:
 
     cloud: Mapping[str, str]
     journal: Path
-    folder: Path
-    told: list[str] = field(default_factory=list)
+    project: Project
+    made_ready: list[Result] = field(default_factory=list)
+    examined: list[Result] = field(default_factory=list)
 
     def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
         """Return a client, of the owner or with a role's credentials."""
@@ -64,7 +69,7 @@ class Account:
         )
 
     def assume(self, role: str, identity: str) -> dict[str, str]:
-        """Exchange an identity token for a role's credentials; raise ClientError if it is refused."""
+        """Exchange an identity token for a role's credentials; raise ClientError if refused."""
         answer = self.client("sts").assume_role_with_web_identity(
             RoleArn=f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}",
             RoleSessionName="GitHubActions",
@@ -84,20 +89,20 @@ class Account:
         return [json.loads(line) for line in self.journal.read_text().splitlines()]
 
 
-@pytest.fixture(scope="session")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """An empty account, made ready twice by `pipeline bootstrap`."""
-    from tests.conftest import cloud
-
+@pytest.fixture(scope="package")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An empty account, made ready twice by `pipeline bootstrap`, and examined before and after."""
     with cloud(tmp_path_factory.mktemp("account") / "cloud") as settings:
-        folder = Path(settings["TF_DATA_DIR"]).parent
-        found = Account(settings, folder / "calls", tmp_path_factory.mktemp("bootstrap"))
-        s3 = found.client("s3")
-        for bucket in s3.list_buckets()["Buckets"]:
-            s3.delete_bucket(Bucket=bucket["Name"])
-        project = Project.copy_to(found.folder / "project", settings)
+        journal = Path(settings["TF_DATA_DIR"]).with_name("calls")
+        project = Project.copy_to(tmp_path_factory.mktemp("bootstrap") / "project", settings)
+        account = Account(settings, journal, project)
+        for bucket in account.client("s3").list_buckets()["Buckets"]:
+            account.client("s3").delete_bucket(Bucket=bucket["Name"])
+        account.examined.append(project.run("doctor"))
         for _ in range(2):
-            done = project.run("bootstrap", "--repository", REPOSITORY, "--ids", IDS, timeout_s=600)
+            done = project.run(
+                *("bootstrap", "--repository", REPOSITORY, "--ids", IDS, "--yes"), timeout_s=600
+            )
             assert done.returncode == 0, done.stderr
-            found.told.append(done.stderr + done.stdout)
-        yield found
+            account.made_ready.append(done)
+        yield account

@@ -56,7 +56,7 @@ def test_no_stranger_gets_a_role(account: Account, role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_other_job_of_ours_gets_a_role(account: Account, role: str) -> None:
-    """A pull request gets no role that writes, staging none of production's, a rollback no deploy."""
+    """A pull request gets none that writes, staging none of production's, a rollback no deploy."""
     subjects = {MAIN, *(subject_of(each) for each in ROLES)}
     wanted = {subject_of(role), MAIN} if role.endswith("-plan") else {subject_of(role)}
     got = {each for each in subjects if gets(account, role, token(sub=each))}

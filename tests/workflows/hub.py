@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -39,6 +41,8 @@ class Hub:
     issues: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     reviewers_of: dict[str, bool] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    missing_environments: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     url: str = ""
@@ -69,6 +73,7 @@ class Hub:
             ("POST", f"{_ROOT}/git/refs", self._set_ref),
             ("PATCH", f"{_ROOT}/git/refs/(\\S+)", self._set_ref),
             ("GET", f"{_ROOT}/environments/(\\S+)", self._environment),
+            ("GET", f"{_ROOT}/actions/variables/(\\w+)", self._variable),
             ("GET", f"{_ROOT}/actions/workflows/ci.yml/runs", self._runs),
             ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
             ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
@@ -115,7 +120,14 @@ class Hub:
         self.git("update-ref", full, body["sha"])
         return 201, _ref(full.removeprefix("refs/"), body["sha"])
 
+    def _variable(self, _: Any, __: Any, name: str) -> Answer:
+        if name not in self.variables:
+            return 404, {"message": "Not Found"}
+        return 200, {"name": name, "value": self.variables[name]}
+
     def _environment(self, _: Any, __: Any, name: str) -> Answer:
+        if name in self.missing_environments:
+            return 404, {"message": "Not Found"}
         rules = [{"type": "required_reviewers"}] if self.reviewers_of.get(name) else []
         return 200, {"name": name, "protection_rules": [{"type": "branch_policy"}, *rules]}
 
@@ -221,3 +233,14 @@ def serving(hub: Hub) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
     assert hub.unexpected == []
+
+
+def settings_of_gh(hub: Hub, folder: Path) -> dict[str, str]:
+    """Return what makes the `gh` that a command starts talk to a hub; `folder` is for gh's own."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "GH_CONFIG_DIR": str(folder),
+        "GH_HOST": "github.localhost",
+        "GH_TOKEN": "for-the-stand-in",
+        "HTTP_PROXY": hub.url,
+    }

@@ -1,0 +1,137 @@
+"""From a bare account to a ready one: bootstrap, and the doctor that looks after it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bootstrap.conftest import ACCOUNT, Account
+from tests.project import Result
+from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
+
+BUCKETS = [f"mongo-client-{purpose}-{ACCOUNT}" for purpose in ("terraform-state", "artifacts")]
+
+
+def test_it_can_be_run_again(account: Account) -> None:
+    """The second time there is nothing to do, and GitHub is told the same."""
+    first, second = account.made_ready
+    assert "No changes." in second.stderr and "No changes." not in first.stderr
+    assert second.stdout == first.stdout
+
+
+def test_it_says_what_github_has_to_know(account: Account) -> None:
+    lines = account.made_ready[0].stdout.splitlines()
+    assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in lines
+    assert f"gh variable set AWS_REGION --repo {REPOSITORY} --body us-east-1" in lines
+
+
+def test_its_state_is_in_the_bucket_that_it_made(account: Account) -> None:
+    state = account.client("s3").get_object(Bucket=BUCKETS[0], Key="mongo-client/bootstrap.tfstate")
+    assert "aws_s3_bucket" in {each["type"] for each in json.load(state["Body"])["resources"]}
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, bucket: str) -> None:
+    s3 = account.client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True} and len(block) == 4
+    [statement] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--repository", "mongo-client"), "OWNER/NAME"),
+        (("--repository", "octo-org/*"), "OWNER/NAME"),
+        (("--repository", REPOSITORY, "--ids", "1"), "gh api repos/"),
+    ],
+)
+def test_a_wrong_call_changes_nothing(
+    account: Account, arguments: tuple[str, ...], told: str
+) -> None:
+    before = len(account.calls())
+    done = account.project.run("bootstrap", *arguments, "--yes")
+    assert done.returncode == 2 and told in done.stderr
+    assert len(account.calls()) == before
+
+
+def test_nobody_there_to_ask_is_a_no(account: Account) -> None:
+    done = subprocess.run(
+        account.project.command("bootstrap", "--repository", REPOSITORY),
+        cwd=account.project.folder,
+        env=account.project.process_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and f"Make account {ACCOUNT} ready" in done.stdout + done.stderr
+
+
+def test_the_doctor_finds_a_bare_account(account: Account) -> None:
+    """Each miss comes with what to run, and the whole with an exit status."""
+    [before] = account.examined
+    assert before.returncode == 1 and "error[not-ready]" in before.stderr
+    role = "role mongo-client-production-deploy"
+    for what in (*(f"bucket {name}" for name in BUCKETS), role, "GitHub's OIDC provider"):
+        assert f"missing  {what}" in before.stdout
+    assert "python -m pipeline bootstrap --repository OWNER/NAME" in before.stdout
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """GitHub as bootstrap's last lines leave it."""
+    folder = tmp_path_factory.mktemp("hub")
+    with serving(Hub(folder / "origin", folder)) as hub:
+        hub.variables = {"AWS_ACCOUNT_ID": ACCOUNT, "AWS_REGION": "us-east-1"}
+        hub.reviewers_of["production-approval"] = True
+        yield hub
+
+
+def _examine(account: Account, hub: Hub, folder: Path, *more: str) -> Result:
+    project = account.project
+    project.environment = {**account.cloud, **settings_of_gh(hub, folder)}
+    try:
+        return project.run("doctor", "--repository", REPOSITORY, *more)
+    finally:
+        project.environment = dict(account.cloud)
+
+
+def test_the_doctor_finds_a_ready_account(account: Account, hub: Hub, tmp_path: Path) -> None:
+    done = _examine(account, hub, tmp_path, "--json")
+    findings: list[dict[str, Any]] = json.loads(done.stdout)
+    assert done.returncode == 0, [each for each in findings if each["state"] != "ok"]
+    assert {each["state"] for each in findings} == {"ok"}
+    assert any(each["what"] == "GitHub variable AWS_REGION" for each in findings)
+
+
+def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path) -> None:
+    """A variable with another account's number, an environment that is gone."""
+    hub.variables["AWS_ACCOUNT_ID"] = "999999999999"
+    hub.missing_environments = {"production-rollback"}
+    done = _examine(account, hub, tmp_path)
+    assert done.returncode == 1
+    assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in done.stdout
+    path = f"repos/{REPOSITORY}/environments/production-rollback"
+    assert f"gh api --method PUT {path}" in done.stdout
+
+
+def test_the_doctor_of_a_job_says_what_it_may_not_see(account: Account) -> None:
+    """A plan's role may not look at roles: that is no miss, and no failure."""
+    project = account.project
+    project.environment = {**account.cloud, **account.credentials("staging-plan")}
+    done = project.run("doctor", "--json")
+    project.environment = dict(account.cloud)
+    findings = {each["what"]: each for each in json.loads(done.stdout)}
+    assert findings["role mongo-client-staging-deploy"]["state"] == "note"
+    assert "AWS does not tell" in findings["role mongo-client-staging-deploy"]["detail"]
