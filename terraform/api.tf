@@ -47,6 +47,8 @@ resource "aws_apigatewayv2_route" "health" {
   api_id    = aws_apigatewayv2_api.http.id
   route_key = "GET /api/health"
   target    = "integrations/${aws_apigatewayv2_integration.live.id}"
+
+  authorization_type = "NONE"
 }
 
 resource "aws_apigatewayv2_stage" "default" {
