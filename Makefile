@@ -9,6 +9,9 @@ PYTHON := $(VENV)/bin/python
 LOCKS := requirements.txt localcloud/runtime.txt localcloud/rie.txt
 # Named by what the lock files hold: another checkout of the same ones can use the same VENV.
 READY := $(VENV)/ready-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
+# checkov has a VENV of its own, for its pins contradict those of the rest.
+CHECKOV := $(VENV)/checkov
+CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < terraform/checkov.txt | cut -d ' ' -f 1)
 CODE := pipeline localcloud tests lambda_function.py
 # On GitHub each finding is shown at its line of the pull request.
 ifdef GITHUB_ACTIONS
@@ -35,11 +38,12 @@ crash: $(READY) need-terraform ## Break a deployment at every point there is (ab
 	$(PYTHON) -m tests.crash
 
 .PHONY: lint
-lint: $(READY) need-terraform ## Check style, types, formatting and workflows
+lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
 	$(PYTHON) -m mypy
 	terraform fmt -check -recursive terraform
+	$(CHECKOV)/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 	$(VENV)/bin/actionlint
 	$(VENV)/bin/zizmor --quiet --offline --persona pedantic .github
 	$(SCHEMA).github-workflows .github/workflows/*.yml
@@ -72,7 +76,8 @@ down: $(READY) ## Stop it
 
 .PHONY: lock
 lock: $(READY) ## Write the lock files anew from the *.in files
-	for name in pipeline/requirements requirements layer/requirements localcloud/runtime; do \
+	for name in pipeline/requirements requirements layer/requirements localcloud/runtime \
+	  terraform/checkov; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
 	done
@@ -83,6 +88,13 @@ $(READY):
 	"$$python" -m venv --clear $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(PYTHON) -m localcloud install
+	touch $@
+
+# $(READY) empties VENV when it makes it anew, so it comes first.
+$(CHECKOV_READY): | $(READY)
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r terraform/checkov.txt
 	touch $@
 
 FIND_PYTHON := for each in python3.13 python3 python; do \

@@ -54,6 +54,10 @@ _LOG_DELIVERY = (
     *("logs:PutResourcePolicy", "logs:DescribeResourcePolicies"),
 )
 
+# What Lambda looks up of a VPC with the caller's permissions ("Required IAM permissions" for a VPC, in
+# the Lambda developer guide).
+_VPC_LOOKUPS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+
 # Parameters whose value a condition of a policy can be about.
 _CONTEXT = {
     "s3:ListObjectsV2": {"s3:prefix": "Prefix"},
@@ -106,6 +110,10 @@ class Permissions:
             if role := parameters.get("Role"):
                 to_lambda = {"iam:passedtoservice": "lambda.amazonaws.com"}
                 yield Request("iam:PassRole", role, to_lambda)
+            if (parameters.get("VpcConfig") or {}).get("SubnetIds"):
+                yield from (Request(action, "*") for action in _VPC_LOOKUPS)
+            if call.operation == "PutFunctionCodeSigningConfig":
+                yield Request(f"lambda:{call.operation}", parameters["CodeSigningConfigArn"])
         if call.service == "apigatewayv2" and parameters.get("AccessLogSettings"):
             yield from (Request(action, "*") for action in _LOG_DELIVERY)
 
@@ -139,7 +147,7 @@ class Permissions:
             suffix = f":{version}" if version is not None else ""
             return self._arn("lambda", f"layer:{parameters['LayerName']}{suffix}")
         if "FunctionName" not in parameters:
-            return str(parameters.get("Resource", "*"))
+            return str(parameters.get("CodeSigningConfigArn") or parameters.get("Resource", "*"))
         # With a qualifier, the version or alias is the resource ("Resources and conditions for
         # Lambda actions" in the Lambda developer guide).
         name = str(parameters["FunctionName"]).rpartition("function:")[2]

@@ -134,6 +134,15 @@ data "aws_iam_policy_document" "read" {
     actions   = ["cloudwatch:GetDashboard"]
     resources = [each.value.dashboard]
   }
+
+  dynamic "statement" {
+    for_each = local.optional[each.key].read
+
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
 }
 
 # What a release does beside Terraform: the ledger, live, first calls, the gate.
@@ -337,6 +346,15 @@ data "aws_iam_policy_document" "apply" {
     sid       = "WriteTheDashboard"
     actions   = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"]
     resources = [each.value.dashboard]
+  }
+
+  dynamic "statement" {
+    for_each = local.optional[each.key].apply
+
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
   }
 }
 

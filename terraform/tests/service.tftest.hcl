@@ -2,9 +2,7 @@
 # and the service is what its promises need. Run with: terraform -chdir=terraform test
 
 mock_provider "aws" {
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{}" }
-  }
+  source = "./tests/mocks"
 }
 
 variables {
@@ -139,4 +137,144 @@ run "a_throttle_of_nothing_is_refused" {
     throttle_burst               = 0
   }
   expect_failures = [var.throttle_requests_per_second, var.throttle_burst]
+}
+
+run "nothing_is_public" {
+  # The role's policy names ARNs, which are known after an apply only; the provider is a mock.
+  command = apply
+
+  assert {
+    condition = (
+      aws_lambda_permission.api.principal == "apigateway.amazonaws.com"
+      && aws_lambda_permission.api.qualifier == "live"
+    )
+    error_message = "Only API Gateway may call the function, and only its alias live."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.assume_function.statement : alltrue([
+        for principal in statement.principals :
+        principal.type == "Service" && principal.identifiers == toset(["lambda.amazonaws.com"])
+      ])
+    ])
+    error_message = "Only Lambda may take the function's role."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.function.statement :
+      statement.sid == "SendTraces" || !contains(statement.resources, "*")
+    ])
+    error_message = "Only X-Ray's actions, which know no resources, may be allowed on all."
+  }
+
+  assert {
+    condition     = aws_lambda_function.mongo_client.environment[0].variables["API_KEY_SHA256S"] == ""
+    error_message = "Without keys the data routes must be closed."
+  }
+}
+
+run "alarms_watch_what_callers_of_live_meet" {
+  command = plan
+
+  assert {
+    condition = output.alarm_names == [
+      "mongo-client-staging-errors",
+      "mongo-client-staging-duration",
+      "mongo-client-staging-throttles",
+      "mongo-client-staging-database",
+    ]
+    error_message = "There must be four alarms, called <service>-<environment>-<what>."
+  }
+
+  assert {
+    condition = alltrue([
+      for dimensions in [
+        aws_cloudwatch_metric_alarm.duration.dimensions,
+        aws_cloudwatch_metric_alarm.throttles.dimensions,
+        one([for query in aws_cloudwatch_metric_alarm.errors.metric_query : query.metric[0].dimensions if query.id == "errors"]),
+      ] : dimensions == tomap({ FunctionName = "mongo-client-staging", Resource = "mongo-client-staging:live" })
+    ])
+    error_message = "Lambda's metrics must be those of the alias live."
+  }
+
+  assert {
+    condition = alltrue([
+      for filter in [
+        aws_cloudwatch_log_metric_filter.answered_5xx,
+        aws_cloudwatch_log_metric_filter.database_failures,
+      ] : strcontains(filter.pattern, "$.qualifier = \"live\"") && filter.log_group_name == "/aws/lambda/mongo-client-staging"
+    ])
+    error_message = "What is counted out of the log must be live's."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.database.metric_name == aws_cloudwatch_log_metric_filter.database_failures.metric_transformation[0].name
+      && aws_cloudwatch_metric_alarm.database.namespace == aws_cloudwatch_log_metric_filter.database_failures.metric_transformation[0].namespace
+    )
+    error_message = "The alarm must watch what the filter counts."
+  }
+
+  assert {
+    condition = alltrue([for alarm in [
+      aws_cloudwatch_metric_alarm.errors,
+      aws_cloudwatch_metric_alarm.duration,
+      aws_cloudwatch_metric_alarm.throttles,
+      aws_cloudwatch_metric_alarm.database,
+    ] : alarm.treat_missing_data == "notBreaching"])
+    error_message = "That nobody calls must be no alarm."
+  }
+}
+
+run "thresholds_can_be_set_one_by_one" {
+  command = plan
+  variables { alarm_thresholds = { duration_p95_ms = 500 } }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.duration.threshold == 500
+      && aws_cloudwatch_metric_alarm.errors.threshold == 5
+    )
+    error_message = "The one that is set must change, and the others stay."
+  }
+}
+
+run "the_dashboard_shows_four_figures_each_marked_with_releases" {
+  command = plan
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.service.dashboard_body).widgets) == 4
+    error_message = "The dashboard must be JSON with a widget each for duration, memory, error rate, invocations."
+  }
+
+  assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.service.dashboard_body).widgets : toset([
+        for metric in widget.properties.metrics : metric[5] if try(metric[1] == "Releases", false)
+        && try(metric[0] == "mongo-client" && metric[3] == "staging" && metric[6].yAxis == "right", false)
+      ]) == toset(["deploy", "rollback"])
+    ])
+    error_message = "Each widget must have this environment's releases and rollbacks on its right axis."
+  }
+}
+
+run "memory_is_read_from_reports_in_either_format" {
+  command = plan
+  variables { log_format = "JSON" }
+
+  assert {
+    condition = (
+      strcontains(aws_cloudwatch_log_metric_filter.memory_used.pattern, "platform.report")
+      && aws_cloudwatch_log_metric_filter.memory_used.metric_transformation[0].value == "$.record.metrics.maxMemoryUsedMB"
+    )
+    error_message = "With JSON the report is an object."
+  }
+}
+
+run "a_threshold_that_always_fires_is_refused" {
+  command = plan
+  variables { alarm_thresholds = { errors = 0 } }
+  expect_failures = [var.alarm_thresholds]
 }

@@ -19,6 +19,11 @@ from tests.workflows.hub import REPOSITORY
 IDS = "1234/5678"
 SUBJECT = "repo:octo-org@1234/mongo-client@5678"
 ACCOUNT = "123456789012"
+# All there are, so that the story can prove what each of them needs.
+OPTIONS = (
+    'options = ["code_signing", "custom_domain", "provisioned_concurrency", "reserved_concurrency",'
+    ' "vpc"]\n'
+)
 
 
 def token(**claims: str) -> str:
@@ -98,6 +103,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         account = Account(settings, journal, project)
         for bucket in account.client("s3").list_buckets()["Buckets"]:
             account.client("s3").delete_bucket(Bucket=bucket["Name"])
+        (project.folder / "terraform/bootstrap/terraform.tfvars").write_text(OPTIONS)
         account.examined.append(project.run("doctor"))
         for _ in range(2):
             done = project.run(

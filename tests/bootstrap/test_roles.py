@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,33 @@ class Story:
         file = self.project.folder / _SETTINGS
         file.write_text(file.read_text() + line + "\n")
 
+    @contextmanager
+    def options(self) -> Iterator[None]:
+        """Switch on every option of the service that needs permissions of its own, for a while."""
+        file = self.project.folder / _SETTINGS
+        before = file.read_text()
+        ec2 = self.account.client("ec2")
+        subnets = json.dumps([each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]])
+        groups = ec2.describe_security_groups()["SecurityGroups"]
+        region = f"us-east-1:{ACCOUNT}"
+        file.write_text(
+            f"""{before}
+            reserved_concurrency    = 5
+            provisioned_concurrency = 1
+            vpc = {{ subnet_ids = {subnets}, security_group_ids = ["{groups[0]["GroupId"]}"] }}
+            custom_domain = {{
+              name            = "api.example.com"
+              certificate_arn = "arn:aws:acm:{region}:certificate/12345678-1234-1234-1234-123456789012"
+            }}
+            code_signing = {{
+              signing_profile_version_arns     = ["arn:aws:signer:{region}:/signing-profiles/p/abcdefghij"]
+              untrusted_artifact_on_deployment = "Warn"
+            }}
+            """
+        )
+        yield
+        file.write_text(before)
+
     def take_away(self, role: str, environment: str) -> None:
         """Destroy an environment as the README says, with a role."""
         readme = (ROOT / "README.md").read_text()
@@ -82,8 +110,9 @@ def story(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Story:
     story.project.append_to_handler("\nCHANGED = True\n")
     story.set("memory_mb = 384\nlog_retention_days = 60\nthrottle_burst = 150")
     story.project.must("build", "--out", "second")
-    story.play("staging-deploy", "deploy", *STAGING, "--bundle", "second")
-    story.play("staging-plan", "plan", *STAGING, "--bundle", "live")
+    with story.options():
+        story.play("staging-deploy", "deploy", *STAGING, "--bundle", "second")
+        story.play("staging-plan", "plan", *STAGING, "--bundle", "live")
     story.play("staging-rollback", "rollback", *STAGING, "--reason", "the story wants it")
     story.play("staging-plan", "plan", *STAGING, "--bundle", "first")
     again = ("--release-from-quarantine", "--reason", "the story wants it")

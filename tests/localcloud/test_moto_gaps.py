@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from tests.localcloud.aws import Aws, code
 
 PLAIN = "def handler(event, context): pass"
+_PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/tests/1234567890"
 
 
 def _function_with_alias(aws: Aws) -> tuple[str, str]:
@@ -125,6 +126,24 @@ def test_an_update_of_something_else_leaves_logging_and_tracing(aws: Aws) -> Non
     assert (found["LoggingConfig"], found["TracingConfig"]) == (logging, {"Mode": "Active"})
 
 
+def test_snap_start_is_kept_and_on_for_published_versions(aws: Aws) -> None:
+    """It survives an update of something else, and can be switched off."""
+    name = aws.function(PLAIN, SnapStart={"ApplyOn": "PublishedVersions"})
+    aws.functions.update_function_configuration(FunctionName=name, Timeout=7)
+    aws.functions.publish_version(FunctionName=name)
+    told = [
+        aws.functions.get_function_configuration(FunctionName=name, Qualifier=each)["SnapStart"]
+        for each in ("$LATEST", "1")
+    ]
+    assert told == [
+        {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"},
+        {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"},
+    ]
+    aws.functions.update_function_configuration(FunctionName=name, SnapStart={"ApplyOn": "None"})
+    found = aws.functions.get_function_configuration(FunctionName=name)["SnapStart"]
+    assert found == {"ApplyOn": "None", "OptimizationStatus": "Off"}
+
+
 def test_a_change_of_code_or_configuration_changes_last_modified(aws: Aws) -> None:
     """LastModified tells of every update of $LATEST."""
     name = aws.function(PLAIN)
@@ -174,3 +193,87 @@ def test_a_version_that_an_alias_points_to_is_not_deleted(aws: Aws) -> None:
             aws.functions.delete_function(FunctionName=name, Qualifier=version)
     aws.functions.update_alias(FunctionName=name, Name="live", RoutingConfig={})
     aws.functions.delete_function(FunctionName=name, Qualifier="2")
+
+
+def test_concurrency_can_be_provisioned_for_an_alias(aws: Aws) -> None:
+    """Put, put again, got, deleted; an alias that is not there has none."""
+    name, _ = _function_with_alias(aws)
+    live = {"FunctionName": name, "Qualifier": "live"}
+    missing = aws.functions.exceptions.ProvisionedConcurrencyConfigNotFoundException
+    with pytest.raises(missing):
+        aws.functions.get_provisioned_concurrency_config(**live)
+    with pytest.raises(aws.functions.exceptions.ResourceNotFoundException):
+        aws.functions.put_provisioned_concurrency_config(
+            FunctionName=name, Qualifier="nobody", ProvisionedConcurrentExecutions=2
+        )
+    for wanted in (2, 3):
+        aws.functions.put_provisioned_concurrency_config(
+            **live, ProvisionedConcurrentExecutions=wanted
+        )
+        found = aws.functions.get_provisioned_concurrency_config(**live)
+        assert found["Status"] == "READY"
+        assert found["AllocatedProvisionedConcurrentExecutions"] == wanted
+    aws.functions.delete_provisioned_concurrency_config(**live)
+    with pytest.raises(missing):
+        aws.functions.get_provisioned_concurrency_config(**live)
+
+
+def test_code_signing_can_be_configured_and_put_on_a_function(aws: Aws) -> None:
+    """Created, changed, put on a function, taken off it, deleted."""
+    made = aws.functions.create_code_signing_config(
+        AllowedPublishers={"SigningProfileVersionArns": [_PROFILE]},
+        CodeSigningPolicies={"UntrustedArtifactOnDeployment": "Warn"},
+        Tags={"service": "tests"},
+    )["CodeSigningConfig"]
+    arn = made["CodeSigningConfigArn"]
+    aws.functions.update_code_signing_config(
+        CodeSigningConfigArn=arn, CodeSigningPolicies={"UntrustedArtifactOnDeployment": "Enforce"}
+    )
+    found = aws.functions.get_code_signing_config(CodeSigningConfigArn=arn)["CodeSigningConfig"]
+    assert found["AllowedPublishers"] == {"SigningProfileVersionArns": [_PROFILE]}
+    assert found["CodeSigningPolicies"] == {"UntrustedArtifactOnDeployment": "Enforce"}
+    assert aws.functions.list_tags(Resource=arn)["Tags"] == {"service": "tests"}
+
+    name = aws.function(PLAIN, Tags={"of": "the function"})
+    assert aws.functions.list_tags(Resource=aws.arn(name))["Tags"] == {"of": "the function"}
+    aws.functions.put_function_code_signing_config(FunctionName=name, CodeSigningConfigArn=arn)
+    on = aws.functions.get_function_code_signing_config(FunctionName=name)
+    assert on["CodeSigningConfigArn"] == arn
+    aws.functions.delete_function_code_signing_config(FunctionName=name)
+    off = aws.functions.get_function_code_signing_config(FunctionName=name)
+    assert not off.get("CodeSigningConfigArn")
+
+    aws.functions.delete_code_signing_config(CodeSigningConfigArn=arn)
+    with pytest.raises(aws.functions.exceptions.ResourceNotFoundException):
+        aws.functions.get_code_signing_config(CodeSigningConfigArn=arn)
+
+
+def test_a_custom_domain_is_available_and_has_a_target(aws: Aws) -> None:
+    """Terraform waits for the one and tells the other."""
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    made = aws.apis.create_domain_name(
+        DomainName="api.example.com",
+        DomainNameConfigurations=[{"CertificateArn": certificate, "EndpointType": "REGIONAL"}],
+    )
+    [configuration] = made["DomainNameConfigurations"]
+    assert configuration["CertificateArn"] == certificate
+    assert configuration["DomainNameStatus"] == "AVAILABLE"
+    assert configuration["ApiGatewayDomainName"] and configuration["HostedZoneId"]
+    assert not made.get("MutualTlsAuthentication")
+    aws.apis.delete_domain_name(DomainName="api.example.com")
+
+
+def test_a_metric_filter_takes_the_place_of_the_one_before(aws: Aws) -> None:
+    """PutMetricFilter with a name that is there already changes that filter."""
+    aws.logs.create_log_group(logGroupName="/tests/filters")
+    for pattern in ("first", "second"):
+        aws.logs.put_metric_filter(
+            logGroupName="/tests/filters",
+            filterName="same",
+            filterPattern=pattern,
+            metricTransformations=[
+                {"metricName": "M", "metricNamespace": "Tests", "metricValue": "1"}
+            ],
+        )
+    found = aws.logs.describe_metric_filters(logGroupName="/tests/filters")["metricFilters"]
+    assert [each["filterPattern"] for each in found] == ["second"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -54,3 +55,19 @@ def test_an_environment_names_itself_and_its_own_parameter(name: str) -> None:
     found = {key.strip(): value.strip().strip('"') for key, value in values.items()}
     assert found["environment"] == name
     assert found["mongodb_uri_parameter"] == f"/mongo-client/{name}/mongodb-uri"
+
+
+@pytest.mark.parametrize("end", ["", "Init Duration: 190.40 ms\t"])
+def test_the_memory_filter_takes_the_figure_out_of_lambdas_report(end: str) -> None:
+    """Word by word, as "Filter pattern syntax" of CloudWatch Logs has it; `...` is any rest."""
+    report = (
+        "REPORT RequestId: 8f50\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 256 MB\t"
+        f"Max Memory Used: 71 MB\t{end}"
+    )
+    text = Path(ROOT, "terraform/metrics.tf").read_text().replace('\\"', "")
+    [pattern] = re.findall(r"\[(report=.*), \.\.\.\]", text)
+    fields = [field.partition("=") for field in pattern.split(", ")]
+    words = dict(zip((name for name, _, _ in fields), report.split(), strict=False))
+    assert len(words) == len(fields) <= len(report.split())
+    assert all(words[name] == wanted for name, equal, wanted in fields if equal)
+    assert words["used"] == "71"
