@@ -54,8 +54,8 @@ _LOG_DELIVERY = (
     *("logs:PutResourcePolicy", "logs:DescribeResourcePolicies"),
 )
 
-# What Lambda looks up of a VPC with the caller's permissions ("Required IAM permissions" for a VPC, in
-# the Lambda developer guide).
+# What Lambda looks up of a VPC with the caller's permissions ("Required IAM permissions" for a VPC,
+# in the Lambda developer guide).
 _VPC_LOOKUPS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
 
 # Parameters whose value a condition of a policy can be about.

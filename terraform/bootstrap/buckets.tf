@@ -23,6 +23,10 @@ import {
 }
 
 resource "aws_s3_bucket" "kept" {
+  #checkov:skip=CKV2_AWS_62:Nothing waits for objects to appear.
+  #checkov:skip=CKV_AWS_18:Who reads and writes them is in CloudTrail; a log bucket would need its own.
+  #checkov:skip=CKV_AWS_144:The source in git makes the bundles again; the state is versioned.
+  #checkov:skip=CKV_AWS_145:Encrypted with S3's own keys; a KMS key costs, and guards no secret here.
   for_each = local.buckets
   bucket   = each.value
 

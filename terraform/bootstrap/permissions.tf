@@ -266,7 +266,6 @@ data "aws_iam_policy_document" "apply" {
       "iam:DeleteRole",
       "iam:ListInstanceProfilesForRole",
       "iam:TagRole",
-      "iam:UpdateAssumeRolePolicy",
     ]
     resources = [each.value.role]
   }
@@ -408,6 +407,8 @@ resource "aws_iam_role_policy" "github" {
 
 # The most that a function's role may do, whatever Terraform writes into it.
 data "aws_iam_policy_document" "function_boundary" {
+  #checkov:skip=CKV_AWS_111:X-Ray's write actions know no resources, and Lambda names no interface.
+  #checkov:skip=CKV_AWS_356:The same. A boundary grants nothing by itself.
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

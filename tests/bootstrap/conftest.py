@@ -19,6 +19,8 @@ from tests.workflows.hub import REPOSITORY
 IDS = "1234/5678"
 SUBJECT = "repo:octo-org@1234/mongo-client@5678"
 ACCOUNT = "123456789012"
+# Of the provider that the account has already, for somebody else's sake.
+AUDIENCES = ["https://github.com/somebody-else", "sts.amazonaws.com"]
 # All there are, so that the story can prove what each of them needs.
 OPTIONS = (
     'options = ["code_signing", "custom_domain", "provisioned_concurrency", "reserved_concurrency",'
@@ -96,13 +98,16 @@ class Account:
 
 @pytest.fixture(scope="package")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An empty account, made ready twice by `pipeline bootstrap`, and examined before and after."""
+    """A bare account, made ready twice by `pipeline bootstrap`, and examined before and after."""
     with cloud(tmp_path_factory.mktemp("account") / "cloud") as settings:
         journal = Path(settings["TF_DATA_DIR"]).with_name("calls")
         project = Project.copy_to(tmp_path_factory.mktemp("bootstrap") / "project", settings)
         account = Account(settings, journal, project)
         for bucket in account.client("s3").list_buckets()["Buckets"]:
             account.client("s3").delete_bucket(Bucket=bucket["Name"])
+        account.client("iam").create_open_id_connect_provider(
+            Url="https://token.actions.githubusercontent.com", ClientIDList=AUDIENCES
+        )
         (project.folder / "terraform/bootstrap/terraform.tfvars").write_text(OPTIONS)
         account.examined.append(project.run("doctor"))
         for _ in range(2):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.bootstrap.conftest import ACCOUNT, Account
+from tests.bootstrap.conftest import ACCOUNT, AUDIENCES, Account
 from tests.project import Result
 from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
 
@@ -30,6 +30,16 @@ def test_it_says_what_github_has_to_know(account: Account) -> None:
     assert f"gh variable set AWS_REGION --repo {REPOSITORY} --body us-east-1" in lines
 
 
+def test_it_takes_the_identity_provider_that_is_there(account: Account) -> None:
+    """There can be one only for GitHub, and others may use it: nothing of it is changed."""
+    iam = account.client("iam")
+    [arn] = [
+        each["Arn"] for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    ]
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert found["ClientIDList"] == AUDIENCES and not found.get("Tags")
+
+
 def test_its_state_is_in_the_bucket_that_it_made(account: Account) -> None:
     state = account.client("s3").get_object(Bucket=BUCKETS[0], Key="mongo-client/bootstrap.tfstate")
     assert "aws_s3_bucket" in {each["type"] for each in json.load(state["Body"])["resources"]}
@@ -47,6 +57,23 @@ def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, buck
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+
+
+def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
+    """Not with `terraform destroy` either: the guard has to be taken away first, by a person."""
+    project = account.project
+    settings = project.process_environment() | {"TF_VAR_repository": REPOSITORY}
+    planned = subprocess.run(
+        ["terraform", "-chdir=terraform/bootstrap", "plan", "-destroy", "-no-color", "-lock=false"],
+        cwd=project.folder,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert planned.returncode == 1 and "Instance cannot be destroyed" in planned.stderr
+    for name in ("aws_s3_bucket.kept", "aws_iam_openid_connect_provider.github"):
+        assert name in planned.stderr
 
 
 @pytest.mark.parametrize(
@@ -82,8 +109,7 @@ def test_the_doctor_finds_a_bare_account(account: Account) -> None:
     """Each miss comes with what to run, and the whole with an exit status."""
     [before] = account.examined
     assert before.returncode == 1 and "error[not-ready]" in before.stderr
-    role = "role mongo-client-production-deploy"
-    for what in (*(f"bucket {name}" for name in BUCKETS), role, "GitHub's OIDC provider"):
+    for what in (*(f"bucket {name}" for name in BUCKETS), "role mongo-client-production-deploy"):
         assert f"missing  {what}" in before.stdout
     assert "python -m pipeline bootstrap --repository OWNER/NAME" in before.stdout
 

@@ -65,21 +65,18 @@ class Story:
         subnets = json.dumps([each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]])
         groups = ec2.describe_security_groups()["SecurityGroups"]
         region = f"us-east-1:{ACCOUNT}"
-        file.write_text(
-            f"""{before}
+        certificate = f"arn:aws:acm:{region}:certificate/12345678-1234-1234-1234-123456789012"
+        profile = f"arn:aws:signer:{region}:/signing-profiles/p/abcdefghij"
+        file.write_text(f"""{before}
             reserved_concurrency    = 5
             provisioned_concurrency = 1
             vpc = {{ subnet_ids = {subnets}, security_group_ids = ["{groups[0]["GroupId"]}"] }}
-            custom_domain = {{
-              name            = "api.example.com"
-              certificate_arn = "arn:aws:acm:{region}:certificate/12345678-1234-1234-1234-123456789012"
-            }}
+            custom_domain = {{ name = "api.example.com", certificate_arn = "{certificate}" }}
             code_signing = {{
-              signing_profile_version_arns     = ["arn:aws:signer:{region}:/signing-profiles/p/abcdefghij"]
+              signing_profile_version_arns     = ["{profile}"]
               untrusted_artifact_on_deployment = "Warn"
             }}
-            """
-        )
+            """)
         yield
         file.write_text(before)
 
@@ -105,6 +102,7 @@ def story(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """Release, change what can change, roll back, promote, and take staging away again."""
     folder = tmp_path_factory.mktemp("story") / "project"
     story = Story(account, Project.copy_to(folder, account.cloud))
+    before = len(account.calls())
     story.project.must("build", "--out", "first")
     story.play("staging-deploy", "deploy", *STAGING, "--bundle", "first")
     story.project.append_to_handler("\nCHANGED = True\n")
@@ -120,7 +118,7 @@ def story(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Story:
     story.play("production-plan", "plan", *PRODUCTION, "--bundle", "second")
     story.play("production-deploy", "deploy", *PRODUCTION, "--bundle", "second")
     story.take_away("staging-deploy", "staging")
-    story.calls = [call for call in account.calls() if call["caller"] != "owner"]
+    story.calls = [call for call in account.calls()[before:] if call["caller"] != "owner"]
     return story
 
 
@@ -203,6 +201,13 @@ def _writing_calls(story: Story) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _without_body(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a call whose body the journal does not have."""
+    told = ("Content", "Checksum", "IfNoneMatch")
+    is_object = "Key" in parameters and "Bucket" in parameters
+    return {k: v for k, v in parameters.items() if not (is_object and k.startswith(told))}
+
+
 def _writes(action: str) -> bool:
     service, _, name = action.partition(":")
     return _IAM.actions.get_action_details(service, name)["accessLevel"] not in ("Read", "List")
@@ -219,7 +224,7 @@ def test_a_plans_role_can_change_nothing(story: Story) -> None:
         environment = call["caller"].split("-")[2]
         client = story.account.client(call["service"], credentials[environment])
         with pytest.raises(ClientError) as refused:
-            client._make_api_call(call["operation"], call["parameters"])
+            client._make_api_call(call["operation"], _without_body(call["parameters"]))
         code = refused.value.response["Error"]["Code"]
         assert code.startswith("AccessDenied"), (call["operation"], code)
 

@@ -1,10 +1,11 @@
-"""The Terraform stack by itself: valid, and true to what its plan must hold."""
+"""The Terraform stacks by themselves: valid, and true to what their plans must hold."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,36 +14,43 @@ from localcloud import terraform_cli
 from tests.project import ROOT, Result
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Terraform's settings, with a data folder that has the provider and no backend."""
+@dataclass
+class Stack:
+    """A root module, and Terraform's settings: a data folder that has the provider, no backend."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str) -> Result:
+        return subprocess.run(
+            ["terraform", f"-chdir={self.directory}", *arguments, "-no-color"],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+
+@pytest.fixture(scope="module", params=["terraform", "terraform/bootstrap"])
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     folder = tmp_path_factory.mktemp("terraform")
     environment = os.environ | {"TF_DATA_DIR": str(folder / "data"), "TF_IN_AUTOMATION": "1"}
     if config := terraform_cli.cli_config(folder):
         environment["TF_CLI_CONFIG_FILE"] = str(config)
-    done = _terraform(environment, "init", "-backend=false", "-lockfile=readonly")
+    stack = Stack(ROOT / request.param, environment)
+    done = stack.run("init", "-backend=false", "-lockfile=readonly")
     assert done.returncode == 0, done.stdout + done.stderr
-    return environment
+    return stack
 
 
-def _terraform(environment: dict[str, str], *arguments: str) -> Result:
-    return subprocess.run(
-        ["terraform", f"-chdir={ROOT / 'terraform'}", *arguments, "-no-color"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
-def test_the_configuration_is_valid(environment: dict[str, str]) -> None:
-    done = _terraform(environment, "validate")
+def test_the_configuration_is_valid(stack: Stack) -> None:
+    done = stack.run("validate")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_rules_of_plan_time_hold(environment: dict[str, str]) -> None:
-    """terraform/tests/*.tftest.hcl: bad values are refused, and the plan keeps its promises."""
-    done = _terraform(environment, "test")
+def test_the_rules_of_plan_time_hold(stack: Stack) -> None:
+    """tests/*.tftest.hcl: bad values are refused, and the plan keeps its promises."""
+    done = stack.run("test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout and "0 passed" not in done.stdout
 

@@ -1,0 +1,113 @@
+# What holds at plan time, without an account. Run with: terraform -chdir=terraform/bootstrap test
+
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+}
+
+# What is imported cannot be mocked.
+override_resource {
+  target = aws_s3_bucket.kept
+}
+
+variables {
+  repository     = "octo-org/mongo-client"
+  repository_ids = { owner = 1234, repository = 5678 }
+}
+
+run "nothing_is_public" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for block in aws_s3_bucket_public_access_block.kept : alltrue([
+        block.block_public_acls, block.block_public_policy,
+        block.ignore_public_acls, block.restrict_public_buckets,
+      ])
+    ]) && length(aws_s3_bucket_public_access_block.kept) == 2
+    error_message = "Both buckets must refuse to be public."
+  }
+}
+
+run "what_is_kept_is_encrypted_and_versioned" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for each in aws_s3_bucket_server_side_encryption_configuration.kept :
+      one(each.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    ])
+    error_message = "Both buckets must be encrypted."
+  }
+
+  assert {
+    condition = alltrue([
+      for each in aws_s3_bucket_versioning.kept : each.versioning_configuration[0].status == "Enabled"
+    ])
+    error_message = "Both buckets must keep older versions."
+  }
+}
+
+run "each_environment_has_a_role_for_each_purpose" {
+  command = plan
+
+  assert {
+    condition = toset([for role in aws_iam_role.github : role.name]) == toset([
+      "mongo-client-staging-plan", "mongo-client-staging-deploy", "mongo-client-staging-rollback",
+      "mongo-client-production-plan", "mongo-client-production-deploy", "mongo-client-production-rollback",
+    ])
+    error_message = "There must be a plan, a deploy and a rollback role for each environment."
+  }
+}
+
+run "subjects_carry_the_ids_of_owner_and_repository" {
+  command = plan
+
+  assert {
+    condition     = local.roles["production-deploy"].subjects == ["repo:octo-org@1234/mongo-client@5678:environment:production"]
+    error_message = "The subject must be the one that the repository sends."
+  }
+}
+
+run "an_older_repository_sends_names_only" {
+  command = plan
+  variables { repository_ids = null }
+
+  assert {
+    condition     = local.roles["production-plan"].subjects == ["repo:octo-org/mongo-client:pull_request", "repo:octo-org/mongo-client:ref:refs/heads/main"]
+    error_message = "The subject must be the one that the repository sends."
+  }
+}
+
+run "a_wildcard_is_no_repository" {
+  command = plan
+  variables { repository = "octo-org/*" }
+  expect_failures = [var.repository]
+}
+
+run "an_id_is_a_number" {
+  command = plan
+  variables { repository_ids = { owner = 0, repository = 5678 } }
+  expect_failures = [var.repository_ids]
+}
+
+run "an_unknown_option_is_refused" {
+  command = plan
+  variables { options = ["everything"] }
+  expect_failures = [var.options]
+}
+
+run "an_option_adds_what_it_needs_and_no_more" {
+  command = plan
+  variables { options = ["vpc"] }
+
+  assert {
+    condition     = length(local.optional["staging"].apply) == 1 && length(local.optional["staging"].read) == 0
+    error_message = "Only the permissions of the option that is named must be there."
+  }
+}
