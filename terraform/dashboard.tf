@@ -18,7 +18,7 @@ locals {
       ]
     },
     {
-      title = "Memory used by all versions' calls, of ${var.memory_mb} MB"
+      title = "Memory used by calls of all versions, MB"
       metrics = [
         [local.name, "MemoryUsed", { stat = "p50", label = "p50" }],
         [local.name, "MemoryUsed", { stat = "Maximum", label = "most" }],

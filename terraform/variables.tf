@@ -184,7 +184,7 @@ variable "snap_start" {
 }
 
 variable "provisioned_concurrency" {
-  description = "Environments that live has initialised at all times. While live moves, Lambda warms up as many for the new version, and may share the traffic by itself until they are there."
+  description = "Environments that live has initialised at all times. While live moves, Lambda warms up as many for the new version, and shares the traffic by itself until they are there: how the canary's steps go along with that is untried."
   type        = number
   default     = null
 

@@ -118,6 +118,16 @@ run "an_unknown_retention_is_refused" {
   expect_failures = [var.log_retention_days]
 }
 
+run "logs_can_be_kept_for_years" {
+  command = plan
+  variables { log_retention_days = 1096 }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.function.retention_in_days == 1096
+    error_message = "Every period that CloudWatch Logs has must be accepted."
+  }
+}
+
 run "an_unknown_log_format_is_refused" {
   command = plan
   variables { log_format = "text" }
