@@ -17,6 +17,7 @@ from pipeline import (
     output,
     plan,
     prune,
+    quarantine,
     releases,
     rollback,
 )
@@ -30,7 +31,10 @@ def pipeline() -> None:
     """Take the mongo-client Lambda function from source to production and back."""
 
 
-for verb in (build, inspection, fetch, plan, deploy, rollback, releases, metrics, logs, prune):
+for verb in (
+    *(build, inspection, fetch, plan, deploy, rollback),
+    *(releases, quarantine, metrics, logs, prune),
+):
     pipeline.add_command(verb.command)
 
 
