@@ -330,9 +330,7 @@ def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(
     assert seen.production == by_hand.production
 
 
-def test_a_repository_without_an_account_deploys_nothing_and_says_so(
-    after_a_rollback_of_staging: Chapter, runner: Runner
-) -> None:
+def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Runner) -> None:
     run = runner.run("push", "deploy.yml", events.push(), variables=False)
     assert run.succeeded, run.why()
     done = [name for name, job in run.jobs.items() if job.result == "success"]
