@@ -19,6 +19,7 @@ from pipeline import (
     output,
     plan,
     prune,
+    quarantine,
     releases,
     rollback,
 )
@@ -34,7 +35,7 @@ def pipeline() -> None:
 
 _VERBS = (
     *(build, inspection, fetch, plan, deploy, rollback),
-    *(releases, metrics, logs, prune, bootstrap, doctor),
+    *(releases, quarantine, metrics, logs, prune, bootstrap, doctor),
 )
 for verb in _VERBS:
     pipeline.add_command(verb.command)

@@ -129,7 +129,7 @@ def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:
         raise PlanChanged(
             f"the plan is not the one that was approved: its sha256 is {verdict.sha256}, "
             f"approved was {approved}; nothing was applied",
-            "Look at the new plan, and approve it: start the workflow anew.",
+            "Look at the new plan, and approve it: re-run all jobs of the workflow.",
         )
 
 

@@ -136,7 +136,7 @@ class NotReady(PipelineError):
 
 
 class Stopped(PipelineError):
-    """A person (Ctrl-C) or the end of a job (SIGTERM) stopped the command."""
+    """A person (Ctrl-C) or a cancelled job (SIGINT, then SIGTERM) stopped the command."""
 
     id = "stopped"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -24,6 +25,18 @@ def run_url() -> str | None:
     environ = os.environ
     server, repository = environ["GITHUB_SERVER_URL"], environ["GITHUB_REPOSITORY"]
     return f"{server}/{repository}/actions/runs/{environ['GITHUB_RUN_ID']}"
+
+
+def pull_request_head() -> str | None:
+    """Return the commit that the job's pull request brings, or None outside of one.
+
+    What is checked out there is a merge of it, which nobody knows and which stays nowhere.
+    """
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    if not in_actions() or not path:
+        return None
+    event = json.loads(Path(path).read_text("utf-8"))
+    return str(event["pull_request"]["head"]["sha"]) if "pull_request" in event else None
 
 
 def annotation(

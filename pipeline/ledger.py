@@ -187,8 +187,10 @@ def close_what_died(aws: Aws, environment: Environment) -> None:
 
 
 def _somebody_else(winner: Release) -> LostRace:
+    cancel = f"cancel its run ({winner.run})" if winner.run else "stop it where it runs"
     return LostRace(
         f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
         f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
-        "Wait until it has ended (`python -m pipeline releases`), and decide again.",
+        "Wait until it has ended (`python -m pipeline releases`), and decide again. If it must not "
+        f"go on: {cancel}, which puts live back, and start this again.",
     )

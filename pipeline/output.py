@@ -24,6 +24,13 @@ def say(line: str, style: str = "") -> None:
     _err.print(Text(line, style=style))
 
 
+def notice(text: str) -> None:
+    """Say what matters though nothing failed; on GitHub, on the page of the run, too."""
+    say(text, "yellow")
+    if github.in_actions():
+        print(github.annotation(text, level="notice"), file=sys.stderr)
+
+
 def result(text: str) -> None:
     """Print a result as it is."""
     _out.print(Text(text))

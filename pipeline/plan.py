@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline import aws, github, output, plan_page, restore, shown, store, terraform
+from pipeline import aws, github, output, plan_page, quarantine, restore, shown, store, terraform
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import Environment, environment_option
@@ -82,8 +82,10 @@ def command(
             output.result(line)
     page = plan_page.page(facts)
     if folder:
-        _save(folder, facts, page, reference)
+        save(folder, facts, page, reference)
     github.add_to_summary(page)
+    if facts.quarantined:
+        output.notice(facts.quarantined)
     _set_outputs(facts)
     facts.verdict.refuse_destruction(allowed)
 
@@ -96,7 +98,8 @@ def _plan(
     shown_file: Path | None,
 ) -> PlanFacts:
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
-    live = Ledger(account, environment).serving()
+    records = Ledger(account, environment)
+    newest, live = records.newest(), records.serving()
     bundle = _load(account, environment, reference, live)
     with terraform.workspace(terraform.service_stack(environment)) as tf:
         variables = terraform.bundle_variables(account, bundle.manifest)
@@ -107,10 +110,13 @@ def _plan(
     return PlanFacts(
         environment=environment.name,
         manifest=bundle.manifest,
+        commit=github.pull_request_head() or bundle.manifest.commit,
         verdict=verdict,
         allowed=allowed,
         live=live,
         live_manifest=restore.manifest_of(account, live) if live else None,
+        unfinished=newest if newest and newest.outcome != "succeeded" else None,
+        quarantined=quarantine.warning(account, environment, bundle.id),
         inspection=inspect_loaded(bundle),
         differences=differences,
     )
@@ -170,7 +176,7 @@ def _differences_in_words(differences: tuple[str, ...] | None) -> list[str]:
     return [plan_page.DIFFERENT, *(f"    {one_line(line)}" for line in differences)]
 
 
-def _save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
+def save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
     """Write plan.json, and plan.md, which says where the rest is if it is too long."""
     if url := github.run_url():
         pointer = f"Cut off here: [the summary of the run]({url}) has the whole."
@@ -185,7 +191,11 @@ def _save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
 def _set_outputs(facts: PlanFacts) -> None:
     """Tell the job's later steps."""
     github.set_output("sha256", facts.verdict.sha256)
-    told = {"empty": facts.verdict.empty, "nothing-to-do": facts.nothing_to_do}
+    told = {
+        "empty": facts.verdict.empty,
+        "nothing-to-do": facts.nothing_to_do,
+        "quarantined": facts.quarantined is not None,
+    }
     if facts.differences is not None:
         told["differs"] = bool(facts.differences)
     for name, holds in told.items():

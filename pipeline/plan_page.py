@@ -25,6 +25,8 @@ _HEADINGS = {
     "forget": "To forget",
 }
 
+_UNFINISHED = {"failed": "failed", "interrupted": "was interrupted", "under way": "is under way"}
+
 
 @dataclass(frozen=True)
 class PackageSizes:
@@ -38,17 +40,22 @@ class PackageSizes:
 class PlanFacts:
     """What is known of a plan.
 
-    `allowed` are the addresses that may be destroyed; `live` the release that serves and
-    `live_manifest` its bundle's (None if it is damaged); `differences` those from what the pull
-    request showed (None if nobody asked).
+    `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
+    may be destroyed; `live` the release that serves and `live_manifest` its bundle's (None if it is
+    damaged); `unfinished` the newest release if it did not succeed; `quarantined` why nothing
+    deploys the bundle, if it is in quarantine; `differences` those from what the pull request
+    showed (None if nobody asked).
     """
 
     environment: str
     manifest: Manifest
+    commit: str | None
     verdict: Verdict
     allowed: tuple[str, ...]
     live: Release | None
     live_manifest: Manifest | None
+    unfinished: Release | None
+    quarantined: str | None
     inspection: Report
     differences: tuple[str, ...] | None
 
@@ -71,7 +78,7 @@ def marker(environment: str) -> str:
 def page(facts: PlanFacts) -> str:
     """Return the page of a plan."""
     parts = [
-        [f"### Plan for {facts.environment}: {headline(facts.verdict)}", _which(facts.manifest)],
+        [f"### Plan for {facts.environment}: {headline(facts.verdict)}", _which(facts)],
         _warnings(facts),
         _resources(facts.verdict),
         _differences(facts.differences),
@@ -99,18 +106,29 @@ def headline(verdict: Verdict) -> str:
     return ", ".join(told)
 
 
-def _which(manifest: Manifest) -> str:
-    commit = f"commit {code(manifest.commit[:12])}" if manifest.commit else "built from no commit"
-    return f"Bundle {code(manifest.id[:12])}, {commit}"
+def _which(facts: PlanFacts) -> str:
+    commit = f"commit {code(facts.commit[:12])}" if facts.commit else "built from no commit"
+    return f"Bundle {code(facts.manifest.id[:12])}, {commit}"
 
 
 def _warnings(facts: PlanFacts) -> Iterator[str]:
+    if release := facts.unfinished:
+        what = f"a {release.kind} of bundle {code(release.bundle[:12])} by {code(release.actor)}"
+        yield (
+            f"**Release {release.number}, {what}, {_UNFINISHED[release.outcome]}: "
+            "what it may have done half-way is part of this plan.**"
+        )
+    if facts.quarantined:
+        yield f"**In quarantine:** {code(facts.quarantined)}"
     for address in facts.verdict.destroyed():
         label = code(f"allow-destroy:{address}")
         if address in facts.allowed:
             how = f"which {label} allows."
         else:
-            how = f"and is refused. The label {label} on the pull request allows it."
+            how = (
+                f"and is refused. To allow it, add the label {label} to the pull request, then "
+                "re-run the failed jobs."
+            )
         yield f"**This plan destroys or replaces {code(address)}, {how}**"
 
 

@@ -1,28 +1,72 @@
-"""Quarantine: bundles that were rolled back in an environment, which nothing deploys unasked."""
+"""quarantine: bundles that were rolled back in an environment, which nothing deploys unasked."""
 
 from __future__ import annotations
 
 import json
 
+import click
+
+from pipeline import aws, github, output, store
 from pipeline.aws import Aws, absent_if
-from pipeline.environment import Environment
+from pipeline.environment import Environment, environment_option
 from pipeline.errors import Quarantined
 from pipeline.ledger import Release
+from pipeline.markdown import one_line
+
+
+@click.command("quarantine")
+@environment_option
+@click.argument("reference", metavar="BUNDLE")
+def command(environment: Environment, reference: str) -> None:
+    """Say whether BUNDLE (a folder, or the id of a stored bundle) is in quarantine."""
+    account = aws.connect()
+    bundle = store.load(account, reference)
+    told = warning(account, environment, bundle.id)
+    if told:
+        output.notice(told)
+    else:
+        output.result(f"bundle {bundle.id[:12]} is not in quarantine in {environment.name}")
+    github.set_output("quarantined", str(told is not None).lower())
+
+
+def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+    """Return why nothing deploys a bundle, and what a person does about it on GitHub, or None."""
+    told = why(aws, environment, bundle_id)
+    if told is None:
+        return None
+    return (
+        f"{told}. A merge that leaves it as it is deploys nothing. If it may be deployed again: "
+        f"gh workflow run deploy.yml --ref main -f bundle={bundle_id} "
+        "-f release-from-quarantine=true -f reason='…'"
+    )
+
+
+def why(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+    """Return who rolled a bundle back, when and why; None if it is not in quarantine."""
+    found = absent_if(
+        "NoSuchKey",
+        lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id)),
+    )
+    if found is None:
+        return None
+    entry = json.loads(found["Body"].read())
+    return one_line(
+        f"bundle {bundle_id[:12]} was rolled back in {environment.name} by {entry['actor']} "
+        f"at {entry['began']}: {entry['reason'] or 'no reason given'}"
+    )
 
 
 def is_in(aws: Aws, environment: Environment, bundle_id: str) -> bool:
     """Say whether a bundle is in quarantine."""
-    return _entry(aws, environment, bundle_id) is not None
+    return why(aws, environment, bundle_id) is not None
 
 
 def refuse(aws: Aws, environment: Environment, bundle_id: str) -> None:
     """Raise Quarantined, with when and why, if a bundle is in quarantine."""
-    entry = _entry(aws, environment, bundle_id)
-    if entry:
+    told = why(aws, environment, bundle_id)
+    if told:
         raise Quarantined(
-            f"bundle {bundle_id[:12]} was rolled back in {environment.name} by {entry['actor']} "
-            f"at {entry['began']}: {entry['reason'] or 'no reason given'}",
-            "If it may be deployed again, say so: --release-from-quarantine --reason '…'",
+            told, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
         )
 
 
@@ -39,14 +83,6 @@ def put(aws: Aws, environment: Environment, bundle_id: str, rollback: Release) -
 def release(aws: Aws, environment: Environment, bundle_id: str) -> None:
     """Take a bundle out of quarantine. The ledger keeps who did it, and why."""
     aws.s3.delete_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id))
-
-
-def _entry(aws: Aws, environment: Environment, bundle_id: str) -> dict[str, str] | None:
-    found = absent_if(
-        "NoSuchKey",
-        lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id)),
-    )
-    return json.loads(found["Body"].read()) if found else None
 
 
 def _key(environment: Environment, bundle_id: str) -> str:

@@ -27,7 +27,7 @@ from pipeline.environment import LIVE, Environment, environment_option
 from pipeline.errors import describe
 from pipeline.judge import judge
 from pipeline.ledger import Ledger, Release
-from pipeline.plan import allow_destroy_option
+from pipeline.plan import allow_destroy_option, in_words
 from pipeline.restore import Way
 from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts, Verb
@@ -58,6 +58,7 @@ def command(
             bundle = store.fetch(account, way.target.bundle)
             facts.manifest = bundle.manifest
             version = restore.prove(account, environment, way.target, bundle)
+            facts.proved = True
         if dry_run:
             _show(account, way, bundle, allowed, facts)
             return
@@ -77,16 +78,21 @@ def command(
 
 
 def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:
-    """Show what a rollback would do; raise PlanRefused if it would be refused."""
+    """Show what a rollback would do; raise if Terraform would fail, or be refused, in the end.
+
+    Before it plans it has told the job's later steps that the release can be restored.
+    """
+    github.set_output("release", str(way.target.number))
+    github.set_output("bundle", bundle.id)
+    for line in summary.preview(facts, restore.manifest_of(account, way.left)):
+        output.result(line)
     with terraform.workspace(terraform.service_stack(facts.environment)) as tf:
         with facts.timeline.phase("plan", f"terraform plan of {facts.environment.name}"):
             variables = terraform.bundle_variables(account, bundle.manifest)
             facts.verdict = judge(tf.plan(account, variables, lock=False).document)
-    for line in summary.preview(facts, restore.manifest_of(account, way.left)):
-        output.result(line)
+    for line in in_words(facts.verdict):
+        output.result(f"terraform {line}")
     facts.verdict.refuse_destruction(allowed)
-    github.set_output("release", str(way.target.number))
-    github.set_output("bundle", bundle.id)
 
 
 class _Rollback:

@@ -1,4 +1,9 @@
-"""Being told to stop: Ctrl-C by a person, SIGTERM by the end of a job."""
+"""Being told to stop: by Ctrl-C, or by a job that is cancelled or has used up its time.
+
+GitHub's runner then sends SIGINT, 7.5 s later SIGTERM, and 2.5 s after that it kills the
+processes. So live goes back first; and a second signal ends the waiting for Terraform, so that what
+happened is recorded all the same.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def stop_when_told() -> None:
-    """Leave in order: a cancelled job gets SIGTERM, and live must go back first."""
+    """Leave in order, by an exception: live goes back first."""
     for number in _SIGNALS:
         signal.signal(number, _stop)
 

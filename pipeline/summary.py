@@ -25,7 +25,8 @@ class Facts:
     """What is known of a deployment or a rollback, filled in as it goes on.
 
     `manifest` is that of the bundle that is to serve, `serving` the release that served before,
-    `restored` the one that a rollback goes back to, `release` the one that was recorded.
+    `restored` the one that a rollback goes back to, `proved` whether it can be restored, `release`
+    the one that was recorded.
     """
 
     verb: Verb
@@ -36,6 +37,7 @@ class Facts:
     manifest: Manifest | None = None
     serving: Release | None = None
     restored: Release | None = None
+    proved: bool = False
     verdict: Verdict | None = None
     release: Release | None = None
     health_before: Health | None = None
@@ -78,13 +80,13 @@ def preview(facts: Facts, left: Manifest | None) -> list[str]:
     lines = [f"{label:<9} {one_line(text)}" for label, text in _releases(facts)]
     if facts.manifest:
         lines += [f"{'package':<9} {line}" for line in _packages(left, facts.manifest)]
-    if facts.verdict:
-        lines += [f"{'terraform':<9} {line}" for line in in_words(facts.verdict)]
     return lines + [f"{'then':<9} {line}" for line in _quarantine(facts)]
 
 
 def _headline(facts: Facts, ending: Ending | None) -> str:
     bundle = facts.manifest.id[:12] if facts.manifest else ""
+    if facts.problem and facts.verb == "dry run" and facts.proved:
+        return "a rollback would restore traffic, and then fail"
     if facts.problem:
         what = {"deploy": "deployment", "rollback": "rollback", "dry run": "dry run of a rollback"}
         return f"{what[facts.verb]} failed, {_where(ending)}"
@@ -191,7 +193,7 @@ def _failure(facts: Facts, ending: Ending | None) -> Iterator[str]:
 
 
 def _how_to_do_it(facts: Facts) -> Iterator[str]:
-    if facts.restored and not facts.problem:
+    if facts.restored and facts.proved:
         yield "### To do it"
         yield from _commands(facts.environment, facts.restored.number)
 

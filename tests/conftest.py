@@ -51,6 +51,12 @@ def _group(item: pytest.Item) -> str:
     return str(mark.args[0])
 
 
+def pytest_report_header() -> str:
+    """Say who exchanges the jobs' identity tokens in the tests of the workflows."""
+    real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
+    return f"configure-aws-credentials: {f'the real one, in {real}' if real else 'a stand-in'}"
+
+
 @pytest.fixture(scope="session")
 def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of this source, built by the verb that everybody calls. Not to be changed."""

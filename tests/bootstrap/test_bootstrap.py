@@ -120,6 +120,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     folder = tmp_path_factory.mktemp("hub")
     with serving(Hub(folder / "origin", folder)) as hub:
         hub.variables = {"AWS_ACCOUNT_ID": ACCOUNT, "AWS_REGION": "us-east-1"}
+        for environment in ("staging", "production"):
+            hub.reviewers_of |= {environment: False, f"{environment}-rollback": False}
         hub.reviewers_of["production-approval"] = True
         yield hub
 
@@ -144,7 +146,7 @@ def test_the_doctor_finds_a_ready_account(account: Account, hub: Hub, tmp_path: 
 def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path) -> None:
     """A variable with another account's number, an environment that is gone."""
     hub.variables["AWS_ACCOUNT_ID"] = "999999999999"
-    hub.missing_environments = {"production-rollback"}
+    del hub.reviewers_of["production-rollback"]
     done = _examine(account, hub, tmp_path)
     assert done.returncode == 1
     assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in done.stdout

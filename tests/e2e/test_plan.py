@@ -198,6 +198,7 @@ def test_a_change_is_told_in_words_and_a_held_lock_is_in_nobodys_way(seen: Seen)
         "sha256": changed.saved["sha256"],
         "empty": "false",
         "nothing-to-do": "false",
+        "quarantined": "false",
         "differs": "true",
     }
     assert changed.summary.strip() == changed.page.strip()

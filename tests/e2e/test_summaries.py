@@ -118,6 +118,7 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     good = job.project.handler.read_text()
     job.change(BROKEN)
     steps["broken"] = job.step(*deploy, "--reason", "a mistake")
+    steps["plan after broken"] = job.step("plan", *ENVIRONMENT, "--bundle", "live")
     # A person points live at the version that failed.
     job.client("lambda").update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
 
@@ -134,6 +135,8 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     after = job.everything()
     plan = job.project.must("plan", *ENVIRONMENT).strip()
     steps["rollback"] = job.step("rollback", *ENVIRONMENT, "--reason", "too fast")
+    steps["quarantine"] = job.step("quarantine", *ENVIRONMENT, "build")
+    steps["no quarantine"] = job.step("quarantine", *ENVIRONMENT, ids["first"])
     steps["dry run to nowhere"] = job.step("rollback", *ENVIRONMENT, "--to", "77", "--dry-run")
     return Seen(job, steps, ids, before, after, plan)
 
@@ -204,9 +207,29 @@ def test_a_plan_that_nobody_approved_is_not_applied(seen: Seen, name: str) -> No
     """Not even if there is nothing to do; the ledger has nothing of it."""
     step = seen[name]
     assert step.done.returncode == 1 and "error[plan-changed]" in step.done.stderr
-    assert "nothing was applied" in step.done.stderr and "approve it" in step.done.stderr
+    assert "nothing was applied" in step.done.stderr
+    assert "approve it: re-run all jobs" in step.done.stderr
     assert step.outputs == {} and "### What failed" in step.summary
     assert [seen[each].outputs["release"] for each in ("second", "rollback")] == ["3", "4"]
+
+
+def test_what_a_failed_deployment_left_is_told_to_be_its_doing(seen: Seen) -> None:
+    """It was applied, and live went back: nobody changed anything by hand."""
+    step = seen["plan after broken"]
+    assert step.done.returncode == 0, step.done.stderr
+    assert "by `ada`, failed: what it may have done half-way is part of this plan" in step.summary
+    assert "- `aws_lambda_function.mongo_client`: the function's code" in step.summary
+
+
+def test_what_was_rolled_back_is_told_to_be_in_quarantine(seen: Seen) -> None:
+    """With who, why, and the way out; it is no error."""
+    step = seen["quarantine"]
+    assert step.done.returncode == 0 and step.outputs == {"quarantined": "true"}
+    [notice] = re.findall("^::notice::(.*)$", step.done.stderr, re.MULTILINE)
+    assert f"bundle {seen.ids['second'][:12]} was rolled back in local by ada at " in notice
+    way_out = f"-f bundle={seen.ids['second']} -f release-from-quarantine=true -f reason="
+    assert ": too fast. " in notice and way_out in notice
+    assert seen["no quarantine"].outputs == {"quarantined": "false"}
 
 
 def test_a_dry_run_changes_nothing(seen: Seen) -> None:
@@ -226,6 +249,8 @@ def test_a_dry_run_shows_what_the_rollback_then_does(seen: Seen) -> None:
         assert re.search(r"lambda_function.zip: [\d,]+ → [\d,]+ bytes", told)
         assert "  ~ aws_lambda_function.mongo_client: s3_key, source_code_hash\n" in told
         assert f"bundle {second} would be in quarantine" in told
+    # Before it plans, for a rollback does not wait for Terraform either.
+    assert step.done.stdout.index("would be in quarantine") < step.done.stdout.index("terraform")
     assert "-f environment=local -f release=1 -f reason=" in step.summary
     rollback = seen["rollback"]
     assert rollback.done.returncode == 0, rollback.done.stderr

@@ -89,8 +89,9 @@ def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The other is told who did, and leaves nothing behind."""
     release, records = _release(), Ledger(account, _STAGING)
     records.begin(release)
-    with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1"):
+    with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1") as refused:
         Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
+    assert "stop it where it runs, which puts live back" in refused.value.remedy
     [found] = Ledger(account, _STAGING).releases()
     assert found == release
     records.end(replace(release, outcome="succeeded"))
@@ -102,10 +103,11 @@ def test_one_that_is_under_way_is_not_disturbed(
     """A later command waits for its next sign of life, and is refused."""
     monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 0.2)
     monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
-    first, records = _release(), Ledger(account, _STAGING)
+    first, records = replace(_release(), run="https://run/7"), Ledger(account, _STAGING)
     records.begin(first)
-    with pytest.raises(LostRace, match="is at work"):
+    with pytest.raises(LostRace, match="is at work") as refused:
         Ledger(account, _STAGING).close_what_died()
+    assert "cancel its run (https://run/7), which puts live back" in refused.value.remedy
     assert Ledger(account, _STAGING).newest() == first
     records.end(replace(first, outcome="succeeded"))
 

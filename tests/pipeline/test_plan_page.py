@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
 
-from pipeline import github
+from pipeline import github, plan
 from pipeline.bundle import File, Manifest, Package
 from pipeline.judge import Change, Verdict
-from pipeline.ledger import Release
+from pipeline.ledger import Outcome, Release
 from pipeline.plan_page import PlanFacts, page
 from pipeline.report import Facts, PackageFacts, Report
 from pipeline.rules import Finding, Rule
@@ -67,17 +68,24 @@ HOSTILE = [
 
 def _page(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> str:
     """Return the page of a plan for staging with these changes."""
+    return page(_facts(*changes, outputs=outputs, **more))
+
+
+def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> PlanFacts:
     facts: dict[str, Any] = {
         "environment": "staging",
         "manifest": NEW,
+        "commit": NEW.commit,
         "verdict": Verdict(changes, outputs, "digest"),
         "allowed": (),
         "live": RELEASE,
         "live_manifest": LIVE,
+        "unfinished": None,
+        "quarantined": None,
         "inspection": CLEAN,
         "differences": None,
     }
-    return page(PlanFacts(**(facts | more)))
+    return PlanFacts(**(facts | more))
 
 
 def _created(count: int) -> list[Change]:
@@ -162,11 +170,30 @@ def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_
     alias = Change("aws_lambda_alias.live", "delete", (), True)
     told = _page(gone, alias, allowed=("aws_lambda_alias.live",))
     refused, allowed = [line for line in told.splitlines() if line.startswith("**This plan")]
+    assert "add the label" in refused and "then re-run the failed jobs" in refused
     assert f"`{FUNCTION}`, and is refused" in refused and f"`allow-destroy:{FUNCTION}`" in refused
     assert "`aws_lambda_alias.live`, which `allow-destroy:aws_lambda_alias.live` allows" in allowed
     strong = [token for token in _tokens(told) if token.type == "strong_open"]
     assert len(strong) == 2
     assert "**This plan" not in _page(Change("aws_iam_role.old", "delete", (), False))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [("failed", "failed"), ("interrupted", "was interrupted"), ("under way", "is under way")],
+)
+def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -> None:
+    """What differs then need not be somebody's work by hand."""
+    told = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
+    assert (
+        f"**Release 8, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may" in told
+    )
+    assert "half-way" not in _page(CODE)
+
+
+def test_a_bundle_in_quarantine_is_told() -> None:
+    assert "**In quarantine:** `it was slow`\n" in _page(CODE, quarantined="it was slow")
+    assert "quarantine" not in _page(CODE)
 
 
 def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
@@ -227,8 +254,11 @@ def test_no_text_of_others_acts_on_the_page(text: str) -> None:
         Change(f'aws_lambda_alias.x["{text}"]', "delete", (), True),
         Change(FUNCTION, "update", (f"environment.variables.{text}",), True),
         outputs=(text,),
-        manifest=replace(NEW, commit=text, function=replace(NEW.function, name=text)),
+        manifest=replace(NEW, function=replace(NEW.function, name=text)),
+        commit=text,
         live=replace(RELEASE, commit=text),
+        unfinished=replace(RELEASE, outcome="failed", bundle=text, actor=text),
+        quarantined=text,
         differences=(text,),
         inspection=replace(
             CLEAN, findings=(Finding(Rule.UNSAFE_PATH, "pymongo-layer.zip", text, text),)
@@ -239,6 +269,8 @@ def test_no_text_of_others_acts_on_the_page(text: str) -> None:
         Change("aws_lambda_alias.x", "delete", (), True),
         Change(FUNCTION, "update", ("environment.variables.X",), True),
         outputs=("x",),
+        unfinished=replace(RELEASE, outcome="failed"),
+        quarantined="x",
         differences=("x",),
         inspection=replace(CLEAN, findings=(Finding(Rule.UNSAFE_PATH, "x", "x", "x"),)),
     )
@@ -252,6 +284,27 @@ def test_a_page_that_is_too_long_is_cut_and_folded_parts_are_closed() -> None:
     told = github.cut(_page(*_created(5_000)), 30_000, "The rest is there.")
     assert len(told) < 32_000 and told.endswith("</details>\n\nThe rest is there.\n")
     assert told.count("<details>") == told.count("</details>") == 1
+
+
+def test_what_is_saved_is_cut_and_says_where_the_whole_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment holds 65,536 characters: the rest is in the run's summary, or a command away."""
+    facts = _facts(*_created(5_000))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    plan.save(tmp_path, facts, page(facts), "abc")
+    saved = (tmp_path / "plan.md").read_text()
+    again = "`python -m pipeline plan --environment staging --bundle abc`"
+    assert len(saved) < 32_000 and saved.endswith(f"Cut off here: {again} prints the whole.\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    plan.save(tmp_path, facts, page(facts), "abc")
+    where = "[the summary of the run](https://github.com/a/b/actions/runs/7) has the whole."
+    assert (tmp_path / "plan.md").read_text().endswith(f"Cut off here: {where}\n")
+    plan.save(tmp_path, _facts(CODE), _page(CODE), "abc")
+    assert (tmp_path / "plan.md").read_text() == _page(CODE)
 
 
 def _tokens(markdown: str) -> Iterator[Any]:

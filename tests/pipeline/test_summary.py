@@ -121,6 +121,11 @@ FAILED = {"problem": CheckFailed("it said no", "Look at it."), "release": _relea
         ),
         (_facts(verb="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
         (
+            _facts(**FAILED, verb="dry run", restored=_release(11), proved=True),
+            _ending("4", "4"),
+            "a rollback would restore traffic, and then fail",
+        ),
+        (
             _facts(**FAILED),
             _ending("4", "4"),
             "deployment failed, live stays at version 4",
@@ -213,7 +218,8 @@ def test_a_rollback_tells_what_is_in_quarantine() -> None:
 
 def test_a_dry_run_tells_what_would_be() -> None:
     """On the page and in the terminal: both releases, the packages, the plan, the quarantine."""
-    facts = _facts(verb="dry run", manifest=OLD, restored=_release(10, reason="fine"), release=None)
+    restored = _release(10, reason="fine")
+    facts = _facts(verb="dry run", manifest=OLD, restored=restored, proved=True, release=None)
     told = page(facts, _ending(left=NEW))
     assert "by ada at 2026-11-23T17:05:13Z: fine`" in told
     assert f"- `bundle {OLD.id[:12]} would be in quarantine`" in told
@@ -223,9 +229,17 @@ def test_a_dry_run_tells_what_would_be() -> None:
     assert "mermaid" not in told and "Going back" not in told
     lines = preview(facts, NEW)
     assert [line.split()[0] for line in lines] == [
-        *("serves", "restore", "package", "package", "terraform", "terraform", "then")
+        *("serves", "restore", "package", "package", "then")
     ]
     assert lines[1].endswith("by ada at 2026-11-23T17:05:13Z: fine")
+
+
+def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
+    """Even if Terraform would not follow: traffic comes first."""
+    facts = _facts(**FAILED, verb="dry run", restored=_release(10), proved=True)
+    told = page(facts, _ending("4", "4"))
+    assert "it said no" in told and "### To do it" in told
+    assert "### To do it" not in page(replace(facts, proved=False), _ending("4", "4"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -260,7 +274,7 @@ def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
     """What a terminal or GitHub would obey is no line of its own, and cannot move the cursor."""
     release = _release(11, actor=text, reason=f"{text}\n::add-mask::e\x1b]0;owned\x07")
     lines = preview(_facts(verb="dry run", serving=release, restored=release), OLD)
-    assert len(lines) == 7 and all(line.isprintable() for line in lines)
+    assert len(lines) == 5 and all(line.isprintable() for line in lines)
 
 
 def test_no_credential_is_shown() -> None:

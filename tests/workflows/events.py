@@ -8,15 +8,15 @@ from tests.workflows.hub import REPOSITORY
 
 
 def pull_request(
-    number: int, *, repository: str = REPOSITORY, author: str = "ann"
+    number: int, head: str, *, repository: str = REPOSITORY, author: str = "ann"
 ) -> dict[str, Any]:
-    """A pull request was opened or pushed to; its branch is in `repository`."""
+    """A pull request was opened or pushed to; its branch, now at `head`, is in `repository`."""
     return {
         "number": number,
         "pull_request": {
             "number": number,
             "user": {"login": author},
-            "head": {"ref": "change", "repo": {"full_name": repository}},
+            "head": {"ref": "change", "sha": head, "repo": {"full_name": repository}},
             "base": {"ref": "main"},
         },
     }

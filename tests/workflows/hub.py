@@ -40,9 +40,9 @@ class Hub:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    deployments: list[dict[str, str]] = field(default_factory=list)
     reviewers_of: dict[str, bool] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
-    missing_environments: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     url: str = ""
@@ -56,6 +56,10 @@ class Hub:
         self.unexpected.append(f"{method} {path}")
         return 501, {"message": "this stand-in does not know that"}
 
+    def deployed(self, environment: str, commit: str, state: str = "SUCCESS") -> None:
+        """Record a deployment as GitHub does when a job with an environment ends."""
+        self.deployments.append({"environment": environment, "commit": commit, "state": state})
+
     def git(self, *arguments: str) -> str:
         """Run git in origin, and return what it says; empty if it fails."""
         command = ["git", "-C", str(self.origin), *arguments]
@@ -64,17 +68,14 @@ class Hub:
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         return [
             ("GET", "/oidc", self._token),
+            ("POST", "/graphql", self._deployments),
             ("GET", f"{_ROOT}/pulls/(\\d+)", self._pull_request),
             ("GET", f"{_ROOT}/commits/([0-9a-f]{{40}})/pulls", self._pull_requests_of),
             ("GET", f"{_ROOT}/commits/(\\S+)", self._commit),
             ("GET", f"{_ROOT}/compare/(\\S+)\\.\\.\\.(\\S+)", self._compare),
-            ("GET", f"{_ROOT}/git/ref/(\\S+)", self._ref),
-            ("GET", f"{_ROOT}/git/matching-refs/(\\S+)", self._matching_refs),
-            ("POST", f"{_ROOT}/git/refs", self._set_ref),
-            ("PATCH", f"{_ROOT}/git/refs/(\\S+)", self._set_ref),
             ("GET", f"{_ROOT}/environments/(\\S+)", self._environment),
             ("GET", f"{_ROOT}/actions/variables/(\\w+)", self._variable),
-            ("GET", f"{_ROOT}/actions/workflows/ci.yml/runs", self._runs),
+            ("GET", f"{_ROOT}/actions/workflows/(\\S+)/runs", self._runs),
             ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
             ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
             ("GET", f"{_ROOT}/issues", self._issues),
@@ -90,12 +91,32 @@ class Hub:
         payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
         return 200, {"value": f"e30.{payload}.c2lnbmF0dXJl"}
 
+    def _deployments(self, _: Any, body: Any) -> Answer:
+        """Answer the one question that is asked in GraphQL, as it is asked."""
+        query, variables = body["query"], body["variables"]
+        asked = re.search(r"deployments\((.*?)\) {\s+nodes { ([^}]+ } )}", query, re.DOTALL)
+        assert asked and asked[2] == "commitOid latestStatus { state } "
+        assert (variables["owner"], variables["name"]) == tuple(REPOSITORY.split("/"))
+        found = self.deployments
+        if "environments: [$environment]" in asked[1]:
+            found = [each for each in found if each["environment"] == variables["environment"]]
+        if "orderBy: {field: CREATED_AT, direction: DESC}" in asked[1]:
+            found = found[::-1]
+        nodes = [
+            {"commitOid": each["commit"], "latestStatus": {"state": each["state"]}}
+            for each in found
+        ]
+        return 200, {"data": {"repository": {"deployments": {"nodes": nodes}}}}
+
     def _pull_request(self, _: Any, __: Any, number: str) -> Answer:
         return 200, self.pull_requests[int(number)]
 
     def _pull_requests_of(self, _: Any, __: Any, sha: str) -> Answer:
-        every = self.pull_requests.values()
-        return 200, [each for each in every if each["merge_commit_sha"] == sha]
+        return 200, [
+            {"merged_at": each["merge_commit_sha"], "base": {"ref": "main"}, **each}
+            for each in self.pull_requests.values()
+            if sha in (each["merge_commit_sha"], each.get("head", {}).get("sha"))
+        ]
 
     def _commit(self, _: Any, __: Any, ref: str) -> Answer:
         return 200, {"sha": self.git("rev-parse", ref)}
@@ -104,21 +125,11 @@ class Hub:
         ours, theirs = self.git("rev-parse", base), self.git("rev-parse", head)
         common = self.git("merge-base", ours, theirs)
         status = {ours: "ahead", theirs: "behind"}.get(common, "diverged")
-        return 200, {"status": "identical" if ours == theirs else status}
-
-    def _ref(self, _: Any, __: Any, name: str) -> Answer:
-        sha = self.git("rev-parse", "--verify", "--quiet", f"refs/{name}")
-        return (200, _ref(name, sha)) if sha else (404, {"message": "Not Found"})
-
-    def _matching_refs(self, _: Any, __: Any, start: str) -> Answer:
-        lines = self.git("for-each-ref", "--format=%(refname) %(objectname)", f"refs/{start}*")
-        found = [line.split() for line in lines.splitlines()]
-        return 200, [_ref(name.removeprefix("refs/"), sha) for name, sha in found]
-
-    def _set_ref(self, _: Any, body: Any, name: str = "") -> Answer:
-        full = f"refs/{name}" if name else body["ref"]
-        self.git("update-ref", full, body["sha"])
-        return 201, _ref(full.removeprefix("refs/"), body["sha"])
+        commits = self.git("rev-list", "--reverse", f"{ours}..{theirs}").split()
+        return 200, {
+            "status": "identical" if ours == theirs else status,
+            "commits": [{"sha": commit} for commit in commits],
+        }
 
     def _variable(self, _: Any, __: Any, name: str) -> Answer:
         if name not in self.variables:
@@ -126,14 +137,18 @@ class Hub:
         return 200, {"name": name, "value": self.variables[name]}
 
     def _environment(self, _: Any, __: Any, name: str) -> Answer:
-        if name in self.missing_environments:
+        if name not in self.reviewers_of:
             return 404, {"message": "Not Found"}
-        rules = [{"type": "required_reviewers"}] if self.reviewers_of.get(name) else []
+        rules = [{"type": "required_reviewers"}] if self.reviewers_of[name] else []
         return 200, {"name": name, "protection_rules": [{"type": "branch_policy"}, *rules]}
 
-    def _runs(self, query: dict[str, str], _: Any) -> Answer:
-        fits = ("event", "head_sha", "status")
-        found = [run for run in self.runs if all(run[name] == query[name] for name in fits)]
+    def _runs(self, query: dict[str, str], _: Any, workflow: str) -> Answer:
+        wanted = {
+            {"branch": "head_branch"}.get(name, name): value
+            for name, value in query.items()
+            if name != "per_page"
+        } | {"workflow": workflow}
+        found = [run for run in self.runs[::-1] if wanted.items() <= run.items()]
         return 200, {"total_count": len(found), "workflow_runs": found}
 
     def _artifacts(self, query: dict[str, str], _: Any, run: str) -> Answer:
@@ -167,7 +182,8 @@ class Hub:
         ]
 
     def _open_issue(self, _: Any, body: Any) -> Answer:
-        issue = {"number": 100 + len(self.issues), "state": "open", **body}
+        author = {"login": "github-actions[bot]"}
+        issue = {"number": 100 + len(self.issues), "state": "open", "user": author, **body}
         self.issues.append(issue)
         return 201, issue
 
@@ -190,10 +206,6 @@ class Hub:
         [comment] = [each for each in every if each["id"] == int(number)]
         comment.update(body)
         return 200, comment
-
-
-def _ref(name: str, sha: str) -> dict[str, Any]:
-    return {"ref": f"refs/{name}", "object": {"type": "commit", "sha": sha}}
 
 
 @contextmanager

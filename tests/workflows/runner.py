@@ -21,14 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.project import ROOT
 from tests.workflows import trust
-from tests.workflows.hub import Hub
+from tests.workflows.hub import REPOSITORY, Hub
 from tests.workflows.repository import Repository
 from tests.workflows.standins import ACTIONS
 
 _BIN = Path(sys.executable).parent
 _STANDINS = Path(__file__).with_name("standins.py")
+_WORKFLOWS = ROOT / ".github" / "workflows"
 _PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")
 # act replaces it wherever it occurs, so it must be nothing that occurs.
 _TOKEN = "ghs_forTheStandIn0123456789"
@@ -97,12 +100,18 @@ class Runner:
     _runs: int = 0
 
     def run(
-        self, event_name: str, workflow: str, event: dict[str, Any], *, job: str | None = None
+        self,
+        event_name: str,
+        workflow: str,
+        event: dict[str, Any],
+        *,
+        job: str | None = None,
+        variables: bool = True,
     ) -> Run:
         """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
 
-        With `job`, only that one (its id) and those that it needs. Fails if a role does not trust
-        the job that got it.
+        With `job`, only that one (its id) and those that it needs; without `variables`, as if the
+        repository's were not set. Fails if a role does not trust the job that got it.
         """
         self._runs += 1
         folder = self.hub.state / f"run-{self._runs}"
@@ -116,7 +125,7 @@ class Runner:
             *("--no-cache-server", "--concurrent-jobs", "1"),
             *("--action-cache-path", str(folder / "cache"), "--actor", "octocat"),
             *("--secret", f"GITHUB_TOKEN={_TOKEN}"),
-            *("--var", "AWS_ACCOUNT_ID=123456789012", "--var", "AWS_REGION=us-east-1"),
+            *(_VARIABLES if variables and not _is_a_strangers(event) else ()),
             *[f"--{kind}-file=/dev/null" for kind in ("env", "secret", "var", "input")],
             *[
                 part
@@ -126,6 +135,7 @@ class Runner:
             *_local_actions(folder / "actions"),
             *(("--job", job) if job else ()),
         ]
+        kept = self._begun(workflow, event_name, event)
         process = subprocess.Popen(
             command,
             cwd=self.repository.clone,
@@ -142,8 +152,57 @@ class Runner:
             os.killpg(process.pid, signal.SIGKILL)
             raise
         run = _read(told, process.returncode == 0)
+        kept["status"] = "success" if run.succeeded else "failure"
+        self._record_deployments(run, workflow, event)
         self._check_trust(run, workflow, event_name, event)
         return run
+
+    def script(
+        self, workflow: str, job: str, step: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the script of one step alone, with the values that its expressions would have."""
+        self._runs += 1
+        folder = self.hub.state / f"run-{self._runs}"
+        folder.mkdir(parents=True)
+        steps = yaml.safe_load((_WORKFLOWS / workflow).read_text())["jobs"][job]["steps"]
+        [script] = [each["run"] for each in steps if each["name"] == step]
+        return subprocess.run(
+            ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=folder,
+            env=self._environment(folder)
+            | self._settings(workflow)
+            | {"GITHUB_REPOSITORY": REPOSITORY, "GH_TOKEN": _TOKEN}
+            | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def _begun(self, workflow: str, event_name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Have the hub list a run, from its start on, as GitHub does; return what it keeps."""
+        pull_request = event.get("pull_request")
+        source = pull_request["head"] if pull_request else {"repo": {"full_name": REPOSITORY}}
+        kept = {
+            "id": int(self.run_id),
+            "workflow": workflow,
+            "event": event_name,
+            "status": "in_progress",
+            "head_sha": source.get("sha") or self.repository.git("rev-parse", "HEAD"),
+            "head_branch": source.get("ref", "main"),
+            "head_repository": source["repo"],
+        }
+        self.hub.runs.append(kept)
+        return kept
+
+    def _record_deployments(self, run: Run, workflow: str, event: dict[str, Any]) -> None:
+        if not (_WORKFLOWS / workflow).exists():
+            return
+        commit = self.repository.git("rev-parse", "HEAD")
+        for job in run.jobs.values():
+            lineage = trust.lineage(workflow, job.name, job.id)
+            environment = trust.environment(lineage, event.get("inputs", {}))
+            if environment and job.result != "skipped":
+                self.hub.deployed(environment, commit, job.result.upper())
 
     @property
     def run_id(self) -> str:
@@ -170,6 +229,8 @@ class Runner:
             "STAND_IN_WORKFLOW": workflow,
             # Where Terraform has to download its provider, it does so once.
             **({} if "TF_CLI_CONFIG_FILE" in cloud else {"TF_PLUGIN_CACHE_DIR": self._plugins()}),
+            # Where the real configure-aws-credentials, if that is used, looks for AWS.
+            "AWS_ENDPOINT_URL_STS": cloud.get("AWS_ENDPOINT_URL", ""),
             "VENV": str(_BIN.parent),
             "MYPY_CACHE_DIR": str(self.hub.state / "mypy"),
         }
@@ -212,6 +273,18 @@ class Runner:
                     lineage, event_name, "refs/heads/main", event.get("inputs", {})
                 )
                 assert asking in trust.trusted_subjects(role), f"{role} does not trust {asking}"
+
+
+_VARIABLES = ("--var", "AWS_ACCOUNT_ID=123456789012", "--var", "AWS_REGION=us-east-1")
+
+
+def _is_a_strangers(event: dict[str, Any]) -> bool:
+    """Say whether GitHub keeps the repository's variables from a run: a fork's, or Dependabot's."""
+    pull_request = event.get("pull_request")
+    return pull_request is not None and (
+        pull_request["head"]["repo"]["full_name"] != REPOSITORY
+        or pull_request["user"]["login"] == "dependabot[bot]"
+    )
 
 
 def _read(told: str, succeeded: bool) -> Run:
@@ -285,28 +358,39 @@ exec {gh} "$@"
 
 
 def _local_actions(folder: Path) -> list[str]:
-    """Write a stand-in for each action that is used; return act's options to take them."""
+    """Write a stand-in for each action that is used; return act's options to take them.
+
+    CONFIGURE_AWS_CREDENTIALS names a folder with the real action of that name, to be used instead.
+    """
     used: set[tuple[str, str]] = set()
     for path in (ROOT / ".github").rglob("*.yml"):
         used.update(_PIN.findall(path.read_text()))
     options = []
     for action, commit in sorted(used):
         inputs, outputs = ACTIONS[action]
+        steps: list[dict[str, Any]] = [
+            {
+                "id": "do",
+                "shell": "bash",
+                "env": {"INPUTS": "${{ toJSON(inputs) }}"},
+                "run": f'"$STAND_IN_PYTHON" {_STANDINS} {action}',
+            }
+        ]
+        real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
+        if real and action == "aws-actions/configure-aws-credentials":
+            # The real one, and then the line that tells which role it got.
+            given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
+            told = 'echo "assumed $ROLE"'
+            steps = [
+                {"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given},
+                {"shell": "bash", "env": {"ROLE": given["role-to-assume"]}, "run": told},
+            ]
+            options += ["--local-repository", f"{steps[0]['uses']}={Path(real).resolve()}"]
         definition = {
             "name": action,
             "inputs": {name: {"default": ""} for name in inputs},
             "outputs": {name: {"value": f"${{{{ steps.do.outputs.{name} }}}}"} for name in outputs},
-            "runs": {
-                "using": "composite",
-                "steps": [
-                    {
-                        "id": "do",
-                        "shell": "bash",
-                        "env": {"INPUTS": "${{ toJSON(inputs) }}"},
-                        "run": f'"$STAND_IN_PYTHON" {_STANDINS} {action}',
-                    }
-                ],
-            },
+            "runs": {"using": "composite", "steps": steps},
         }
         target = folder / action
         target.mkdir(parents=True)

@@ -84,16 +84,8 @@ def second(first: Chapter, runner: Runner) -> Chapter:
     repository.append("lambda_function.py", "\nCHANGED = True\n")
     head = repository.commit("Change the handler")
     hub.pull_requests[12] = {"labels": [], "merge_commit_sha": None, "head": {"sha": head}}
-    planned = runner.run("pull_request", "ci.yml", events.pull_request(12), job="plan")
+    planned = runner.run("pull_request", "ci.yml", events.pull_request(12, head), job="plan")
     assert planned.succeeded, planned.why()
-    run_of_the_plan = {
-        "id": int(runner.run_id),
-        "event": "pull_request",
-        "status": "success",
-        "head_sha": head,
-        "head_repository": {"full_name": "octo-org/mongo-client"},
-    }
-    hub.runs.append(run_of_the_plan)
     repository.back_to_main()
     repository.git("merge", "--quiet", "--no-ff", "change", "--message=Merge pull request #12")
     hub.pull_requests[12]["merge_commit_sha"] = repository.git("rev-parse", "HEAD")
@@ -107,7 +99,9 @@ def second(first: Chapter, runner: Runner) -> Chapter:
 
 def test_a_merge_reaches_staging_and_then_production(first: Chapter, runner: Runner) -> None:
     assert first.run.succeeded, first.run.why()
-    assert set(first.run.results().values()) == {"success"}
+    results = first.run.results()
+    assert results.pop("Say why nothing is deployed") == "skipped"
+    assert set(results.values()) == {"success"}
     order = [name for name in first.run.jobs if name in DEPLOY.values()]
     assert order == ["Staging / Deploy", "Production / Deploy"]
     assert (first.staging[0]["outcome"], first.production[0]["outcome"]) == ("succeeded",) * 2
@@ -134,6 +128,7 @@ def test_each_door_has_its_own_role(second: Chapter) -> None:
     """The runner insists besides that each role trusts the job that got it."""
     roles = {name: job.roles for name, job in second.run.jobs.items() if job.roles}
     assert {name: [role.partition("/")[2] for role in got] for name, got in roles.items()} == {
+        "Build": ["mongo-client-staging-plan"],
         "Staging / Deploy": ["mongo-client-staging-deploy"],
         "Plan production, and compare with what the pull request showed": [
             "mongo-client-production-plan"
@@ -171,11 +166,6 @@ def test_the_summary_is_for_a_person_on_a_phone(second: Chapter) -> None:
     assert "```mermaid" in second.run.summary
 
 
-def test_the_tags_say_what_was_deployed_from(second: Chapter, runner: Runner) -> None:
-    for environment in DEPLOY:
-        assert runner.hub.git("rev-parse", f"deployed-to-{environment}") == second.commit
-
-
 def test_an_older_merge_does_not_land_on_a_newer_one(
     first: Chapter, second: Chapter, runner: Runner
 ) -> None:
@@ -193,19 +183,39 @@ def test_an_older_merge_does_not_land_on_a_newer_one(
     assert (late.staging, late.production) == (second.staging, second.production)
 
 
-def test_a_merge_with_nothing_to_deploy_says_so(second: Chapter, runner: Runner) -> None:
-    """A change of the README: nobody is asked for anything, and nothing is released."""
+@pytest.fixture(scope="module")
+def words(second: Chapter, runner: Runner) -> Chapter:
+    """A change of the README; main's newest commit is another one by now, that has no run."""
     runner.repository.append("README.md", "\nMore words.\n")
-    seen = _merge(runner, "Words")
-    assert seen.run.succeeded, seen.run.why()
-    assert "nothing to do" in seen.run.summary
-    asking = [job.result for job in seen.run.jobs.values() if job.id == "approve"]
-    assert asking == ["skipped"]
-    assert (seen.staging, seen.production) == (second.staging, second.production)
+    commit = runner.repository.merge("Words")
+    runner.repository.merge("Pushed by a workflow [skip ci]")
+    runner.repository.git("checkout", "--quiet", commit)
+    run = runner.run("push", "deploy.yml", events.push("Words"))
+    runner.repository.back_to_main()
+    return _chapter(runner, run)
+
+
+def test_a_merge_with_nothing_to_deploy_says_so(second: Chapter, words: Chapter) -> None:
+    """Nobody is asked for anything, and nothing is released."""
+    assert words.run.succeeded, words.run.why()
+    assert "nothing to do" in words.run.summary
+    assert _asked(words) == ["skipped"]
+    assert (words.staging, words.production) == (second.staging, second.production)
+
+
+def test_a_newer_commit_that_nothing_deploys_displaces_nobody(words: Chapter) -> None:
+    """Skipped for its sake, this merge would be deployed by no run at all."""
+    assert "Skipped" not in words.run.summary
+    assert words.run.jobs["Staging / Deploy"].result == "success"
+
+
+def _asked(chapter: Chapter) -> list[str]:
+    """Return how the job ended that asks a person to approve."""
+    return [job.result for job in chapter.run.jobs.values() if job.id == "approve"]
 
 
 @pytest.fixture(scope="module")
-def failing(second: Chapter, runner: Runner) -> Chapter:
+def failing(words: Chapter, runner: Runner) -> Chapter:
     """A merge whose handler starts and answers, but not as it must."""
     runner.repository.append(
         "lambda_function.py",
@@ -240,11 +250,33 @@ def unapproved(failing: Chapter, runner: Runner) -> Chapter:
 
 
 @pytest.fixture(scope="module")
-def by_hand(unapproved: Chapter, runner: Runner) -> Chapter:
-    """A person has read it, and dispatches the bundle, as the error says."""
-    bundle = unapproved.staging[0]["bundle"]
-    run = runner.run("workflow_dispatch", "deploy.yml", events.dispatch(bundle=bundle))
-    return _chapter(runner, run)
+def after_a_rollback(unapproved: Chapter, second: Chapter, runner: Runner) -> Chapter:
+    """Production is rolled back, and then comes a merge that leaves the bundle as it is."""
+    runner.repository.git("checkout", "--quiet", second.commit)
+    _roll_back(runner, "production")
+    runner.repository.back_to_main()
+    runner.repository.append("README.md", "\nStill more.\n")
+    return _merge(runner, "Still more words")
+
+
+@pytest.fixture(scope="module")
+def by_hand(after_a_rollback: Chapter, runner: Runner) -> Chapter:
+    """A person has read it, and dispatches the bundle, as the errors and notices say."""
+    bundle = after_a_rollback.staging[0]["bundle"]
+    event = events.dispatch(bundle=bundle, reason="it was right", release_from_quarantine="true")
+    return _chapter(runner, runner.run("workflow_dispatch", "deploy.yml", event))
+
+
+@pytest.fixture(scope="module")
+def after_a_rollback_of_staging(by_hand: Chapter, runner: Runner) -> Chapter:
+    _roll_back(runner, "staging")
+    runner.repository.append("README.md", "\nThe last.\n")
+    return _merge(runner, "The last words")
+
+
+def _roll_back(runner: Runner, environment: str) -> None:
+    project = Project(runner.repository.clone, dict(runner.cloud))
+    project.must("rollback", "--environment", environment, "--reason", "it was slow")
 
 
 def test_a_plan_that_nobody_saw_stops_before_production(
@@ -258,11 +290,65 @@ def test_a_plan_that_nobody_saw_stops_before_production(
     assert unapproved.production == second.production
 
 
+def test_without_the_environment_that_asks_it_is_said_that_there_is_none(runner: Runner) -> None:
+    """GitHub makes one that asks nobody when a job first names it, which would be too late."""
+    runner.hub.reviewers_of.pop("production-approval", None)
+    step = ("deploy.yml", "plan", "A difference needs somebody to approve it")
+    done = runner.script(*step, BUNDLE="abc")
+    assert done.returncode == 1
+    assert "::error::There is no environment production-approval: make it" in done.stdout
+    runner.hub.reviewers_of["production-approval"] = True
+    assert runner.script(*step, BUNDLE="abc").returncode == 0
+
+
+def test_a_merge_of_what_was_rolled_back_asks_nobody_and_is_no_failure(
+    after_a_rollback: Chapter,
+) -> None:
+    """It says that nothing is deployed, why, and what a person can do."""
+    assert after_a_rollback.run.succeeded, after_a_rollback.run.why()
+    assert _asked(after_a_rollback) == ["skipped"]
+    assert (after_a_rollback.production[0]["kind"], after_a_rollback.production[0]["restores"]) == (
+        "rollback",
+        1,
+    )
+    [notice] = [each["message"] for each in after_a_rollback.run.annotations]
+    assert "was rolled back in production by" in notice and "it was slow" in notice
+    assert "-f release-from-quarantine=true" in notice
+    assert "In quarantine" in after_a_rollback.run.summary
+
+
+def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(
+    by_hand: Chapter, after_a_rollback_of_staging: Chapter, runner: Runner
+) -> None:
+    """And leaves no deployment, which would pass for one that did well."""
+    seen = after_a_rollback_of_staging
+    assert seen.run.succeeded, seen.run.why()
+    assert {name for name, job in seen.run.jobs.items() if job.result == "success"} == {"Build"}
+    [notice] = [each["message"] for each in seen.run.annotations]
+    assert "was rolled back in staging by" in notice
+    assert seen.commit not in {each["commit"] for each in runner.hub.deployments}
+    assert seen.production == by_hand.production
+
+
+def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Runner) -> None:
+    run = runner.run("push", "deploy.yml", events.push(), variables=False)
+    assert run.succeeded, run.why()
+    done = [name for name, job in run.jobs.items() if job.result == "success"]
+    assert done == ["Say why nothing is deployed"]
+    [notice] = [each["message"] for each in run.annotations]
+    assert "AWS_ACCOUNT_ID and AWS_REGION are not set" in notice
+
+
 def test_a_given_bundle_can_be_deployed_by_hand(by_hand: Chapter, runner: Runner) -> None:
-    """It comes from the store, by its digest, and nothing is built."""
+    """It comes from the store, by its digest, nothing is built; and it is in quarantine no more."""
     assert by_hand.run.succeeded, by_hand.run.why()
     assert by_hand.run.jobs["Build"].result == "skipped"
-    assert (by_hand.production[0]["release"], by_hand.production[0]["outcome"]) == (3, "succeeded")
+    newest = by_hand.production[0]
+    assert (newest["release"], newest["outcome"]) == (4, "succeeded")
+    assert (newest["bundle"], newest["reason"]) == (by_hand.staging[0]["bundle"], "it was right")
+    project = Project(runner.repository.clone, dict(runner.cloud))
+    told = project.must("quarantine", newest["bundle"], *PRODUCTION)
+    assert "is not in quarantine in production" in told
     memory = _client(runner, "lambda").get_function_configuration(
         FunctionName="mongo-client-production", Qualifier="live"
     )["MemorySize"]

@@ -15,6 +15,8 @@ from tests.workflows import events
 from tests.workflows.runner import Run, Runner
 
 ENVIRONMENTS = ("staging", "production")
+# What the pull request's branch is at; what is checked out is a merge of it.
+HEAD = "5ca1ab1e" * 5
 
 
 @dataclass
@@ -26,12 +28,19 @@ class Seen:
     aws_untouched: bool
 
 
-def _run(runner: Runner, number: int, job: str | None = None, **event: str) -> Seen:
+def _run(
+    runner: Runner,
+    number: int,
+    job: str | None = None,
+    variables: bool = True,
+    **event: str,
+) -> Seen:
     """Run ci.yml for what lies in the clone, as pull request `number`."""
     runner.hub.pull_requests.setdefault(number, {"labels": [], "merge_commit_sha": None})
     runner.repository.commit("What the pull request brings")
     before = _aws(runner)
-    run = runner.run("pull_request", "ci.yml", events.pull_request(number, **event), job=job)
+    opened = events.pull_request(number, HEAD, **event)
+    run = runner.run("pull_request", "ci.yml", opened, job=job, variables=variables)
     comments = [dict(each) for each in runner.hub.comments.get(number, [])]
     return Seen(run, comments, _aws(runner) == before)
 
@@ -74,6 +83,7 @@ def test_its_plans_are_a_comment_for_each_environment(ordinary: Seen) -> None:
         ]
         assert body.startswith(f"<!-- mongo-client plan: {environment} -->\n")
         assert "aws_lambda_function.mongo_client" in body and "to create" in body
+        assert f"commit `{HEAD[:12]}`" in body
         assert "pymongo-layer.zip" in body and "no findings" in body
         assert len(body) < 65_536
 
@@ -103,7 +113,13 @@ def test_no_value_leaves_the_plan(ordinary: Seen, runner: Runner) -> None:
 
 
 def test_a_syntax_error_stops_at_its_line(runner: Runner) -> None:
-    """Lint marks it, and so does the compiler of the deployed Python; nothing is planned."""
+    """Lint marks it, and so does the compiler of the deployed Python; nothing is planned.
+
+    The comment that an earlier commit got says so, and no other one is written.
+    """
+    marker = "<!-- mongo-client plan: staging -->"
+    bot = {"login": "github-actions[bot]"}
+    runner.hub.comments[2] = [{"id": 499, "user": bot, "body": f"{marker}\nAll well."}]
     runner.repository.start("syntax-error")
     handler = runner.repository.clone / "lambda_function.py"
     line = len(handler.read_text().splitlines()) + 2
@@ -114,7 +130,10 @@ def test_a_syntax_error_stops_at_its_line(runner: Runner) -> None:
     assert ("Build and inspect on ubuntu-24.04", step) in seen.run.failed()
     places = [(each.get("file"), each.get("line")) for each in seen.run.annotations]
     assert places.count(("lambda_function.py", str(line))) >= 2
-    assert seen.run.jobs["Plan staging"].result == "skipped" and seen.comments == []
+    assert seen.run.jobs["Plan staging"].result == "skipped"
+    [comment] = seen.comments
+    assert comment["body"].startswith(f"{marker}\n### Plan for staging: there is none\n")
+    assert f"`{HEAD[:12]}`" in comment["body"] and "All well" not in comment["body"]
     assert seen.run.jobs["ci"].result == "failure"
 
 
@@ -156,9 +175,21 @@ def test_images_that_build_different_bytes_stop_before_the_plan(runner: Runner) 
     assert seen.run.jobs["Plan staging"].result == "skipped"
 
 
+def test_a_plan_that_says_nothing_is_told_in_a_comment(runner: Runner) -> None:
+    """Such as one that Terraform broke off: the job that writes has no file to write."""
+    step = ("ci.yml", "comment", "Write the comment, or the one that is there anew")
+    values = {"ENVIRONMENT": "staging", "NUMBER": "10", "HEAD": HEAD, "RUN": "https://run"}
+    assert runner.script(*step, PLANNED="failure", **values).returncode == 0
+    [comment] = runner.hub.comments[10]
+    assert comment["body"].startswith("<!-- mongo-client plan: staging -->\n### Plan for staging: ")
+    assert "there is none" in comment["body"] and "(https://run)" in comment["body"]
+
+
 def test_a_fork_gets_all_that_needs_no_role(runner: Runner) -> None:
     """It is linted, tested, built, compared and inspected; and is told what was left out."""
     runner.repository.start("fork")
+    # What they do is not the point here, that they run is.
+    runner.repository.write("Makefile", "lint test:\n\t@echo make $@\n")
     seen = _run(runner, 6, repository="stranger/mongo-client")
     assert seen.run.succeeded, seen.run.why()
     assert seen.run.jobs["Plan staging"].result == "skipped"
@@ -168,13 +199,19 @@ def test_a_fork_gets_all_that_needs_no_role(runner: Runner) -> None:
     assert "gh pr checkout 6" in notice["message"] and "gh pr checkout 6" in seen.run.summary
 
 
-def test_a_merge_queue_gets_all_but_the_plan(runner: Runner) -> None:
-    """Its token is neither a pull request's nor main's, so no role trusts it."""
-    runner.repository.start("queue")
-    run = runner.run("merge_group", "ci.yml", {"action": "checks_requested"}, job="comment")
-    assert run.succeeded, run.why()
-    assert run.jobs["Same bytes on both images"].result == "success"
-    assert run.jobs["Plan staging"].result == "skipped"
+def test_dependabot_is_told_the_same(runner: Runner) -> None:
+    """GitHub keeps the variables from it as well: they do not tell what is missing."""
+    runner.repository.start("dependabot")
+    seen = _run(runner, 8, job="no-plan", author="dependabot[bot]")
+    [notice] = [each["message"] for each in seen.run.annotations]
+    assert "gh pr checkout 8" in notice and "variables" not in notice
+
+
+def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -> None:
+    runner.repository.start("no-account")
+    seen = _run(runner, 9, job="no-plan", variables=False)
+    [notice] = [each["message"] for each in seen.run.annotations]
+    assert "AWS_ACCOUNT_ID and AWS_REGION are not set" in notice
 
 
 @dataclass

@@ -21,7 +21,6 @@ from tests.workflows import events
 from tests.workflows.runner import Run, Runner
 
 PRODUCTION = ("--environment", "production")
-TAG = "refs/tags/deployed-to-production"
 
 
 @dataclass
@@ -79,10 +78,15 @@ def production(
     project.must(
         "deploy", *PRODUCTION, "--bundle", str(second), "--unproved", "--reason", "the second"
     )
-    runner.hub.git("update-ref", TAG, commit)
+    runner.hub.deployed("production", commit)
 
     repository.append("pipeline/__init__.py", "\nraise SystemExit('main is broken')\n")
-    repository.merge("Break everything")
+    broken = repository.merge("Break everything")
+    # None of these is the last deployment to production that did well.
+    runner.hub.deployed("production-approval", broken)
+    runner.hub.deployed("production-rollback", broken)
+    runner.hub.deployed("production", broken, "FAILURE")
+    runner.hub.deployed("production", broken, "IN_PROGRESS")
     # What looks at production from here on is not what is broken.
     whole = Project.copy_to(tmp_path_factory.mktemp("whole") / "project", dict(runner.cloud))
     return Production(runner, whole, built_bundle, commit)
@@ -113,17 +117,17 @@ def test_a_branch_cannot_roll_back(production: Production) -> None:
     _refused(production, run, ("Find the tree that is known to work", "Only from main"))
 
 
-def test_a_tag_outside_of_main_is_not_trusted(production: Production) -> None:
-    """Anybody who may push can move a tag."""
+def test_a_deployment_of_what_main_never_had_is_not_trusted(production: Production) -> None:
+    """Anybody who may push can record one."""
     repository, hub = production.runner.repository, production.runner.hub
     repository.start("evil")
     evil = repository.commit("Not reviewed")
     repository.git("push", "--quiet", "origin", "evil")
     repository.back_to_main()
-    hub.git("update-ref", TAG, evil)
+    hub.deployed("production", evil)
     run = production.roll_back()
-    hub.git("update-ref", TAG, production.commit)
-    step = "Look up the tag, and see that main has it"
+    hub.deployments.pop()
+    step = "Find the last deployment that did well"
     _refused(production, run, ("Find the tree that is known to work", step))
 
 
@@ -152,10 +156,22 @@ def test_a_bundle_that_nobody_vouches_for_is_refused(production: Production) -> 
 
 
 def test_a_dry_run_shows_and_does_nothing(production: Production) -> None:
+    """Here Terraform cannot plan, for its state is damaged; the release can be restored still."""
+    where = {
+        "Bucket": "mongo-client-terraform-state-123456789012",
+        "Key": "mongo-client/production.tfstate",
+    }
+    s3 = production.client("s3")
+    state = s3.get_object(**where)["Body"].read()
+    s3.put_object(**where, Body=b"{")
     run = production.roll_back(dry_run=True)
+    s3.put_object(**where, Body=state)
     assert run.succeeded, run.why()
+    assert run.step("Roll back", "Verify that deploy.yml built it on main").result == "success"
     assert run.step("Roll back", "Roll back").result == "skipped"
-    assert "## production: what a rollback would do" in run.summary
+    assert "## production: a rollback would restore traffic, and then fail" in run.summary
+    assert "restore: `release 1, bundle" in run.summary and "### To do it" in run.summary
+    assert any("state" in each["message"] for each in run.annotations)
     assert production.serves() == "2" and len(production.releases()) == 2
 
 
@@ -205,34 +221,40 @@ class Drift:
 
 @pytest.fixture(scope="module")
 def drift(production: Production, rolled_back: RolledBack) -> Drift:
-    """Nothing has drifted; then somebody changes the time limit by hand; then puts it back."""
+    """Somebody changes the time limit by hand, and again, and then puts it back.
+
+    A pull request, and somebody else's issue, have the label as well.
+    """
     functions, name = production.client("lambda"), "mongo-client-production"
     before = functions.get_function_configuration(FunctionName=name)["Timeout"]
     hub, seen = production.runner.hub, Drift([], [], production.runner.hub.comments)
-    for timeout_s in (before, before + 1, before + 2, before):
+    labelled = {"state": "open", "labels": ["drift"], "title": "Drift!", "body": "Look."}
+    bot = {"login": "github-actions[bot]"}
+    others = [
+        {"number": 7, "user": bot, "pull_request": {"url": "…"}, **labelled},
+        {"number": 8, "user": {"login": "stranger"}, **labelled},
+    ]
+    hub.issues += [dict(each) for each in others]
+    for timeout_s in (before + 1, before + 2, before):
         functions.update_function_configuration(FunctionName=name, Timeout=timeout_s)
         seen.runs.append(production.runner.run("schedule", "drift.yml", {}))
-        seen.issues.append([dict(issue) for issue in hub.issues])
+        assert hub.issues[:2] == others
+        seen.issues.append([dict(issue) for issue in hub.issues[2:]])
     return seen
-
-
-def test_terraform_agrees_after_the_rollback(drift: Drift) -> None:
-    """A plan with what is live, with the tree that production was deployed with, is empty."""
-    assert drift.runs[0].succeeded, drift.runs[0].log[-3000:]
-    assert drift.issues[0] == []
 
 
 def test_drift_opens_one_issue_and_updates_it(drift: Drift) -> None:
     """It names what is different, in which environment, and shows no value."""
-    assert all(run.succeeded for run in drift.runs)
-    [opened], [updated] = drift.issues[1:3]
+    assert all(run.succeeded for run in drift.runs), [run.why() for run in drift.runs]
+    [opened], [updated] = drift.issues[:2]
     assert opened["state"] == "open" and "Plan for production" in opened["body"]
     assert "time limit" in opened["body"] and "aws_lambda_function.mongo_client" in opened["body"]
     assert updated["number"] == opened["number"] and updated["body"] != opened["body"]
 
 
 def test_the_issue_is_closed_when_they_agree_again(drift: Drift) -> None:
-    [closed] = drift.issues[3]
+    """With what a rollback restored, and the tree that was deployed last, the plan is empty."""
+    [closed] = drift.issues[2]
     assert closed["state"] == "closed"
     [comment] = drift.comments[closed["number"]]
     assert "agree again" in comment["body"]

@@ -6,6 +6,7 @@ time limits are GitHub's own doing, so here the files themselves are looked at.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +20,13 @@ from tests.workflows.standins import ACTIONS, PINNED
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
-FILES = [*WORKFLOWS, GITHUB / "actions" / "set-up" / "action.yml"]
+ACTION_FILES = sorted((GITHUB / "actions").glob("*/action.yml"))
+FILES = [*WORKFLOWS, *ACTION_FILES]
 
 Job = dict[str, Any]
 
 
+@functools.cache
 def parsed(name: str) -> dict[str, Any]:
     """Read a workflow; YAML 1.1 takes its key `on` for the boolean True."""
     document = yaml.safe_load((GITHUB / "workflows" / f"{name}.yml").read_text())
@@ -41,6 +44,16 @@ def job(name: str) -> Job:
     return dict(jobs())[name]
 
 
+def step(job_name: str, step_name: str) -> dict[str, Any]:
+    [found] = [each for each in job(job_name)["steps"] if each["name"] == step_name]
+    return dict(found)
+
+
+def set_up() -> dict[str, Any]:
+    """Read the action that sets a job up."""
+    return dict(yaml.safe_load((GITHUB / "actions" / "set-up" / "action.yml").read_text()))
+
+
 def uses(job: Job) -> set[str]:
     """Return the actions that a job uses, without their pins."""
     return {step["uses"].partition("@")[0] for step in job.get("steps", []) if "uses" in step}
@@ -51,7 +64,9 @@ def writing(job: Job) -> set[str]:
 
 
 every_job = pytest.mark.parametrize("name", [name for name, _ in jobs()])
-every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name + path.stem)
+every_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -73,8 +88,8 @@ def test_a_job_has_a_time_limit(name: str) -> None:
         assert 0 < job(name)["timeout-minutes"] <= 45
 
 
-def test_a_deployment_has_time_to_stop_in_order() -> None:
-    """A job that is cut off leaves Terraform's lock behind: its limit is far beyond that."""
+def test_a_deployment_is_not_cut_off() -> None:
+    """At its limit a job has ten seconds to stop, and Terraform may leave its lock behind."""
     assert job("release/deploy")["timeout-minutes"] >= 30
     assert job("rollback/rollback")["timeout-minutes"] >= 30
 
@@ -88,20 +103,64 @@ def test_only_a_job_that_needs_an_identity_can_have_one(name: str) -> None:
     assert has_one == (bool(uses(job(name)) & needs_one) or calls_release)
 
 
-def test_who_may_write_what() -> None:
-    """Writing is for jobs that run nothing but `gh`, and for the attestation."""
-    found = {name: writing(each) - {"id-token"} for name, each in jobs()}
-    assert {name: what for name, what in found.items() if what} == {
-        "ci/comment": {"pull-requests"},
-        "deploy/build": {"attestations"},
-        "deploy/staging": {"contents"},
-        "deploy/production": {"contents"},
-        "release/mark": {"contents"},
-        "drift/report": {"issues"},
+_A_RELEASE = {
+    "actions": "read",
+    "attestations": "read",
+    "contents": "read",
+    "deployments": "read",
+    "id-token": "write",
+    "pull-requests": "read",
+}
+
+
+def test_who_may_do_what() -> None:
+    """Each job has what its steps need, and no more; one that calls a workflow, what that needs.
+
+    Writing is for jobs that run nothing but `gh`, and for the attestation.
+    """
+    assert {name: each["permissions"] for name, each in jobs()} == {
+        "ci/check": {"contents": "read"},
+        "ci/build": {"contents": "read"},
+        "ci/same-bytes": {},
+        "ci/plan": {"contents": "read", "id-token": "write", "pull-requests": "read"},
+        "ci/comment": {"pull-requests": "write"},
+        "ci/no-plan": {},
+        "ci/ci": {},
+        "deploy/build": {"attestations": "write", "contents": "read", "id-token": "write"},
+        "deploy/nowhere": {},
+        "deploy/staging": _A_RELEASE,
+        "deploy/plan": {
+            "actions": "read",
+            "contents": "read",
+            "deployments": "read",
+            "id-token": "write",
+            "pull-requests": "read",
+        },
+        "deploy/approve": {},
+        "deploy/production": _A_RELEASE,
+        "drift/plan": {"contents": "read", "deployments": "read", "id-token": "write"},
+        "drift/report": {"issues": "write"},
+        "release/turn": {"actions": "read", "contents": "read"},
+        "release/deploy": {
+            "attestations": "read",
+            "contents": "read",
+            "deployments": "read",
+            "id-token": "write",
+            "pull-requests": "read",
+        },
+        "rollback/known-good": {"contents": "read", "deployments": "read"},
+        "rollback/rollback": {"attestations": "read", "contents": "read", "id-token": "write"},
     }
 
 
-@pytest.mark.parametrize("name", ["ci/comment", "release/mark", "drift/report"])
+def test_a_called_workflow_needs_no_more_than_its_caller_may() -> None:
+    """GitHub refuses to start it otherwise, and never gives it more."""
+    called = [each["permissions"] for name, each in jobs() if name.startswith("release/")]
+    needed = {permission: access for each in called for permission, access in each.items()}
+    assert needed == _A_RELEASE
+
+
+@pytest.mark.parametrize("name", ["ci/comment", "drift/report"])
 def test_a_job_that_writes_to_github_runs_no_code_and_holds_no_role(name: str) -> None:
     """What a pull request brings must not meet a token that writes: it travels as text."""
     assert uses(job(name)) <= {"actions/download-artifact"}
@@ -158,8 +217,15 @@ def test_what_starts_a_workflow() -> None:
     deploy = parsed("deploy")["on"]
     assert deploy["push"] == {"branches": ["main"]} and set(deploy) == {"push", "workflow_dispatch"}
     assert set(parsed("release")["on"]) == {"workflow_call"}
+    assert all(each["required"] for each in _asked("deploy", "bundle", "reason"))
+    assert _asked("deploy", "release-from-quarantine")[0]["default"] is False
     assert set(parsed("rollback")["on"]) == {"workflow_dispatch"}
     assert set(parsed("drift")["on"]) == {"schedule", "workflow_dispatch"}
+
+
+def _asked(workflow: str, *names: str) -> list[dict[str, Any]]:
+    inputs = parsed(workflow)["on"]["workflow_dispatch"]["inputs"]
+    return [inputs[name] for name in names]
 
 
 def test_what_a_rollback_asks_for() -> None:
@@ -192,12 +258,12 @@ def test_an_approval_holds_nothing_up() -> None:
 
 
 def test_a_rollback_is_in_no_queue_of_deployments() -> None:
-    """At three in the morning it neither waits behind them, nor is cancelled by them."""
+    """At three in the morning it neither waits behind them, nor is cancelled by them.
+
+    Nor does a third rollback displace a second that waits.
+    """
     concurrency = parsed("rollback")["concurrency"]
-    assert concurrency == {
-        "group": "rollback-${{ inputs.environment }}",
-        "cancel-in-progress": False,
-    }
+    assert concurrency == {"group": "rollback-${{ inputs.environment }}", "queue": "max"}
 
 
 def test_production_is_behind_its_environment() -> None:
@@ -207,6 +273,68 @@ def test_production_is_behind_its_environment() -> None:
     assert "needs.approve.result == 'success'" in job("deploy/production")["if"]
     assert job("release/deploy")["environment"] == "${{ inputs.environment }}"
     assert job("rollback/rollback")["environment"] == "${{ inputs.environment }}-rollback"
+
+
+def test_nobody_is_asked_to_approve_what_would_not_be_deployed() -> None:
+    """Nor does a plan that nobody saw stop it: there is nothing to do, or it is in quarantine."""
+    nothing, quarantined = "nothing-to-do == 'false'", "quarantined == 'false'"
+    word = "(needs.plan.outputs.quarantined == 'false' || inputs.release-from-quarantine)"
+    assert nothing in job("deploy/approve")["if"] and word in job("deploy/approve")["if"]
+    stopping = step("deploy/plan", "A difference needs somebody to approve it")["if"]
+    assert nothing in stopping and quarantined in stopping
+
+
+def test_what_was_approved_is_what_is_applied() -> None:
+    """The digest of the plan goes from the plan to the one who waits, and on to the pipeline."""
+    handed_on = "${{ needs.plan.outputs.sha256 }}"
+    assert job("deploy/plan")["outputs"]["sha256"] == "${{ steps.plan.outputs.sha256 }}"
+    assert job("deploy/production")["with"]["plan"] == handed_on
+    deploying = step("release/deploy", "Deploy")
+    assert deploying["env"]["PLAN"] == "${{ inputs.plan }}"
+    assert '${PLAN:+--expect-plan "$PLAN"}' in deploying["run"]
+
+
+def test_what_is_deployed_is_what_was_built() -> None:
+    """By its id, wherever it comes from: an artifact could have been exchanged on its way."""
+    inspecting = step("release/deploy", "Verify that it is the bundle that was built")
+    assert inspecting["env"]["BUNDLE"] == "${{ inputs.bundle }}"
+    assert inspecting["run"] == 'python -m pipeline inspect bundle --expect "$BUNDLE"'
+    asked_for = "${{ inputs.bundle || needs.build.outputs.bundle }}"
+    for environment in ("staging", "production"):
+        assert job(f"deploy/{environment}")["with"]["bundle"] == asked_for
+
+
+def test_a_person_lets_a_bundle_out_of_quarantine_with_a_reason() -> None:
+    """Nothing else does: a push has no such input."""
+    for environment in ("staging", "production"):
+        given = job(f"deploy/{environment}")["with"]
+        assert given["release-from-quarantine"] == "${{ inputs.release-from-quarantine || false }}"
+        assert given["reason"] == "${{ inputs.reason }}"
+
+
+@pytest.mark.parametrize("name", ["rollback/known-good", "drift/plan"])
+def test_the_tree_that_runs_is_one_that_main_had(name: str) -> None:
+    """Both look it up by the action that insists on it, and what it found is checked out."""
+    looking = step(name, "Find the last deployment that did well")
+    assert looking["uses"] == "./.github/actions/last-deployed"
+    found = f"${{{{ steps.{looking['id']}.outputs.commit }}}}"
+    taken = job("rollback/rollback")["steps"] if "rollback" in name else job(name)["steps"]
+    refs = [each["with"]["ref"] for each in taken if "ref" in each.get("with", {})]
+    if "rollback" in name:
+        assert job(name)["outputs"]["commit"] == found
+        found = "${{ needs.known-good.outputs.commit }}"
+    assert refs == [found]
+
+
+@pytest.mark.parametrize("name", ["ci/check", "ci/build", "ci/same-bytes"])
+def test_a_fork_and_a_merge_queue_get_all_that_needs_no_role(name: str) -> None:
+    assert "if" not in job(name)
+
+
+def test_a_merge_queue_gets_no_plan() -> None:
+    """Its token is neither a pull request's nor main's, so no role trusts it."""
+    for name in ("ci/plan", "ci/no-plan", "ci/comment"):
+        assert "github.event_name == 'pull_request' &&" in job(name)["if"]
 
 
 def test_only_a_job_with_an_environment_gets_a_role_that_writes() -> None:
@@ -229,6 +357,7 @@ def test_nothing_that_deploys_uses_a_cache() -> None:
     for name, each in jobs():
         for step in each.get("steps", []):
             assert "cache" not in step.get("with", {}) or name.startswith("ci/"), name
+    assert set_up()["inputs"]["cache"]["default"] == ""
     assert "actions/cache" not in "".join(path.read_text() for path in FILES)
 
 
@@ -246,8 +375,8 @@ def test_the_bundle_is_built_on_two_images() -> None:
 
 def test_terraform_is_called_without_the_wrapper() -> None:
     """setup-terraform's wrapper changes its output, its exit status, and who gets a signal."""
-    steps = yaml.safe_load(FILES[-1].read_text())["runs"]["steps"]
-    [terraform] = [step for step in steps if step.get("uses", "").startswith("hashicorp/")]
+    steps = set_up()["runs"]["steps"]
+    [terraform] = [each for each in steps if each.get("uses", "").startswith("hashicorp/")]
     assert terraform["with"]["terraform_wrapper"] == "false"
 
 

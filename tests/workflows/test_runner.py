@@ -55,6 +55,25 @@ def test_a_role_of_another_service_is_refused(runner: Runner) -> None:
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in run.step("Tiny", action).log
 
 
+def test_the_real_action_takes_the_place_of_its_stand_in_where_it_is(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it is one that only notes what it was given, and fails."""
+    (tmp_path / "action.yml").write_text(
+        "{name: real, inputs: {role-to-assume: {}}, runs: {using: node24, main: main.js}}"
+    )
+    (tmp_path / "main.js").write_text(
+        "require('fs').writeFileSync(__dirname + '/given', process.env['INPUT_ROLE-TO-ASSUME']);"
+        "process.exit(1);"
+    )
+    monkeypatch.setenv("CONFIGURE_AWS_CREDENTIALS", str(tmp_path))
+    action = "aws-actions/configure-aws-credentials"
+    run = _run(runner, _use(action, role_to_assume="arn:somebody", aws_region="us-east-1"))
+    assert run.failed() == [("Tiny", action)]
+    [given] = runner.hub.state.rglob("given")
+    assert given.read_text() == "arn:somebody"
+
+
 @pytest.mark.parametrize(
     ("workflow", "name", "job", "event", "asking"),
     [

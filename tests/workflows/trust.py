@@ -30,13 +30,19 @@ def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, 
     `jobs` is what `lineage` returned, `inputs` those that the event brings.
     https://docs.github.com/en/actions/reference/security/oidc
     """
-    environment = jobs[-1].get("environment")
-    if environment:
-        values = jobs[0]["with"] if len(jobs) > 1 else inputs
-        for name, value in values.items():
-            environment = environment.replace(f"${{{{ inputs.{name} }}}}", str(value))
-        return f"{_US}:environment:{environment}"
+    name = environment(jobs, inputs)
+    if name:
+        return f"{_US}:environment:{name}"
     return f"{_US}:pull_request" if event == "pull_request" else f"{_US}:ref:{ref}"
+
+
+def environment(jobs: list[dict[str, Any]], inputs: dict[str, str]) -> str | None:
+    """Return the name of a job's environment, if it has one; the parameters are `subject`'s."""
+    found = jobs[-1].get("environment")
+    values = jobs[0]["with"] if len(jobs) > 1 else inputs
+    for name, value in values.items():
+        found = found and found.replace(f"${{{{ inputs.{name} }}}}", str(value))
+    return str(found) if found else None
 
 
 def may_have_identity(jobs: list[dict[str, Any]]) -> bool:
