@@ -155,7 +155,13 @@ def _grants(account: Account) -> Iterator[Grant]:
             for each in document["Statement"]:
                 if each["Effect"] == "Allow":
                     yield from (
-                        Grant(name, policy, each["Sid"], action, tuple(_listed(each["Resource"])))
+                        Grant(
+                            name,
+                            policy,
+                            each.get("Sid", ""),
+                            action,
+                            tuple(_listed(each["Resource"])),
+                        )
                         for action in _listed(each["Action"])
                     )
 

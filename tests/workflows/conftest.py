@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.workflows.hub import Hub, serving
+from tests.project import ROOT, Project
+from tests.workflows.hub import REPOSITORY, Hub, serving
 from tests.workflows.repository import Repository
 from tests.workflows.runner import Runner
+
+
+@pytest.fixture(scope="module")
+def ready_account(fresh_cloud: dict[str, str]) -> None:
+    """The account is ready for the repository: its jobs get roles, and may do what those allow."""
+    Project(ROOT, dict(fresh_cloud)).must("bootstrap", "--repository", REPOSITORY, "--yes")
 
 
 @pytest.fixture(scope="module")

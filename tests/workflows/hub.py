@@ -87,7 +87,12 @@ class Hub:
         ]
 
     def _token(self, query: dict[str, str], _: Any) -> Answer:
-        claims = {"aud": query["audience"], "repository": REPOSITORY}
+        claims = {
+            "iss": "https://token.actions.githubusercontent.com",
+            "aud": query["audience"],
+            "sub": query["sub"],
+            "ref": query["ref"],
+        }
         payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
         return 200, {"value": f"e30.{payload}.c2lnbmF0dXJl"}
 

@@ -47,7 +47,7 @@ class Step:
 
 @dataclass
 class Job:
-    """One job: how it ended, its steps by name, and the roles that it got.
+    """One job: how it ended, its steps by name, the roles that it got, and as whom.
 
     `name` and `id` are as act tells them.
     """
@@ -57,6 +57,7 @@ class Job:
     result: str = ""
     steps: dict[str, Step] = field(default_factory=dict)
     roles: list[str] = field(default_factory=list)
+    identities: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -154,7 +155,7 @@ class Runner:
         run = _read(told, process.returncode == 0)
         kept["status"] = "success" if run.succeeded else "failure"
         self._record_deployments(run, workflow, event)
-        self._check_trust(run, workflow, event_name, event)
+        self._check_identities(run, workflow, event_name, event)
         return run
 
     def script(
@@ -264,15 +265,16 @@ class Runner:
             "NO_COLOR": "1",
         }
 
-    def _check_trust(self, run: Run, workflow: str, event_name: str, event: dict[str, Any]) -> None:
+    def _check_identities(
+        self, run: Run, workflow: str, event_name: str, event: dict[str, Any]
+    ) -> None:
         for name, job in run.jobs.items():
-            for role in job.roles:
+            for identity in job.identities:
                 lineage = trust.lineage(workflow, job.name, job.id)
                 assert trust.may_have_identity(lineage), f"{name} may not ask for a token"
-                asking = trust.subject(
-                    lineage, event_name, "refs/heads/main", event.get("inputs", {})
-                )
-                assert asking in trust.trusted_subjects(role), f"{role} does not trust {asking}"
+                inputs = event.get("inputs", {})
+                asking = trust.subject(lineage, event_name, "refs/heads/main", inputs)
+                assert identity == asking, f"GitHub vouches for {asking}, not for {identity}"
 
 
 _VARIABLES = ("--var", "AWS_ACCOUNT_ID=123456789012", "--var", "AWS_REGION=us-east-1")
@@ -327,6 +329,7 @@ def _take(run: Run, message: dict[str, Any]) -> None:
         text = message.get("raw") or message["msg"]
         step.log += text
         job.roles += re.findall(r"^assumed (\S+)$", text, re.MULTILINE)
+        job.identities += re.findall(r"^identity (\S+)$", text, re.MULTILINE)
     if "stepResult" in message and len(message["stepID"]) == 1:
         step.result = message["stepResult"]
 
@@ -368,24 +371,19 @@ def _local_actions(folder: Path) -> list[str]:
     options = []
     for action, commit in sorted(used):
         inputs, outputs = ACTIONS[action]
-        steps: list[dict[str, Any]] = [
-            {
-                "id": "do",
-                "shell": "bash",
-                "env": {"INPUTS": "${{ toJSON(inputs) }}"},
-                "run": f'"$STAND_IN_PYTHON" {_STANDINS} {action}',
-            }
-        ]
+        steps = [_standin_step(action) | {"id": "do"}]
         real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
+        if action == "aws-actions/configure-aws-credentials":
+            steps.insert(0, _standin_step("identity"))
         if real and action == "aws-actions/configure-aws-credentials":
             # The real one, and then the line that tells which role it got.
             given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
             told = 'echo "assumed $ROLE"'
-            steps = [
+            steps[1:] = [
                 {"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given},
                 {"shell": "bash", "env": {"ROLE": given["role-to-assume"]}, "run": told},
             ]
-            options += ["--local-repository", f"{steps[0]['uses']}={Path(real).resolve()}"]
+            options += ["--local-repository", f"{steps[1]['uses']}={Path(real).resolve()}"]
         definition = {
             "name": action,
             "inputs": {name: {"default": ""} for name in inputs},
@@ -397,3 +395,11 @@ def _local_actions(folder: Path) -> list[str]:
         (target / "action.yml").write_text(json.dumps(definition))
         options += ["--local-repository", f"{action}@{commit}={target}"]
     return options
+
+
+def _standin_step(what: str) -> dict[str, Any]:
+    return {
+        "shell": "bash",
+        "env": {"INPUTS": "${{ toJSON(inputs) }}"},
+        "run": f'"$STAND_IN_PYTHON" {_STANDINS} {what}',
+    }

@@ -21,6 +21,8 @@ from tests.workflows.runner import Run, Runner
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 DEPLOY = {name: f"{name.title()} / Deploy" for name in ("staging", "production")}
 
+pytestmark = pytest.mark.usefixtures("ready_account")
+
 
 @dataclass
 class Chapter:

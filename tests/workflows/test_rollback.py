@@ -22,6 +22,8 @@ from tests.workflows.runner import Run, Runner
 
 PRODUCTION = ("--environment", "production")
 
+pytestmark = pytest.mark.usefixtures("ready_account")
+
 
 @dataclass
 class Production:

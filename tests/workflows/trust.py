@@ -1,4 +1,4 @@
-"""Whom each role trusts, and who a job is: AWS and GitHub know it, the local runner does not."""
+"""Who a job is: GitHub knows it, the local runner does not."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from tests.workflows.hub import REPOSITORY
 
 _WORKFLOWS = ROOT / ".github" / "workflows"
 _US = f"repo:{REPOSITORY}"
-
-
-def trusted_subjects(role: str) -> set[str]:
-    """Return the subjects of identity tokens that may have a role, by the role's ARN."""
-    environment, purpose = role.partition(":role/mongo-client-")[2].split("-")
-    return {
-        "plan": {f"{_US}:pull_request", f"{_US}:ref:refs/heads/main"},
-        "deploy": {f"{_US}:environment:{environment}"},
-        "rollback": {f"{_US}:environment:{environment}-rollback"},
-    }[purpose]
 
 
 def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, str]) -> str:
