@@ -269,7 +269,7 @@ class Runner:
         self, run: Run, workflow: str, event_name: str, event: dict[str, Any]
     ) -> None:
         for name, job in run.jobs.items():
-            for identity in job.identities:
+            for identity in job.identities[: len(job.roles)]:
                 lineage = trust.lineage(workflow, job.name, job.id)
                 assert trust.may_have_identity(lineage), f"{name} may not ask for a token"
                 inputs = event.get("inputs", {})
