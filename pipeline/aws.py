@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
 _ISSUER = "token.actions.githubusercontent.com"
+
+_UPDATE_PATIENCE_S = 120
+_PAUSES_S = (0.5, 1.5)
 
 # Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 4}, read_timeout=60)
@@ -117,9 +121,21 @@ def error_code(error: ClientError) -> str:
 
 
 def wait_until_updated(functions: LambdaClient, function_name: str) -> None:
-    """Wait until no change of the function is under way (LastUpdateStatus is Successful)."""
-    functions.get_waiter("function_updated_v2").wait(
-        FunctionName=function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    """Wait until no change of the function is under way; there may be no function yet.
+
+    A change that failed is over, too: the next one is tried all the same.
+    """
+    for _ in range(_UPDATE_PATIENCE_S):
+        found = absent_if(
+            "ResourceNotFoundException",
+            lambda: functions.get_function_configuration(FunctionName=function_name),
+        )
+        if found is None or found.get("LastUpdateStatus") != "InProgress":
+            return
+        time.sleep(1)
+    raise AwsError(
+        f"a change of {function_name} does not come to its end",
+        f"aws lambda get-function-configuration --function-name {function_name} tells more.",
     )
 
 
@@ -130,6 +146,25 @@ def wait_until_active(functions: LambdaClient, function_name: str, version: str)
         Qualifier=version,
         WaiterConfig={"Delay": 1, "MaxAttempts": 120},
     )
+
+
+def persistently[T](call: Callable[[], T], *, but_not: str = "") -> T:
+    """Do what must not fail for a moment's sake; return or raise what the last try does.
+
+    The SDK tries again by itself what AWS says may be tried again. This is for what matters enough
+    to be tried after that: a conflict of two writes at once, a connection that came back. An error
+    with the code `but_not` is an answer.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return call()
+        except ClientError as error:
+            if error_code(error) == but_not:
+                raise
+        except BotoCoreError:
+            pass
+        time.sleep(pause_s)
+    return call()
 
 
 def absent_if[T](code: str, call: Callable[[], T]) -> T | None:
@@ -149,12 +184,15 @@ def create_object(aws: Aws, key: str, content: bytes) -> bool:
     this very call wrote it, and its answer was lost.
     """
     try:
-        aws.s3.put_object(
-            Bucket=aws.artifact_bucket,
-            Key=key,
-            Body=content,
-            IfNoneMatch="*",
-            ChecksumAlgorithm="SHA256",
+        persistently(
+            lambda: aws.s3.put_object(
+                Bucket=aws.artifact_bucket,
+                Key=key,
+                Body=content,
+                IfNoneMatch="*",
+                ChecksumAlgorithm="SHA256",
+            ),
+            but_not="PreconditionFailed",
         )
     except (ClientError, BotoCoreError) as error:
         found = absent_if(
@@ -162,9 +200,7 @@ def create_object(aws: Aws, key: str, content: bytes) -> bool:
         )
         if found and found["Body"].read() == content:
             return True
-        # A conflict is the same race, met while the other write is still under way.
-        lost = ("PreconditionFailed", "ConditionalRequestConflict")
-        if isinstance(error, ClientError) and error_code(error) in lost:
+        if isinstance(error, ClientError) and error_code(error) == "PreconditionFailed":
             return False
         raise
     return True

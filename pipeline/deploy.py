@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
     aws,
@@ -16,6 +17,7 @@ from pipeline import (
     marks,
     output,
     promotion,
+    publish,
     quarantine,
     smoke,
     store,
@@ -105,7 +107,7 @@ def command(
         canary = None if all_at_once else Canary(account, environment, steps, facts.timeline)
         with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(account, bundle)
-        ledger.close_what_died(account, environment)
+        newest = ledger.close_what_died(account, environment)
         with terraform.workspace(terraform.service_stack(environment)) as tf:
             with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
                 plan = tf.plan(account, terraform.bundle_variables(account, bundle.manifest))
@@ -115,8 +117,8 @@ def command(
                 output.say(line)
             facts.verdict.refuse_destruction(allowed)
             _refuse_another_plan(facts.verdict, approved_plan)
-            release = _Deployment(account, bundle, tf, facts, canary).run(plan, facts.verdict)
-        if release and from_quarantine:
+            release = _Deployment(account, bundle, tf, facts, canary).run(plan, newest)
+        if from_quarantine:
             quarantine.release(account, environment, bundle.id)
     _tell(environment, bundle, facts.timeline, release)
     if release:
@@ -165,19 +167,26 @@ class _Deployment:
         self._timeline = facts.timeline
         self._ledger = Ledger(account, facts.environment)
 
-    def run(self, plan: SavedPlan, verdict: Verdict) -> Release | None:
-        """Do it and return the release, or None if there was nothing to do."""
-        if verdict.empty and self._is_served():
+    def run(self, plan: SavedPlan, newest: Release | None) -> Release | None:
+        """Do it and return the release, or None if there was nothing to do.
+
+        `newest` is the ledger's newest before the plan: whoever began one since then has won.
+        """
+        if plan.is_empty and self._is_served():
             return None
+        verdict = judge(plan.document)
+        switch = Switch(self._account.functions, self._name)
         release = ledger.next_release(
-            self._ledger.newest(), "deploy", self._bundle.manifest, reason=self._facts.reason
+            newest, "deploy", self._bundle.manifest, reason=self._facts.reason
         )
         release = replace(release, plan_sha256=verdict.sha256)
         self._ledger.begin(release)
-        switch = Switch(self._account.functions, self._name)
         try:
-            self._settle(switch)
-            version = self._publish(plan, verdict, exists=switch.before is not None)
+            self._settle(switch, newest)
+            with self._timeline.phase("apply", "exactly that plan"):
+                version = publish.apply(
+                    self._account, self._environment, self._terraform, plan, self._bundle.manifest
+                )
             release = replace(release, version=version)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
                 smoke.run(self._account, self._environment, version)
@@ -200,26 +209,20 @@ class _Deployment:
             and live.route == (serving.version, ())
         )
 
-    def _settle(self, switch: Switch) -> None:
-        """Take back what a deployment that died, or a person, left of a canary."""
-        if switch.before and switch.before.weights:
-            output.say(f"{LIVE} was shared; version {switch.before.version} serves alone again")
-            switch.settle()
+    def _settle(self, switch: Switch, newest: Release | None) -> None:
+        """Take back what a deployment that died, or a person, left of a canary.
 
-    def _publish(self, plan: SavedPlan, verdict: Verdict, *, exists: bool) -> str:
-        """Apply the plan, which moves no traffic, and return the version to be served."""
-        functions = self._account.functions
-        with self._timeline.phase("apply", "exactly that plan"):
-            outputs = plan.outputs
-            if not verdict.empty:
-                if exists:
-                    aws.wait_until_updated(functions, self._name)
-                outputs = self._terraform.apply(plan)
-            version = str(outputs["function_version"])
-            aws.wait_until_updated(functions, self._name)
-            aws.wait_until_active(functions, self._name, version)
-        checks.require_code(functions, self._name, version, self._bundle.manifest)
-        return version
+        One that died may have moved all traffic to a version that has not proved itself: then what
+        the ledger says served before serves again.
+        """
+        if switch.before is None:
+            return
+        serving = self._facts.serving
+        died = newest is not None and newest.kind == "deploy" and newest.outcome != "succeeded"
+        version = serving.version if died and serving else switch.before.version
+        if version and switch.before.route != (version, ()):
+            output.say(f"version {version} serves alone again", "yellow")
+            switch.settle(version)
 
     def _move_live(self, switch: Switch, version: str) -> None:
         """Move all traffic, in steps if there is a canary, and see how live answers around it."""
@@ -250,12 +253,13 @@ class _Deployment:
         return ended
 
     def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
-        """Put live back where it was, and record why."""
+        """Put live back where it was, and record why, whatever else fails."""
         way = "live goes back to where it was" if switch.before else "nothing served before it"
         output.say(f"release {release.number} failed; {way}", "yellow")
         told = describe(problem)
         try:
             switch.undo()
-        except LostRace as race:
-            told += f"; {race.what}"
+        except (LostRace, ClientError, BotoCoreError) as failure:
+            told += f"; live is not back where it was: {describe(failure)}"
+            output.say(told, "red")
         self._record(release, "failed", error=told)

@@ -10,8 +10,8 @@ all figures and looks together (Bonferroni's correction).
 - A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
   as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
   lie above that quantile plus the margin is held against the binomial distribution; the margin is
-  also what covers that live's quantile was measured, too. Only calls that did well count (a broken
-  live answers quickly), and for durations only warm ones.
+  also what covers that live's quantile was measured, too (of 20 calls at least). Only calls that did
+  well count (a broken live answers quickly), and for durations only warm ones.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from math import exp, lgamma, log
 from pipeline.calls import Call
 
 _FALSE_STOPS = 0.01
+_FEWEST = 20  # calls of live, for its quantile to count
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def _quantiles(
     )
     both = quantile(seen, figure.share), quantile(known, figure.share)
     p = None
-    if both[0] is not None and both[1] is not None:
+    # The quantile of a handful of calls is anybody's guess.
+    if both[0] is not None and both[1] is not None and len(known) >= _FEWEST:
         limit = both[1] * figure.factor + figure.on_top
         p = binomial(sum(value > limit for value in seen), len(seen), 1 - figure.share)
     worse = p is not None and p < level

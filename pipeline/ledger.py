@@ -130,17 +130,18 @@ class Ledger:
         return next((each for each in self.releases() if each.outcome == "succeeded"), None)
 
     def close_what_died(self) -> Release | None:
-        """Close the newest release as interrupted, and return it, if it is under way but dead.
+        """Return the newest release; if it is under way but dead, close it as interrupted first.
 
         Raises LostRace, which names it, if it is alive. Waits for its next sign of life.
         """
         newest = self.newest()
         if newest is None or newest.outcome != "under way":
-            return None
+            return newest
         if self._lease.is_alive(newest.number):
             raise _somebody_else(newest)
         closed = replace(newest, outcome="interrupted", ended=now())
-        return closed if self._create(closed, "end") else None
+        # Who is too late to close it finds out how it ended.
+        return closed if self._create(closed, "end") else self.newest()
 
     def begin(self, release: Release) -> None:
         """Reserve a release's number, and give signs of life until it ends.
@@ -175,15 +176,19 @@ class Ledger:
         return Release.from_json(json.loads(body))
 
 
-def close_what_died(aws: Aws, environment: Environment) -> None:
-    """Close a release that died as interrupted, and say so; raise LostRace if it is alive."""
-    dead = Ledger(aws, environment).close_what_died()
-    if dead:
+def close_what_died(aws: Aws, environment: Environment) -> Release | None:
+    """Close a release that died as interrupted, and say so; raise LostRace if it is alive.
+
+    Returns the newest release: the next one comes after it, or somebody else was first.
+    """
+    newest = Ledger(aws, environment).close_what_died()
+    if newest and newest.outcome == "interrupted":
         output.say(
-            f"release {dead.number} (a {dead.kind} of bundle {dead.bundle[:12]} by {dead.actor}, "
-            f"begun at {dead.began}) died: it is closed as interrupted",
+            f"release {newest.number} (a {newest.kind} of bundle {newest.bundle[:12]} by "
+            f"{newest.actor}, begun at {newest.began}) died: it is closed as interrupted",
             "yellow",
         )
+    return newest
 
 
 def _somebody_else(winner: Release) -> LostRace:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import checks, quarantine, runtimes, store
 from pipeline.aws import Aws, absent_if
@@ -49,10 +52,11 @@ def choose(
         raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
     if number is None and newest.outcome != "succeeded" and newest.restores:
         number = newest.restores
-    half_way = newest.kind == "deploy" and newest.outcome != "succeeded"
     left_traffic = live is not None and live.route != (current.version, ())
-    if half_way and left_traffic and number in (None, current.number):
-        return Way(newest, current, newest)
+    if left_traffic or (newest.outcome != "succeeded" and newest.restores == current.number):
+        half_way = _deployed_after(records, current)
+        if half_way and number in (None, current.number):
+            return Way(half_way, current, newest)
     restored = current.restores or current.number
     for each in succeeded:
         if number is None:
@@ -61,9 +65,15 @@ def choose(
             )
         else:
             fits = each.number == number
-        if fits and each.bundle != current.bundle:
+        if fits and (each.bundle, each.version) != (current.bundle, current.version):
             return Way(current, each, newest)
     raise _no_such_release(records, current, number)
+
+
+def _deployed_after(records: Ledger, current: Release) -> Release | None:
+    """Return the newest deployment after the release that serves: it ended half way."""
+    later = takewhile(lambda each: each.number > current.number, records.releases())
+    return next((each for each in later if each.kind == "deploy"), None)
 
 
 def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusable:
@@ -74,7 +84,7 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
     there_are = [
         f"  {each.number:>4}  {each.began}  bundle {each.bundle[:12]}  by {each.actor}"
         for each in records.releases()
-        if each.outcome == "succeeded" and each.bundle != current.bundle
+        if each.outcome == "succeeded" and each.number != current.number
     ]
     if not there_are:
         return ReleaseUnusable(what, "The ledger has no other bundle that ever served.")
@@ -126,8 +136,8 @@ def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bund
 
 
 def manifest_of(account: Aws, release: Release) -> Manifest | None:
-    """Return the manifest of a release's bundle, for people to compare; None if it is damaged."""
+    """Return the manifest of a release's bundle, for people to compare; None if there is none."""
     try:
-        return store.fetch(account, release.bundle).manifest
-    except BundleError:
+        return store.manifest(account, release.bundle)
+    except (BundleError, ClientError, BotoCoreError):
         return None

@@ -14,6 +14,7 @@ from pipeline import (
     ledger,
     marks,
     output,
+    publish,
     quarantine,
     restore,
     smoke,
@@ -117,7 +118,7 @@ class _Rollback:
 
     def run(self, version: str | None) -> Release:
         """Restore the release, as `version` or published anew, and record how that ended."""
-        release = ledger.next_release(
+        self._release = ledger.next_release(
             self._way.newest,
             "rollback",
             self._bundle.manifest,
@@ -125,18 +126,17 @@ class _Rollback:
             restores=self._way.target.number,
             version=version,
         )
-        self._ledger.begin(release)
+        self._ledger.begin(self._release)
         try:
-            release = self._restore(release, version)
+            release = self._restore(version)
         except BaseException as problem:
             with uninterrupted():
-                self._record(replace(release, outcome="failed", error=describe(problem)))
+                self._record(replace(self._release, outcome="failed", error=describe(problem)))
             raise
         with uninterrupted():
-            quarantine.put(self._account, self._facts.environment, self._way.left.bundle, release)
             return self._record(replace(release, outcome="succeeded"))
 
-    def _restore(self, release: Release, version: str | None) -> Release:
+    def _restore(self, version: str | None) -> Release:
         functions, name = self._account.functions, self._facts.environment.function_name
         # What is left may hang when it is called: going back does not wait for it.
         health_before = checks.look_at_health_meanwhile(functions, name, LIVE)
@@ -145,7 +145,6 @@ class _Rollback:
         sha256, published = self._make_terraform_agree()
         if version is None:
             version = published
-            checks.require_code(functions, name, version, self._bundle.manifest)
             smoke.run(self._account, self._facts.environment, version)
             self._move_live(version)
         with self._facts.timeline.phase("check", f"{LIVE}, and that it stayed at {version}"):
@@ -154,19 +153,24 @@ class _Rollback:
                 functions, name, LIVE, no_worse_than=self._facts.health_before
             )
             self._switch.to(version)
-        return replace(release, version=version, plan_sha256=sha256)
+        return replace(self._release, version=version, plan_sha256=sha256)
 
     def _move_live(self, version: str) -> None:
         doing = f"{LIVE} to version {version}: traffic is restored"
         with self._facts.timeline.phase("switch", doing):
             self._switch.to(version)
+        # At once: whatever comes of the rest, nobody shall deploy it again unasked.
+        if self._way.left.bundle != self._bundle.id:
+            quarantine.put(
+                self._account, self._facts.environment, self._way.left.bundle, self._release
+            )
 
     def _make_terraform_agree(self) -> tuple[str, str]:
         """Apply the restored bundle, so that the next plan is empty.
 
         Returns the plan's digest, and the version that was published last.
         """
-        environment, functions = self._facts.environment, self._account.functions
+        environment = self._facts.environment
         with terraform.workspace(terraform.service_stack(environment)) as tf:
             with self._facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
                 variables = terraform.bundle_variables(self._account, self._bundle.manifest)
@@ -175,11 +179,7 @@ class _Rollback:
                 self._facts.verdict = verdict
             verdict.refuse_destruction(self._allowed)
             with self._facts.timeline.phase("apply", "exactly that plan"):
-                aws.wait_until_updated(functions, environment.function_name)
-                outputs = plan.outputs if verdict.empty else tf.apply(plan)
-                aws.wait_until_updated(functions, environment.function_name)
-                version = str(outputs["function_version"])
-                aws.wait_until_active(functions, environment.function_name, version)
+                version = publish.apply(self._account, environment, tf, plan, self._bundle.manifest)
         return verdict.sha256, version
 
     def _record(self, release: Release) -> Release:

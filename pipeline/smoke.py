@@ -25,7 +25,7 @@ def run(account: Aws, environment: Environment, version: str) -> None:
     began_ms = int(time.time() * 1000)
     functions, name = account.functions, environment.function_name
     checks.call_health(functions, name, version)
-    key = _data_key(account, environment)
+    key = data_key(account, environment)
     if key:
         _write_and_read(account, environment, version, key)
     else:
@@ -36,7 +36,8 @@ def run(account: Aws, environment: Environment, version: str) -> None:
     _find_in_log(account, environment, version, began_ms)
 
 
-def _data_key(account: Aws, environment: Environment) -> str | None:
+def data_key(account: Aws, environment: Environment) -> str | None:
+    """Return the API key for a version's first calls, if there is one."""
     found = absent_if(
         "ParameterNotFound",
         lambda: account.parameters.get_parameter(
@@ -48,19 +49,10 @@ def _data_key(account: Aws, environment: Environment) -> str | None:
 
 def _write_and_read(account: Aws, environment: Environment, version: str, key: str) -> None:
     """Insert a document, find it, delete it."""
-    place = {"dataSource": environment.name, "database": "smoke", "collection": "deployments"}
     document = {"_id": uuid4().hex, "version": version}
 
-    def act(action: str, expected: str, **fields: object) -> Answer:
-        answer = checks.call(
-            account.functions,
-            environment.function_name,
-            version,
-            "POST",
-            f"/api/data/v1/action/{action}",
-            headers={"apiKey": key, "content-type": "application/json"},
-            body=json.dumps(place | fields),
-        )
+    def must(action: str, expected: str, **fields: object) -> Answer:
+        answer = act(account, environment, version, key, action, **fields)
         if answer.health.outcome != expected:
             raise CheckFailed(
                 f"version {version} does not answer {action} with {expected}, but with "
@@ -69,11 +61,27 @@ def _write_and_read(account: Aws, environment: Environment, version: str, key: s
             )
         return answer
 
-    act("insertOne", "201", document=document)
-    found = act("findOne", "200", filter={"_id": document["_id"]}).body()["document"]
-    act("deleteOne", "200", filter={"_id": document["_id"]})
+    must("insertOne", "201", document=document)
+    found = must("findOne", "200", filter={"_id": document["_id"]}).body()["document"]
+    must("deleteOne", "200", filter={"_id": document["_id"]})
     if found != document:
         raise CheckFailed(f"version {version} wrote {document} and read {found}")
+
+
+def act(
+    account: Aws, environment: Environment, version: str, key: str, action: str, **fields: object
+) -> Answer:
+    """Have a version perform an action of the Data API in a place of the pipeline's own."""
+    place = {"dataSource": environment.name, "database": "smoke", "collection": "deployments"}
+    return checks.call(
+        account.functions,
+        environment.function_name,
+        version,
+        "POST",
+        f"/api/data/v1/action/{action}",
+        headers={"apiKey": key, "content-type": "application/json"},
+        body=json.dumps(place | fields),
+    )
 
 
 def _find_in_log(account: Aws, environment: Environment, version: str, began_ms: int) -> None:

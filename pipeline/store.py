@@ -41,14 +41,14 @@ def put(aws: Aws, bundle: Bundle) -> None:
             )
     if not create_object(aws, _manifest_key(bundle.id), bundle.manifest.to_text().encode()):
         # It may name another commit: the same content built from there is the same bundle.
-        _read_manifest(aws, bundle.id)
+        manifest(aws, bundle.id)
 
 
 def fetch(aws: Aws, bundle_id: str) -> Bundle:
     """Return a stored bundle, with every digest verified; raise BundleError if it is not whole."""
-    manifest = _read_manifest(aws, bundle_id)
-    function_zip, layer_zip = (_get(aws, package_key(each)) for each in manifest.packages())
-    return Bundle(manifest, function_zip, layer_zip).verify()
+    stored = manifest(aws, bundle_id)
+    function_zip, layer_zip = (_get(aws, package_key(each)) for each in stored.packages())
+    return Bundle(stored, function_zip, layer_zip).verify()
 
 
 def _find_id(aws: Aws, start: str) -> str:
@@ -70,14 +70,15 @@ def _manifest_key(bundle_id: str) -> str:
     return f"bundles/{bundle_id}/manifest.json"
 
 
-def _read_manifest(aws: Aws, bundle_id: str) -> Manifest:
+def manifest(aws: Aws, bundle_id: str) -> Manifest:
+    """Return a stored bundle's manifest alone; raise BundleError if it is not that bundle's."""
     try:
-        manifest = Manifest.from_text(_get(aws, _manifest_key(bundle_id)).decode())
+        found = Manifest.from_text(_get(aws, _manifest_key(bundle_id)).decode())
     except ValueError as error:
         raise BundleError(f"the stored manifest of {bundle_id} is damaged: {error}") from error
-    if manifest.id != bundle_id:
-        raise BundleError(f"the manifest stored as {bundle_id} is that of {manifest.id}")
-    return manifest
+    if found.id != bundle_id:
+        raise BundleError(f"the manifest stored as {bundle_id} is that of {found.id}")
+    return found
 
 
 def _get(aws: Aws, key: str) -> bytes:

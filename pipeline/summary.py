@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.bundle import Manifest
+from pipeline.bundle import Manifest, Package
 from pipeline.checks import Health
 from pipeline.environment import Environment
 from pipeline.errors import PipelineError, describe
@@ -145,6 +145,23 @@ def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
         elif old:
             size = f"{old.size_bytes:,} → {size}"
         yield f"{package.name}: {size}"
+        if old and old.sha256 != package.sha256:
+            yield from _files(old, package)
+
+
+def _files(old: Package, new: Package) -> Iterator[str]:
+    """Name what differs in two packages, but for the many files of a dependency: its name does."""
+    before, after = ({each.path: each.sha256 for each in one.files} for one in (old, new))
+    parts: dict[str, set[str]] = {}
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            how = "changed" if path in before and path in after else "added"
+            how = "removed" if path not in after else how
+            # A layer's files lie in python/<dependency>/.
+            part = path.split("/")[1] if path.startswith("python/") else path
+            parts.setdefault(part, set()).add(how)
+    for part, how in parts.items():
+        yield f"{new.name}: {part} {'changed' if len(how) > 1 else how.pop()}"
 
 
 def _releases(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
 from pipeline.errors import StateLocked, TerraformError
+from pipeline.judge import judge
 from pipeline.project import ROOT, TERRAFORM_DIR
 from pipeline.store import package_key
 
@@ -36,6 +37,11 @@ class SavedPlan:
 
     path: Path
     document: dict[str, Any]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to apply."""
+        return judge(self.document).empty
 
     @property
     def outputs(self) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from pipeline.aws import absent_if, error_code
+from pipeline.aws import absent_if, error_code, persistently
 from pipeline.environment import LIVE
 from pipeline.errors import LostRace
 
@@ -71,11 +71,11 @@ class Switch:
         assert self._known
         self._point((self._known.version, ((version, percent / 100),)))
 
-    def settle(self) -> None:
-        """Take all shares away. This is where `undo` goes back to, then."""
-        if self.before:
-            self.to(self.before.version)
-            self.before = self._known
+    def settle(self, version: str) -> None:
+        """Let one version serve alone. This is where `undo` goes back to, then."""
+        assert self.before
+        self.before = replace(self.before, version=version, weights=())
+        self.to(version)
 
     def undo(self) -> None:
         """Point live where it pointed before, weights and all, if this moved it.
@@ -84,11 +84,12 @@ class Switch:
         """
         if self.before is None or not self._tried:
             return
-        now = read(self._functions, self._function_name)
-        if now is None or now.route not in self._tried | {self.before.route}:
+        before = self.before
+        now = persistently(lambda: read(self._functions, self._function_name))
+        if now is None or now.route not in self._tried | {before.route}:
             raise _lost_race(now)
         self._known = now
-        self._point(self.before.route)
+        persistently(lambda: self._point(before.route))
 
     def _point(self, route: _Route) -> None:
         seen = self._known or read(self._functions, self._function_name)

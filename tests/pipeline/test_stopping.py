@@ -21,11 +21,11 @@ _COMMAND = """
 from pathlib import Path
 from pipeline.environment import Environment
 from pipeline.stopping import stop_when_told, uninterrupted
-from pipeline.terraform import Terraform
+from pipeline.terraform import Terraform, service_stack
 
 stop_when_told()
 try:
-    Terraform(Environment("staging"), Path.cwd())._run("apply")
+    Terraform(service_stack(Environment("staging")), Path.cwd())._run("apply")
 except BaseException:
     with uninterrupted():
         print("live goes back")

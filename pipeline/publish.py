@@ -1,0 +1,67 @@
+"""Publishing: apply a plan, which moves no traffic, and find the version that it published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import aws, checks, terraform
+from pipeline.aws import Aws
+from pipeline.bundle import Manifest
+from pipeline.environment import Environment
+from pipeline.stopping import uninterrupted
+from pipeline.terraform import SavedPlan, Terraform
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+# What a published version has of its own. All else it has from the function, as that was then.
+_OWN = frozenset(
+    {
+        *("FunctionArn", "Version", "MasterArn", "RevisionId", "LastModified", "ResponseMetadata"),
+        *("State", "StateReason", "StateReasonCode", "SnapStart", "RuntimeVersionConfig"),
+        *("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode"),
+    }
+)
+
+
+def apply(
+    account: Aws, environment: Environment, tf: Terraform, plan: SavedPlan, manifest: Manifest
+) -> str:
+    """Apply a plan, and return the version that has the bundle's code and the plan's settings.
+
+    Being told to stop counts when that is done: it moves no traffic, and a provider that is stopped
+    between changing the function and publishing it leaves a change that no version has. So does one
+    that is killed, or fails, there: then the version is published here, and Terraform is told.
+    Raises CheckFailed if somebody else changed the code meanwhile.
+    """
+    functions, name = account.functions, environment.function_name
+    with uninterrupted():
+        version = _applied(functions, name, tf, plan)
+        if _is_behind(functions, name, version):
+            functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
+            again = tf.plan(account, terraform.bundle_variables(account, manifest))
+            version = _applied(functions, name, tf, again)
+    checks.require_code(functions, name, version, manifest)
+    return version
+
+
+def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> str:
+    outputs = plan.outputs
+    if not plan.is_empty:
+        aws.wait_until_updated(functions, name)
+        outputs = tf.apply(plan)
+    version = str(outputs["function_version"])
+    aws.wait_until_updated(functions, name)
+    aws.wait_until_active(functions, name, version)
+    return version
+
+
+def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:
+    """Say whether the function has changed since a version of it was published."""
+    latest = functions.get_function_configuration(FunctionName=name)
+    published = functions.get_function_configuration(FunctionName=name, Qualifier=version)
+    return _shared(latest) != _shared(published)
+
+
+def _shared(configuration: Any) -> dict[str, Any]:
+    return {key: value for key, value in configuration.items() if key not in _OWN}
