@@ -9,9 +9,9 @@ all figures and looks together (Bonferroni's correction).
 - Errors: Fisher's exact test on failed and good calls of both.
 - A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
   as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
-  lie above that quantile plus the margin is held against the binomial distribution; the margin is
-  also what covers that live's quantile was measured, too (of 20 calls at least). Only calls that did
-  well count (a broken live answers quickly), and for durations only warm ones.
+  lie above that quantile plus the margin is held against the binomial distribution; the margin
+  is also what covers that live's quantile was measured, too (of 20 calls at least, of 5 cold ones).
+  Only calls that did well count (a broken live answers quickly), and for durations only warm ones.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from math import exp, lgamma, log
 from pipeline.calls import Call
 
 _FALSE_STOPS = 0.01
-_FEWEST = 20  # calls of live, for its quantile to count
 
 
 @dataclass(frozen=True)
 class _Quantile:
-    """A figure of single calls, with how much worse it may be: a factor, and something on top."""
+    """A figure of single calls, with how much worse it may be: a factor, and something on top.
+
+    Live's quantile counts if it is of `fewest` calls at least: of fewer it is anybody's guess.
+    """
 
     name: str
     unit: str
@@ -36,6 +38,7 @@ class _Quantile:
     share: float
     factor: float
     on_top: float
+    fewest: int = 20
 
 
 def _warm_ms(call: Call) -> float | None:
@@ -46,7 +49,7 @@ _QUANTILES = (
     _Quantile("duration p50", "ms", _warm_ms, 0.50, 1.5, 0),
     _Quantile("duration p95", "ms", _warm_ms, 0.95, 1.5, 10),
     _Quantile("memory p50", "MB", lambda call: call.memory_mb, 0.50, 1.25, 8),
-    _Quantile("init duration p50", "ms", lambda call: call.init_ms, 0.50, 1.5, 50),
+    _Quantile("init duration p50", "ms", lambda call: call.init_ms, 0.50, 1.5, 50, 5),
 )
 _FIGURES = 2 + len(_QUANTILES)  # errors, throttles
 
@@ -108,8 +111,7 @@ def _quantiles(
     )
     both = quantile(seen, figure.share), quantile(known, figure.share)
     p = None
-    # The quantile of a handful of calls is anybody's guess.
-    if both[0] is not None and both[1] is not None and len(known) >= _FEWEST:
+    if both[0] is not None and both[1] is not None and len(known) >= figure.fewest:
         limit = both[1] * figure.factor + figure.on_top
         p = binomial(sum(value > limit for value in seen), len(seen), 1 - figure.share)
     worse = p is not None and p < level

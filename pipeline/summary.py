@@ -160,8 +160,8 @@ def _files(old: Package, new: Package) -> Iterator[str]:
             # A layer's files lie in python/<dependency>/.
             part = path.split("/")[1] if path.startswith("python/") else path
             parts.setdefault(part, set()).add(how)
-    for part, how in parts.items():
-        yield f"{new.name}: {part} {'changed' if len(how) > 1 else how.pop()}"
+    for part, ways in parts.items():
+        yield f"{new.name}: {part} {'changed' if len(ways) > 1 else min(ways)}"
 
 
 def _releases(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from localcloud import control
 from tests import provider
@@ -36,19 +38,22 @@ _SLOWEST_FIRST = (
 _SHARING = ("bootstrap",)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
+def _unit(name: str) -> str:
+    folder = name.partition("/")[0]
+    return folder if folder in _SHARING else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker run a whole file, or a whole folder that shares."""
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = lambda nodeid: _unit(nodeid.split("::")[0].removeprefix("tests/"))
+    return scheduler
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(_SLOWEST_FIRST)}
-    for item in items:
-        name = item.path.relative_to(ROOT / "tests").as_posix()
-        folder = name.partition("/")[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARING else name))
-    items.sort(key=lambda item: ranks.get(_group(item), len(ranks)))
-
-
-def _group(item: pytest.Item) -> str:
-    [mark] = item.iter_markers("xdist_group")
-    return str(mark.args[0])
+    names = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
+    items.sort(key=lambda item: ranks.get(_unit(names[item]), len(ranks)))
 
 
 def pytest_report_header() -> str:

@@ -54,6 +54,13 @@ def test_a_canary_as_good_as_live_passes_under_noise(counts: tuple[int, int]) ->
         assert _worse(canary, live) == set()
 
 
+@pytest.mark.parametrize("few", [1, 2, 3, 5, 10, 19, 20, 25])
+def test_a_handful_of_lives_calls_stops_nothing(few: int) -> None:
+    """At 100 % live has none but those that were under way: they tell too little of it."""
+    for seed in range(50):
+        assert _worse(_calls(500, seed, cold=20), _calls(few, seed + 1000, cold=few)) == set()
+
+
 def test_errors_on_a_twentieth_of_the_calls_are_seen() -> None:
     seen = [_worse(_calls(500, seed, errors=0.05), _calls(500, seed + 99)) for seed in range(50)]
     assert seen.count({"errors"}) >= 49

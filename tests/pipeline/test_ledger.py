@@ -124,12 +124,12 @@ def test_one_that_died_is_closed_as_interrupted(
     closed = Ledger(account, _STAGING).close_what_died()
     assert closed and (closed.number, closed.outcome) == (1, "interrupted")
     assert Ledger(account, _STAGING).newest() == closed
-    assert Ledger(account, _STAGING).close_what_died() is None
+    assert Ledger(account, _STAGING).close_what_died() == closed
 
 
 def test_one_that_ended_is_not_closed(account: Aws) -> None:
     ended = _add(account, "failed")
-    assert Ledger(account, _STAGING).close_what_died() is None
+    assert Ledger(account, _STAGING).close_what_died() == ended
     assert Ledger(account, _STAGING).newest() == ended
 
 
