@@ -18,52 +18,84 @@ from pathlib import Path
 from localcloud import control
 from tests import provider
 from tests.crash import load
-from tests.crash.harness import Harness, Point, called_throughout
+from tests.crash.harness import Harness, Outcome, Point, called_throughout
 
 _THERE_AND_BACK = 10
 _CANARIES = 50
+
+Result = tuple[Point, Outcome]
 
 
 def main() -> int:
     """Try the points, print what did not hold, and how many held."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="try only every N-th point")
-    parser.add_argument("--workers", type=int, default=2, help="clouds to work in at once")
+    parser.add_argument("--first", type=int, default=0, help="begin with the N-th point")
+    parser.add_argument("--workers", type=int, default=4, help="clouds to work in at once")
     options = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        with ProcessPoolExecutor(options.workers) as pool:
+        points = _points(Path(folder, "points"))[options.first :: options.every]
+        with ProcessPoolExecutor(options.workers + 1) as pool:
+            loaded = pool.submit(_load, Path(folder, "load"), options.every)
             work = [
-                pool.submit(_try, Path(folder, str(worker)), worker, options.workers, options.every)
+                pool.submit(_try, Path(folder, str(worker)), points[worker :: options.workers])
                 for worker in range(options.workers)
             ]
-            results = [result for each in work for result in each.result()]
-        loaded = _load(Path(folder, "load"), options.every)
-    failed = [(point, problems) for point, problems in results if problems]
-    for point, problems in failed:
-        print(f"DID NOT HOLD {point}", *problems, sep="\n    ")
-    tried, bad = Counter(p.verb for p, _ in results), Counter(p.verb for p, _ in failed)
-    for verb in sorted(tried):
-        print(f"{verb}: {tried[verb]} points tried, {tried[verb] - bad[verb]} held")
-    print(f"all: {len(results)} points tried, {len(results) - len(failed)} held")
-    for told, problems in loaded:
-        print(told, *problems, sep="\n    ")
-    print(f"({(time.monotonic() - started) / 60:.0f} minutes)")
-    return 1 if failed or any(problems for _, problems in loaded) else 0
+            results = [result for each in work for result in each.result()[0]]
+            disagreeing = [problem for each in work for problem in each.result()[1]]
+            told = loaded.result()
+    return _tell(results, disagreeing, told, time.monotonic() - started)
 
 
-def _try(folder: Path, worker: int, workers: int, every: int) -> list[tuple[Point, list[str]]]:
-    """Try one worker's share of the points in a cloud of its own."""
+def _tell(
+    results: list[Result],
+    disagreeing: list[str],
+    loaded: list[tuple[str, list[str]]],
+    seconds: float,
+) -> int:
+    """Print how it went, and a sentence that says it; return the exit status."""
+    bad = [(point, outcome) for point, outcome in results if outcome.problems]
+    for point, outcome in bad:
+        print(f"DID NOT HOLD {point}", *outcome.problems, sep="\n    ")
+    for point, outcome in results:
+        if not outcome.met:
+            print(f"DID NOT COME UP {point}")
+    print(*disagreeing, sep="\n")
+    tried = Counter(point.verb for point, outcome in results if outcome.met)
+    again = sum(outcome.again for _, outcome in results)
+    held = sum(outcome.met and not outcome.problems for _, outcome in results)
+    verbs = " and ".join(f"{tried[verb]} of a {verb}" for verb in sorted(tried))
+    print(
+        f"{tried.total()} points were tried, {verbs}: {held} held. After {again} of them something "
+        f"was left to finish, and the same command finished it. {' '.join(t for t, _ in loaded)} "
+        f"({seconds / 60:.0f} minutes)"
+    )
+    for _, problems in loaded:
+        print(*problems, sep="\n    ")
+    failed = bad or disagreeing or any(problems for _, problems in loaded)
+    return 1 if failed or tried.total() < len(results) else 0
+
+
+def _points(folder: Path) -> list[Point]:
+    """Return everything that can go wrong."""
+    with _cloud(folder) as settings:
+        harness = Harness.ready(folder, settings)
+        return [*harness.points("rollback"), *harness.points("deploy")]
+
+
+def _try(folder: Path, points: list[Point]) -> tuple[list[Result], list[str]]:
+    """Try one worker's share of the points in a cloud of its own, and see what Terraform says."""
     results = []
     with _cloud(folder) as settings:
         harness = Harness.ready(folder, settings)
         with called_throughout(harness):
-            points = [*harness.points("rollback"), *harness.points("deploy")]
-            for point in points[worker * every :: workers * every]:
-                problems = harness.hold(point)
-                results.append((point, problems))
-                print("BAD" if problems else "ok ", point, *problems, sep="  ", flush=True)
-    return results
+            for point in points:
+                outcome = harness.hold(point)
+                results.append((point, outcome))
+                word = "BAD" if outcome.problems else "ok " if outcome.met else "not"
+                print(word, point, *outcome.problems, sep="  ", flush=True)
+        return results, harness.terraform_agrees()
 
 
 def _load(folder: Path, every: int) -> list[tuple[str, list[str]]]:

@@ -41,17 +41,18 @@ def there_and_back(harness: Harness, times: int) -> tuple[str, list[str]]:
             _, arguments = harness.command("rollback")
             moved_s, error = _until_live_moves(harness, arguments)
             problems += [f"rollback failed: {error}"] if error else []
-            phases = {each["name"]: each["seconds"] for each in harness.releases()[0]["phases"]}
+            phases = {each.name: each.seconds for each in harness.releases()[0].phases}
             shares.append(moved_s / (phases["plan"] + phases["apply"]))
     # Every release there is, for the first two were made before anybody called.
-    known = {each["version"] for each in harness.releases(1000)}
+    known = {each.version for each in harness.releases(1000)}
     strange = {name: n for name, n in harness.answers.items() if name not in known}
     if strange:
         problems.append(f"not from a version that the ledger knows: {strange}")
     told = (
-        f"{times} deployments and {times} rollbacks under load: "
-        f"{harness.answers.total():,} requests, {sum(strange.values())} failed; live moved back in "
-        f"{statistics.median(shares):.2f} of the time that Terraform took to apply the old package"
+        f"During {times} deployments and {times} rollbacks under load, "
+        f"{sum(strange.values())} of {harness.answers.total():,} requests failed; live moved back "
+        f"in {statistics.median(shares):.2f} of the time that Terraform took to apply the old "
+        "package."
     )
     return told, problems
 
@@ -83,4 +84,4 @@ def healthy_canaries(harness: Harness, count: int) -> tuple[str, list[str]]:
             done = harness.project.run(*arguments)
             if done.returncode != 0:
                 problems.append(f"a healthy canary was stopped: {done.stderr[-1500:]}")
-    return f"{count} healthy canaries: {count - len(problems)} passed", problems
+    return f"{count - len(problems)} of {count} healthy canaries passed.", problems

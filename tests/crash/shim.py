@@ -1,8 +1,10 @@
 """Runs `python -m pipeline …`, in which one thing goes wrong.
 
-    python -m tests.crash.shim '{"kind": "aws", "number": 7, "fault": "kill after"}' deploy …
+    python -m tests.crash.shim '{"kind": "aws", "name": "…", "occurrence": 1, "fault": …}' deploy …
 
-`kind` and `number` say which: the n-th AWS call, Terraform run, or file write.
+`kind`, `name` and `occurrence` say which AWS call, Terraform run or file write: the n-th of that
+name.
+With CRASH_FIRED=<file> that file appears when it has gone wrong.
 
 It stands between the pipeline and the outside: below boto3, where requests are sent; where programs
 are started; where files are opened for writing. With CRASH_POINTS=<file> it writes there what it
@@ -14,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +24,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import urllib3
 from botocore.awsrequest import AWSResponse
@@ -37,10 +41,10 @@ _ANSWERS = {
 class Shim:
     """Counts what goes out, and lets one of it go wrong."""
 
-    def __init__(self, kind: str, number: int, fault: str, points: Path | None) -> None:
-        self._kind, self._number, self._fault = kind, number, fault
-        self._points = points
-        self._met: Counter[str] = Counter()
+    def __init__(self, kind: str, name: str, occurrence: int, fault: str) -> None:
+        self._wanted, self._fault = (kind, name, occurrence), fault
+        self._points, self._fired = os.environ.get("CRASH_POINTS"), os.environ.get("CRASH_FIRED")
+        self._met: Counter[tuple[str, str]] = Counter()
         self._attempts = 0
         self._spoiled: bytes | None = None
 
@@ -49,11 +53,13 @@ class Shim:
         # What the background does (renewing the lease) comes at no certain place.
         if threading.current_thread() is not threading.main_thread():
             return False
-        self._met[kind] += 1
+        self._met[kind, name] += 1
         if self._points:
-            with os.fdopen(os.open(self._points, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "w") as f:
-                f.write(json.dumps([kind, name]) + "\n")
-        return (kind, self._met[kind]) == (self._kind, self._number)
+            _append(self._points, json.dumps([kind, name]))
+        fires = (kind, name, self._met[kind, name]) == self._wanted
+        if fires and self._fired:
+            _append(self._fired, "fired")
+        return fires
 
     def install(self) -> None:
         """Stand in for what sends, starts and opens."""
@@ -66,7 +72,7 @@ class Shim:
         call = request.headers.get("amz-sdk-invocation-id", b"")
         again = self._spoiled == call
         if not again:
-            if not self.meets("aws", f"{request.method} {request.url.split('?')[0]}"):
+            if not self.meets("aws", _name(request)):
                 return self._send(session, request)
             self._spoiled = call
         return self._spoil_call(session, request, again)
@@ -113,6 +119,27 @@ class Shim:
         return answer
 
 
+def _append(path: str, line: str) -> None:
+    # Not with `open`, which is one of the things that go wrong.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "w") as file:
+        file.write(line + "\n")
+
+
+def _name(request: Any) -> str:
+    """Name a call so that it has the same name in every run: without numbers and digests."""
+    url = urlsplit(request.url)
+    body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
+    operation = re.search(rb"(?:^|&)Action=(\w+)", body)
+    target = request.headers.get("X-Amz-Target", b"")
+    target = target.decode() if isinstance(target, bytes) else str(target)
+    told = target.rpartition(".")[2] or (operation[1].decode() if operation else "")
+    path = re.sub(r"/[0-9a-f]{64}", "/SHA256", url.path)
+    path = re.sub(r"/\d{6}/", "/NUMBER/", path)
+    path = re.sub(r"(layers/[^/]+/versions)/\d+", r"\1/N", path)
+    qualifier = "?Qualifier=live" if "Qualifier=live" in url.query else ""
+    return f"{request.method} {path}{qualifier} {told}".rstrip()
+
+
 def _refusal(request: Any, status: int, code: str) -> AWSResponse:
     """Return what AWS says when it refuses: in XML for S3 and others, in JSON for Lambda."""
     if (
@@ -136,15 +163,15 @@ def _die() -> NoReturn:
 
 
 def main() -> None:
-    """Install the shim, hasten the lease, and run the pipeline."""
-    spec = json.loads(sys.argv[1])
-    points = os.environ.get("CRASH_POINTS")
-    from pipeline import cli, lease
+    """Install the shim, hasten what only waits, and run the pipeline."""
+    from pipeline import canary, cli, lease
 
+    # Two looks at each step: a third would be the same calls once more.
+    canary._LOOKS = 2
     lease._EXPIRES_AFTER_S = 3
     for name in ("_RENEWED_EVERY_S", "_LOOKED_AT_EVERY_S"):
         setattr(lease, name, 0.3)
-    Shim(spec["kind"], spec["number"], spec["fault"], Path(points) if points else None).install()
+    Shim(**json.loads(sys.argv[1])).install()
     sys.argv = ["pipeline", *sys.argv[2:]]
     cli.main()
 
