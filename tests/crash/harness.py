@@ -194,7 +194,7 @@ class Harness:
             problems.append(f"the newest release is {newest.outcome}, of {newest.bundle[:12]}")
         if live != {newest.version: 1.0}:
             problems.append(f"live is {live}, the ledger says version {newest.version}")
-        if quarantine.is_in(self._aws, _LOCAL, target):
+        if verb == "deploy" and quarantine.is_in(self._aws, _LOCAL, target):
             problems.append("what serves is in quarantine")
         if verb == "rollback" and not quarantine.is_in(self._aws, _LOCAL, left):
             problems.append("what was left is not in quarantine")
