@@ -6,6 +6,7 @@ After that, releases under load. `--every 5` tries every fifth point, and a fift
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -36,7 +37,9 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         points = _points(Path(folder, "points"))[options.first :: options.every]
-        with ProcessPoolExecutor(options.workers + 1) as pool:
+        # Not forked: a child would inherit locks that threads of this process hold for good.
+        spawning = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.workers + 1, mp_context=spawning) as pool:
             loaded = pool.submit(_load, Path(folder, "load"), options.every)
             work = [
                 pool.submit(_try, Path(folder, str(worker)), points[worker :: options.workers])
