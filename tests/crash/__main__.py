@@ -6,18 +6,17 @@ After that, releases under load. `--every 5` tries every fifth point, and a fift
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcloud import control
 from tests import provider
+from tests.conftest import cloud
 from tests.crash import load
 from tests.crash.harness import Harness, Outcome, Point, called_throughout
 
@@ -37,9 +36,7 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         points = _points(Path(folder, "points"))[options.first :: options.every]
-        # Not forked: a child would inherit locks that threads of this process hold for good.
-        spawning = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(options.workers + 1, mp_context=spawning) as pool:
+        with ThreadPoolExecutor(options.workers + 1) as pool:
             loaded = pool.submit(_load, Path(folder, "load"), options.every)
             work = [
                 pool.submit(_try, Path(folder, str(worker)), points[worker :: options.workers])
@@ -113,14 +110,10 @@ def _load(folder: Path, every: int) -> list[tuple[str, list[str]]]:
 @contextmanager
 def _cloud(folder: Path) -> Iterator[dict[str, str]]:
     folder.mkdir()
-    try:
-        control.up(folder / "cloud")
-        settings = control.read_env(folder / "cloud")
+    with cloud(folder / "cloud") as settings:
         (folder / "provider").mkdir()
         with provider.running(settings, folder / "provider") as running:
             yield settings | running
-    finally:
-        control.down(folder / "cloud")
 
 
 if __name__ == "__main__":
