@@ -218,7 +218,7 @@ class _Deployment:
         if switch.before is None:
             return
         serving = self._facts.serving
-        died = newest is not None and newest.kind == "deploy" and newest.outcome != "succeeded"
+        died = newest is not None and (newest.kind, newest.outcome) == ("deploy", "interrupted")
         version = serving.version if died and serving else switch.before.version
         if version and switch.before.route != (version, ()):
             output.say(f"version {version} serves alone again", "yellow")

@@ -60,12 +60,12 @@ def choose(
     restored = current.restores or current.number
     for each in succeeded:
         if number is None:
-            fits = each.number < restored and not quarantine.is_in(
-                account, environment, each.bundle
-            )
+            # Another version of the same bundle has other settings only: that is to be asked for.
+            fits = each.number < restored and each.bundle != current.bundle
+            fits = fits and not quarantine.is_in(account, environment, each.bundle)
         else:
-            fits = each.number == number
-        if fits and (each.bundle, each.version) != (current.bundle, current.version):
+            fits = each.number == number and each.version != current.version
+        if fits:
             return Way(current, each, newest)
     raise _no_such_release(records, current, number)
 

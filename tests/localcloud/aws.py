@@ -53,6 +53,12 @@ class Aws:
         created = iam.create_role(
             RoleName=f"tests-{uuid.uuid4().hex}", AssumeRolePolicyDocument="{}"
         )
+        reads = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
+        iam.put_role_policy(
+            RoleName=created["Role"]["RoleName"],
+            PolicyName="reads",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [reads]}),
+        )
         iam.close()
         return str(created["Role"]["Arn"])
 

@@ -76,6 +76,20 @@ def test_a_function_reaches_the_same_aws(aws: Aws, cloud: Cloud) -> None:
     assert value == cloud.settings["MONGODB_URI"]
 
 
+def test_a_function_may_do_what_its_role_allows(aws: Aws) -> None:
+    """It reads parameters; it does not list buckets."""
+    source = """
+        import boto3
+
+        def handler(event, context):
+            try:
+                boto3.client("s3").list_buckets()
+            except Exception as error:
+                return str(error)
+    """
+    assert "AccessDenied" in aws.call(aws.function(source)).payload
+
+
 def test_nothing_is_written_beside_the_code(aws: Aws) -> None:
     """Lambda's disk is read-only there, so Python keeps no compiled files."""
     source = b"import os, other\ndef handler(event, context): return sorted(os.listdir())"

@@ -398,3 +398,5 @@ def test_dependabot_watches_everything_that_is_pinned() -> None:
         for path in ROOT.glob(pattern)
     }
     assert set(watched["pip"]["directories"]) == folders
+    stacks = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("terraform/**/*.lock.hcl")}
+    assert set(watched["terraform"]["directories"]) == stacks
