@@ -34,6 +34,11 @@ class Way:
     target: Release
     newest: Release
 
+    @property
+    def leaves_bundle(self) -> bool:
+        """Whether another bundle is restored, and not only other settings of the same."""
+        return self.left.bundle != self.target.bundle
+
 
 def choose(
     account: Aws, environment: Environment, live: Live | None, number: int | None = None

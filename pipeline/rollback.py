@@ -71,8 +71,8 @@ def command(
     facts.timeline.show()
     output.result(
         f"release {release.number}: {environment.name} serves release {way.target.number} again "
-        f"(bundle {bundle.id[:12]}, version {release.version}); "
-        f"bundle {way.left.bundle[:12]} is in quarantine"
+        f"(bundle {bundle.id[:12]}, version {release.version})"
+        + (f"; bundle {way.left.bundle[:12]} is in quarantine" if way.leaves_bundle else "")
     )
     github.set_output("release", str(release.number))
     marks.put(account, environment, "rollback")
@@ -160,7 +160,7 @@ class _Rollback:
         with self._facts.timeline.phase("switch", doing):
             self._switch.to(version)
         # At once: whatever comes of the rest, nobody shall deploy it again unasked.
-        if self._way.left.bundle != self._bundle.id:
+        if self._way.leaves_bundle:
             quarantine.put(
                 self._account, self._facts.environment, self._way.left.bundle, self._release
             )

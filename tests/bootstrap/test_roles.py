@@ -185,6 +185,20 @@ def test_no_role_is_granted_what_nobody_calls(story: Story) -> None:
     assert idle == set()
 
 
+def test_a_roles_policies_are_short_enough(account: Account) -> None:
+    """All of a role's own policies together: 10,240 characters, white space not counted.
+
+    "IAM and AWS STS quotas" in AWS's IAM user guide.
+    """
+    iam = account.client("iam")
+    for role in {grant.role for grant in _grants(account)}:
+        documents = [
+            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        ]
+        assert sum(len(json.dumps(each, separators=(",", ":"))) for each in documents) <= 10_240
+
+
 def test_what_is_granted_for_everything_knows_no_resource(story: Story) -> None:
     """A wildcard stands only where AWS has no finer resource, by its own reference."""
     for grant in _grants(story.account):
