@@ -63,6 +63,16 @@ def call_health(
     Raises CheckFailed, with the end of the call's log, unless it answers 200 (or, with a database
     that is down for all versions, with the same HTTP status as `no_worse_than`).
     """
+    return healthy_answer(functions, function_name, qualifier, no_worse_than).health
+
+
+def healthy_answer(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    no_worse_than: Health | None = None,
+) -> Answer:
+    """Do `call_health`, and return all that the call gave."""
     answer = call(functions, function_name, qualifier)
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
@@ -72,7 +82,7 @@ def call_health(
             f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
             "The log above is the end of that call's.",
         )
-    return found
+    return answer
 
 
 def require_code(

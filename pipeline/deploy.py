@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import click
+from click.core import ParameterSource
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
@@ -14,11 +15,13 @@ from pipeline import (
     inspection,
     job,
     ledger,
+    locks,
     marks,
     output,
     promotion,
     publish,
     quarantine,
+    restore,
     smoke,
     store,
     terraform,
@@ -91,6 +94,9 @@ def command(
     ):
         if given and not reason:
             raise UsageError(f"{option} needs --reason", "Say why it is good.")
+    source = click.get_current_context().get_parameter_source("reference")
+    if origin and source is not ParameterSource.DEFAULT:
+        raise UsageError("--from and --bundle both say what to deploy", "Give one of them.")
     steps = environment.steps()
     account = aws.connect()
     with job.summarised("deploy", account, environment, reason) as facts:
@@ -110,15 +116,25 @@ def command(
         newest = ledger.close_what_died(account, environment)
         with terraform.workspace(terraform.service_stack(environment)) as tf:
             with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
-                plan = tf.plan(account, terraform.bundle_variables(account, bundle.manifest))
+                plan = locks.plan(tf, account, environment, bundle.manifest)
                 facts.verdict = judge(plan.document)
                 facts.serving = Ledger(account, environment).serving()
             for line in in_words(facts.verdict):
                 output.say(line)
             facts.verdict.refuse_destruction(allowed)
             _refuse_another_plan(facts.verdict, approved_plan)
-            release = _Deployment(account, bundle, tf, facts, canary).run(plan, newest)
+            unusual = tuple(
+                word
+                for word, given in (
+                    ("all at once", all_at_once),
+                    ("unproved", unproved),
+                    ("from quarantine", from_quarantine),
+                )
+                if given
+            )
+            release = _Deployment(account, bundle, tf, facts, canary).run(plan, newest, unusual)
         if from_quarantine:
+            # Even if there was nothing to do: the command before may have died just here.
             quarantine.release(account, environment, bundle.id)
     _tell(environment, bundle, facts.timeline, release)
     if release:
@@ -167,7 +183,9 @@ class _Deployment:
         self._timeline = facts.timeline
         self._ledger = Ledger(account, facts.environment)
 
-    def run(self, plan: SavedPlan, newest: Release | None) -> Release | None:
+    def run(
+        self, plan: SavedPlan, newest: Release | None, unusual: tuple[str, ...]
+    ) -> Release | None:
         """Do it and return the release, or None if there was nothing to do.
 
         `newest` is the ledger's newest before the plan: whoever began one since then has won.
@@ -177,12 +195,16 @@ class _Deployment:
         verdict = judge(plan.document)
         switch = Switch(self._account.functions, self._name)
         release = ledger.next_release(
-            newest, "deploy", self._bundle.manifest, reason=self._facts.reason
+            newest,
+            "deploy",
+            self._bundle.manifest,
+            reason=self._facts.reason,
+            unusual=unusual,
         )
         release = replace(release, plan_sha256=verdict.sha256)
         self._ledger.begin(release)
         try:
-            self._settle(switch, newest)
+            self._settle(switch)
             with self._timeline.phase("apply", "exactly that plan"):
                 version = publish.apply(
                     self._account, self._environment, self._terraform, plan, self._bundle.manifest
@@ -209,18 +231,12 @@ class _Deployment:
             and live.route == (serving.version, ())
         )
 
-    def _settle(self, switch: Switch, newest: Release | None) -> None:
-        """Take back what a deployment that died, or a person, left of a canary.
-
-        One that died may have moved all traffic to a version that has not proved itself: then what
-        the ledger says served before serves again.
-        """
+    def _settle(self, switch: Switch) -> None:
+        """Take back what a deployment that died, or a person, left of a canary."""
         if switch.before is None:
             return
-        serving = self._facts.serving
-        died = newest is not None and (newest.kind, newest.outcome) == ("deploy", "interrupted")
-        version = serving.version if died and serving else switch.before.version
-        if version and switch.before.route != (version, ()):
+        version = restore.where_live_belongs(self._ledger.releases(), switch.before)
+        if switch.before.route != (version, ()):
             output.say(f"version {version} serves alone again", "yellow")
             switch.settle(version)
 
@@ -257,9 +273,14 @@ class _Deployment:
         way = "live goes back to where it was" if switch.before else "nothing served before it"
         output.say(f"release {release.number} failed; {way}", "yellow")
         told = describe(problem)
+        outcome: ledger.Outcome = "failed"
         try:
             switch.undo()
-        except (LostRace, ClientError, BotoCoreError) as failure:
+        except LostRace as race:
+            told += f"; {race.what}"
+        except (ClientError, BotoCoreError) as failure:
+            # As if it had died: the next deployment puts live back.
+            outcome = "interrupted"
             told += f"; live is not back where it was: {describe(failure)}"
             output.say(told, "red")
-        self._record(release, "failed", error=told)
+        self._record(release, outcome, error=told)

@@ -17,11 +17,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from pipeline import github, output
 from pipeline.aws import Aws, create_object
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
-from pipeline.errors import LostRace
+from pipeline.errors import AwsError, LostRace, describe
 from pipeline.lease import Lease
 from pipeline.timeline import Phase
 
@@ -35,7 +37,8 @@ class Release:
     """One line of the ledger.
 
     `version` is the Lambda version that it published or restored; `restores` the number of the
-    release that a rollback went back to; times are ISO 8601 in UTC.
+    release that a rollback went back to; `unusual` what a person asked for that is not the usual
+    way (`all at once`, `unproved`, `from quarantine`); times are ISO 8601 in UTC.
     """
 
     number: int
@@ -53,6 +56,7 @@ class Release:
     plan_sha256: str | None
     phases: tuple[Phase, ...] = ()
     error: str | None = None
+    unusual: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,7 +64,8 @@ class Release:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         phases = tuple(Phase(**phase) for phase in data["phases"])
-        return cls(**(data | {"phases": phases}))
+        unusual = tuple(data.get("unusual", ()))
+        return cls(**(data | {"phases": phases, "unusual": unusual}))
 
 
 def next_release(
@@ -71,8 +76,14 @@ def next_release(
     reason: str | None,
     restores: int | None = None,
     version: str | None = None,
+    unusual: tuple[str, ...] = (),
 ) -> Release:
-    """Return the release that begins now, after the `newest` one, by whoever runs this."""
+    """Return the release that begins now, after the `newest` one, by whoever runs this.
+
+    Raises LostRace, which names it, if the newest is under way.
+    """
+    if newest and newest.outcome == "under way":
+        raise _somebody_else(newest)
     return Release(
         number=newest.number + 1 if newest else 1,
         kind=kind,
@@ -87,6 +98,7 @@ def next_release(
         run=github.run_url(),
         reason=reason,
         plan_sha256=None,
+        unusual=unusual,
     )
 
 
@@ -157,7 +169,15 @@ class Ledger:
     def end(self, release: Release) -> None:
         """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
         self._lease.give_up()
-        if not self._create(release, "end"):
+        try:
+            recorded = self._create(release, "end")
+        except (ClientError, BotoCoreError) as error:
+            raise AwsError(
+                f"release {release.number} {release.outcome}, and that could not be recorded: "
+                f"{describe(error)}",
+                "The ledger has it under way, until the next deployment or rollback closes it.",
+            ) from error
+        if not recorded:
             raise LostRace(
                 f"release {release.number} was closed as interrupted by a later command",
                 "Look at what serves now with `python -m pipeline releases`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,19 +50,18 @@ def command(
     """Show the function's log."""
     account = aws.connect()
     since_ms = int((time.time() - since_s) * 1000)
-    found = absent_if(
-        "ResourceNotFoundException",
-        lambda: _show(_wanted(_read(account, environment, since_ms), version, request_id), set()),
-    )
-    if found is None:
+    wanted = _Wanted(version, request_id)
+    events = absent_if("ResourceNotFoundException", lambda: _read(account, environment, since_ms))
+    if events is None:
         raise ReleaseUnusable(
             f"there is no log group {environment.log_group}", "Deploy something first."
         )
+    _show(wanted.among(events))
     try:
         while follow:
             time.sleep(_POLLED_EVERY_S)
             recent_ms = max(since_ms, int(time.time() * 1000) - _OVERLAP_MS)
-            _show(_wanted(_read(account, environment, recent_ms), version, request_id), found)
+            _show(wanted.among(_read(account, environment, recent_ms)))
     except KeyboardInterrupt:
         return
 
@@ -71,32 +71,43 @@ def _read(account: Aws, environment: Environment, since_ms: int) -> list[Any]:
     return list(calls.events(account, environment, since_ms))
 
 
-def _wanted(events: list[Any], version: str | None, request_id: str | None) -> Iterator[Any]:
-    """Yield the events of one version, or of one request: from its START to its last line."""
-    inside: dict[str, bool] = {}
-    for event in events:
-        stream, line = event["logStreamName"], event["message"]
+@dataclass
+class _Wanted:
+    """Picks the events of one version, or of one request: from its START to its last line.
+
+    Each event is judged once, for the request that its stream was in then.
+    """
+
+    version: str | None
+    request_id: str | None
+    _judged: set[str] = field(default_factory=set)
+    _inside: dict[str, bool] = field(default_factory=dict)
+
+    def among(self, events: Iterable[Any]) -> Iterator[Any]:
+        """Yield those that are wanted and were not judged before."""
+        for event in events:
+            if event["eventId"] not in self._judged:
+                self._judged.add(event["eventId"])
+                if self._is_wanted(event["logStreamName"], event["message"]):
+                    yield event
+
+    def _is_wanted(self, stream: str, line: str) -> bool:
         # 2026/11/23/[3]… and, where several functions share a group, 2026/11/23/name[3]…
-        if version is not None and f"[{version}]" not in stream:
-            continue
-        if request_id is not None:
-            if begun := calls.request_that_starts(line):
-                inside[stream] = begun == request_id
-            if not inside.get(stream) and request_id not in line:
-                continue
-        yield event
+        if self.version is not None and f"[{self.version}]" not in stream:
+            return False
+        if self.request_id is None:
+            return True
+        if begun := calls.request_that_starts(line):
+            self._inside[stream] = begun == self.request_id
+        return self._inside.get(stream, False) or self.request_id in line
 
 
-def _show(events: Iterable[Any], shown: set[str]) -> set[str]:
-    """Print the events that were not shown yet, oldest first; return the ids of all that were."""
+def _show(events: Iterable[Any]) -> None:
+    """Print events, oldest first."""
     for event in sorted(events, key=lambda each: each["timestamp"]):
-        if event["eventId"] in shown:
-            continue
-        shown.add(event["eventId"])
         moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
         version = re.search(r"\[([^\]]+)\]", event["logStreamName"])
         output.result(
             f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z "
             f"[{version[1] if version else '?'}] {event['message'].rstrip()}"
         )
-    return shown

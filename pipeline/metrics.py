@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import click
 
-from pipeline import aws, calls, output
+from pipeline import aws, calls, output, traffic
 from pipeline.calls import Call
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
 from pipeline.gate import quantile
 from pipeline.ledger import Ledger, Release
+from pipeline.traffic import Live
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Figures:
 def command(environment: Environment, hours: float, as_json: bool) -> None:
     """Compare the release that serves with the one before."""
     account = aws.connect()
-    shown = _releases(Ledger(account, environment), environment)
+    live = traffic.read(account.functions, environment.function_name)
+    shown = _releases(Ledger(account, environment).releases(), live, environment)
     seen = calls.read(account, environment, int((time.time() - hours * 3600) * 1000))
     figures = [Figures.of([call for call in seen if call.version == r.version]) for r in shown]
     if as_json:
@@ -71,12 +73,22 @@ def command(environment: Environment, hours: float, as_json: bool) -> None:
     output.table("", columns, _rows(figures))
 
 
-def _releases(records: Ledger, environment: Environment) -> list[Release]:
-    """Return the release that serves, and the newest before it with another version."""
-    succeeded = (each for each in records.releases() if each.outcome == "succeeded")
-    serving = next(succeeded, None)
-    if serving is None:
+def _releases(
+    releases: Iterator[Release], live: Live | None, environment: Environment
+) -> list[Release]:
+    """Return the release that live points to, and the newest before it with another version.
+
+    Raises ReleaseUnusable if there is none: a person may have moved live.
+    """
+    if live is None:
         raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
+    serving = next((each for each in releases if each.version == live.version), None)
+    if serving is None:
+        raise ReleaseUnusable(
+            f"live points to version {live.version}, which no release of {environment.name} has",
+            "Find out who moved it. A deployment or a rollback puts it right.",
+        )
+    succeeded = (each for each in releases if each.outcome == "succeeded")
     before = next((each for each in succeeded if each.version != serving.version), None)
     return [serving, before] if before else [serving]
 

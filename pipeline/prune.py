@@ -38,6 +38,9 @@ class _Pruning:
 def command(environment: Environment, keep: int, dry_run: bool) -> None:
     """Delete versions that nothing needs."""
     account = aws.connect()
+    if not dry_run:
+        # What is at work may need any of it; what died has left live where it is now.
+        ledger.close_what_died(account, environment)
     found = _choose(account, environment, keep)
     rows = [["version", number, f"{size:,}"] for number, size in found.versions.items()]
     rows += [["layer version", str(number), f"{size:,}"] for number, size in found.layers.items()]
@@ -48,8 +51,6 @@ def command(environment: Environment, keep: int, dry_run: bool) -> None:
     if dry_run:
         output.result("dry run: nothing was deleted")
         return
-    # What is at work may need any of it.
-    ledger.close_what_died(account, environment)
     deleted = _delete(account, environment, found)
     output.result(f"deleted {deleted} of {len(rows)}")
 

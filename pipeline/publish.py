@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline import aws, checks, terraform
+from pipeline import aws, checks, settings, terraform
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
+from pipeline.judge import judge
 from pipeline.stopping import uninterrupted
 from pipeline.terraform import SavedPlan, Terraform
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
-
-# What a published version has of its own. All else it has from the function, as that was then.
-_OWN = frozenset(
-    {
-        *("FunctionArn", "Version", "MasterArn", "RevisionId", "LastModified", "ResponseMetadata"),
-        *("State", "StateReason", "StateReasonCode", "SnapStart", "RuntimeVersionConfig"),
-        *("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode"),
-    }
-)
 
 
 def apply(
@@ -40,6 +32,7 @@ def apply(
         if _is_behind(functions, name, version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
             again = tf.plan(account, terraform.bundle_variables(account, manifest))
+            judge(again.document).refuse_destruction(())
             version = _applied(functions, name, tf, again)
     checks.require_code(functions, name, version, manifest)
     return version
@@ -60,8 +53,4 @@ def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:
     """Say whether the function has changed since a version of it was published."""
     latest = functions.get_function_configuration(FunctionName=name)
     published = functions.get_function_configuration(FunctionName=name, Qualifier=version)
-    return _shared(latest) != _shared(published)
-
-
-def _shared(configuration: Any) -> dict[str, Any]:
-    return {key: value for key, value in configuration.items() if key not in _OWN}
+    return settings.shared(latest) != settings.shared(published)

@@ -7,7 +7,7 @@ import json
 import click
 
 from pipeline import aws, github, output, store
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import Aws, absent_if, persistently
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import Quarantined
 from pipeline.ledger import Release
@@ -72,17 +72,20 @@ def refuse(aws: Aws, environment: Environment, bundle_id: str) -> None:
 
 def put(aws: Aws, environment: Environment, bundle_id: str, rollback: Release) -> None:
     """Put the bundle that a rollback left into quarantine."""
-    aws.s3.put_object(
-        Bucket=aws.artifact_bucket,
-        Key=_key(environment, bundle_id),
-        Body=json.dumps(rollback.to_json(), indent=2).encode(),
-        ContentType="application/json",
+    persistently(
+        lambda: aws.s3.put_object(
+            Bucket=aws.artifact_bucket,
+            Key=_key(environment, bundle_id),
+            Body=json.dumps(rollback.to_json(), indent=2).encode(),
+            ContentType="application/json",
+        )
     )
 
 
 def release(aws: Aws, environment: Environment, bundle_id: str) -> None:
     """Take a bundle out of quarantine. The ledger keeps who did it, and why."""
-    aws.s3.delete_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id))
+    key = _key(environment, bundle_id)
+    persistently(lambda: aws.s3.delete_object(Bucket=aws.artifact_bucket, Key=key))
 
 
 def _key(environment: Environment, bundle_id: str) -> str:

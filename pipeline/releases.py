@@ -35,6 +35,7 @@ def _as_json(release: Release) -> dict[str, object]:
 
 def _row(release: Release) -> list[str]:
     kind = f"{release.kind} to {release.restores}" if release.restores else release.kind
+    kind = ", ".join([kind, *release.unusual])
     return [
         str(release.number),
         kind,

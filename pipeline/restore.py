@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -75,6 +76,23 @@ def choose(
     raise _no_such_release(records, current, number)
 
 
+def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
+    """Return the version that must serve before the next deployment begins.
+
+    `releases` are the environment's, newest first. A deployment that was interrupted may have left
+    live at a version that has not proved itself: then the release that serves by the ledger comes
+    back, unless a rollback moved live since.
+    """
+    interrupted = False
+    for each in releases:
+        if each.outcome == "succeeded":
+            return each.version if interrupted and each.version else live.version
+        if each.kind == "rollback" and each.version == live.version:
+            break
+        interrupted = interrupted or (each.kind, each.outcome) == ("deploy", "interrupted")
+    return live.version
+
+
 def _deployed_after(records: Ledger, current: Release) -> Release | None:
     """Return the newest deployment after the release that serves: it ended half way."""
     later = takewhile(lambda each: each.number > current.number, records.releases())
@@ -96,7 +114,7 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
     return ReleaseUnusable(what, "\n".join(["Choose one with --to:", *there_are]))
 
 
-def prove(account: Aws, environment: Environment, target: Release, bundle: Bundle) -> str | None:
+def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> str | None:
     """Prove that a release can be restored; return its version, None if it must be published anew.
 
     The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
@@ -109,8 +127,14 @@ def prove(account: Aws, environment: Environment, target: Release, bundle: Bundl
             f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
             "Build the old source for a newer runtime, and deploy that.",
         )
-    version = target.version or ""
+    version = way.target.version or ""
     if not _is_published(functions, name, version, bundle):
+        if way.left.bundle == bundle.id:
+            raise ReleaseUnusable(
+                f"version {version} of release {way.target.number} is gone, and with it its "
+                "settings, in which alone it differed from what serves",
+                "Take the change of settings in terraform/ back, and deploy.",
+            )
         return None
     answer = checks.look_at_health(functions, name, version)
     if answer.outcome != "200":

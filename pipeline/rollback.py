@@ -12,11 +12,13 @@ from pipeline import (
     github,
     job,
     ledger,
+    locks,
     marks,
     output,
     publish,
     quarantine,
     restore,
+    settings,
     smoke,
     store,
     summary,
@@ -58,21 +60,25 @@ def command(
             facts.serving, facts.restored = way.left, way.target
             bundle = store.fetch(account, way.target.bundle)
             facts.manifest = bundle.manifest
-            version = restore.prove(account, environment, way.target, bundle)
+            version = restore.prove(account, environment, way, bundle)
             facts.proved = True
+            if version and switch.before:
+                facts.settings = settings.look_at_differences(
+                    account.functions, environment.function_name, switch.before.version, version
+                )
         if dry_run:
             _show(account, way, bundle, allowed, facts)
             return
         for line in summary.preview(facts, restore.manifest_of(account, way.left)):
             output.say(line)
-        if way.newest.outcome == "under way":
-            ledger.close_what_died(account, environment)
-        release = _Rollback(account, way, bundle, allowed, facts, switch).run(version)
+        newest = way.newest
+        if newest.outcome == "under way":
+            newest = ledger.close_what_died(account, environment) or newest
+        release = _Rollback(account, way, bundle, allowed, facts, switch).run(version, newest)
     facts.timeline.show()
     output.result(
         f"release {release.number}: {environment.name} serves release {way.target.number} again "
-        f"(bundle {bundle.id[:12]}, version {release.version})"
-        + (f"; bundle {way.left.bundle[:12]} is in quarantine" if way.leaves_bundle else "")
+        f"(bundle {bundle.id[:12]}, version {release.version}); {summary.what_follows(facts)}"
     )
     github.set_output("release", str(release.number))
     marks.put(account, environment, "rollback")
@@ -116,10 +122,10 @@ class _Rollback:
         self._switch = switch
         self._ledger = Ledger(account, facts.environment)
 
-    def run(self, version: str | None) -> Release:
+    def run(self, version: str | None, newest: Release) -> Release:
         """Restore the release, as `version` or published anew, and record how that ended."""
         self._release = ledger.next_release(
-            self._way.newest,
+            newest,
             "rollback",
             self._bundle.manifest,
             reason=self._facts.reason,
@@ -173,8 +179,7 @@ class _Rollback:
         environment = self._facts.environment
         with terraform.workspace(terraform.service_stack(environment)) as tf:
             with self._facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
-                variables = terraform.bundle_variables(self._account, self._bundle.manifest)
-                plan = tf.plan(self._account, variables)
+                plan = locks.plan(tf, self._account, environment, self._bundle.manifest)
                 verdict = judge(plan.document)
                 self._facts.verdict = verdict
             verdict.refuse_destruction(self._allowed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from uuid import uuid4
 
 from pipeline import calls, checks, output
@@ -14,6 +15,8 @@ from pipeline.errors import CheckFailed
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
+# AWS's clock and this one's.
+_CLOCKS_DIFFER_MS = 10_000
 
 
 def run(account: Aws, environment: Environment, version: str) -> None:
@@ -22,9 +25,9 @@ def run(account: Aws, environment: Environment, version: str) -> None:
     For the write and the read a data key is needed, which a parameter holds. Without it they are
     left out, and that is said.
     """
-    began_ms = int(time.time() * 1000)
+    began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
-    checks.call_health(functions, name, version)
+    health = checks.healthy_answer(functions, name, version)
     key = data_key(account, environment)
     if key:
         _write_and_read(account, environment, version, key)
@@ -33,7 +36,7 @@ def run(account: Aws, environment: Environment, version: str) -> None:
             f"no write and no read is tried: there is no parameter {environment.smoke_parameter}",
             "yellow",
         )
-    _find_in_log(account, environment, version, began_ms)
+    _find_in_log(account, environment, version, health.request_id, began_ms)
 
 
 def data_key(account: Aws, environment: Environment) -> str | None:
@@ -84,18 +87,33 @@ def act(
     )
 
 
-def _find_in_log(account: Aws, environment: Environment, version: str, began_ms: int) -> None:
-    """Wait until the log has what people look for in it: the start of a call, and its request."""
+def _find_in_log(
+    account: Aws, environment: Environment, version: str, request_id: str, began_ms: int
+) -> None:
+    """Wait until the log has what people look for in it: a call's start, and what was asked."""
     deadline = time.monotonic() + _LOG_PATIENCE_S
     while True:
-        lines = [each["message"] for each in calls.events(account, environment, began_ms)]
-        started = any(calls.starts_a_call_of(version, line) for line in lines)
-        if started and any("Method: GET, Path: /api/health" in line for line in lines):
+        events = calls.events(account, environment, began_ms)
+        lines = [(each["logStreamName"], each["message"]) for each in events]
+        if _tells(lines, version, request_id):
             return
         if time.monotonic() > deadline:
             raise CheckFailed(
-                f"{environment.log_group} has no line `START RequestId: …` of version {version}, "
-                "or none `Method: GET, Path: /api/health`",
+                f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
+                f"{version}, or none `Method: GET, Path: /api/health` of that request",
                 "May the function write its log, and does the handler print each request?",
             )
         time.sleep(1)
+
+
+def _tells(lines: Iterable[tuple[str, str]], version: str, request_id: str) -> bool:
+    """Say whether lines, each with its stream, tell of a request's start, and what it asked."""
+    inside: set[str] = set()
+    for stream, line in lines:
+        if calls.request_that_starts(line) == request_id and calls.starts_a_call_of(version, line):
+            inside.add(stream)
+        elif calls.request_that_starts(line):
+            inside.discard(stream)
+        elif stream in inside and "Method: GET, Path: /api/health" in line:
+            return True
+    return False

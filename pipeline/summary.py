@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,7 +26,7 @@ class Facts:
 
     `manifest` is that of the bundle that is to serve, `serving` the release that served before,
     `restored` the one that a rollback goes back to, `proved` whether it can be restored, `release`
-    the one that was recorded.
+    the one that was recorded, `settings` the names of those that a rollback brings back.
     """
 
     verb: Verb
@@ -38,6 +38,7 @@ class Facts:
     serving: Release | None = None
     restored: Release | None = None
     proved: bool = False
+    settings: Sequence[str] = ()
     verdict: Verdict | None = None
     release: Release | None = None
     health_before: Health | None = None
@@ -80,7 +81,8 @@ def preview(facts: Facts, left: Manifest | None) -> list[str]:
     lines = [f"{label:<9} {one_line(text)}" for label, text in _releases(facts)]
     if facts.manifest:
         lines += [f"{'package':<9} {line}" for line in _packages(left, facts.manifest)]
-    return lines + [f"{'then':<9} {line}" for line in _quarantine(facts)]
+    lines += [f"{'settings':<9} {name} is different" for name in facts.settings]
+    return lines + [f"{'then':<9} {line}" for line in _after_rollback(facts)]
 
 
 def _headline(facts: Facts, ending: Ending | None) -> str:
@@ -129,8 +131,9 @@ def _what_changes(facts: Facts, left: Manifest | None) -> Iterator[str]:
     if facts.verdict:
         yield block(in_words(facts.verdict))
     changes = list(_packages(left, facts.manifest))
+    changes += [f"setting {name} is different" for name in facts.settings]
     if not facts.problem:
-        changes += _quarantine(facts)
+        changes += _after_rollback(facts)
     yield bullets(map(code, changes))
 
 
@@ -173,10 +176,21 @@ def _releases(facts: Facts) -> Iterator[tuple[str, str]]:
             yield label, told + (f": {release.reason}" if release.reason else "")
 
 
-def _quarantine(facts: Facts) -> Iterator[str]:
-    if facts.verb != "deploy" and facts.serving:
-        would = "would be" if facts.verb == "dry run" else "is"
-        yield f"bundle {facts.serving.bundle[:12]} {would} in quarantine"
+def what_follows(facts: Facts) -> str:
+    """Say what comes after a rollback: what was left must not come back by itself."""
+    assert facts.serving and facts.manifest
+    if facts.serving.bundle == facts.manifest.id:
+        return (
+            f"the settings of release {facts.serving.number}, in which alone it was different, are "
+            "still in terraform/: take them back there, or the next release brings them again"
+        )
+    would = "would be" if facts.verb == "dry run" else "is"
+    return f"bundle {facts.serving.bundle[:12]} {would} in quarantine"
+
+
+def _after_rollback(facts: Facts) -> Iterator[str]:
+    if facts.verb != "deploy" and facts.serving and facts.manifest:
+        yield what_follows(facts)
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:

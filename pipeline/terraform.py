@@ -104,6 +104,10 @@ class Terraform:
         messages = (_message(line) for line in said.splitlines())
         return _values(next(each["outputs"] for each in messages if each and "outputs" in each))
 
+    def unlock(self, lock_id: str) -> None:
+        """Take away the lock with this id, as it was met when planning."""
+        self._run("force-unlock", "-force", lock_id)
+
     def _init(self, aws: Aws) -> None:
         """Fetch the provider that the lock file names, and set up the environment's state."""
         backend = {

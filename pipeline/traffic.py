@@ -74,6 +74,8 @@ class Switch:
     def settle(self, version: str) -> None:
         """Let one version serve alone. This is where `undo` goes back to, then."""
         assert self.before
+        # What is taken away is still there if the call is lost on its way.
+        self._tried.add(self.before.route)
         self.before = replace(self.before, version=version, weights=())
         self.to(version)
 

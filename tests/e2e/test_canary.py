@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,17 @@ def test_only_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> 
         "100 %",
         "switch",
     ]
+
+    _steps(service.project, 60, 5, ["firing", "calm"])
+    live = service.live()
+    with ThreadPoolExecutor() as pool:
+        deployed = pool.submit(service.deploy, "_time.sleep(0.0204)")
+        while service.live() == live and not deployed.done():
+            time.sleep(0.05)
+        cloudwatch.set_alarm_state(AlarmName="calm", StateValue="ALARM", StateReason="now")
+        done = deployed.result()
+    assert done.returncode == 1 and "the alarm calm fires" in done.stderr, done.stderr
+    assert "firing fires" not in done.stderr and service.live() == live
 
     _steps(service.project, 1, 5, ["nobody"])
     done = service.deploy("_time.sleep(0.0202)")

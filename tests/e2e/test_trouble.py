@@ -140,8 +140,14 @@ def test_a_person_who_moves_live_meanwhile_wins(project: Project) -> None:
 @contextmanager
 def _deploying(project: Project, bundle: str, phase: str) -> Iterator[subprocess.Popen[str]]:
     """Deploy in the background; give the process when it has come to a phase."""
+    with _running(project, phase, "deploy", *ENVIRONMENT, "--bundle", bundle) as process:
+        yield process
+
+
+@contextmanager
+def _running(project: Project, phase: str, *verb: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        project.command("deploy", *ENVIRONMENT, "--bundle", bundle),
+        project.command(*verb),
         cwd=project.folder,
         env=project.process_environment(),
         stdout=subprocess.DEVNULL,
@@ -170,6 +176,70 @@ def test_a_cancelled_job_leaves_live_where_it_was(project: Project) -> None:
     assert (_newest(project)["outcome"], _newest(project)["error"]) == ("failed", "stopped")
 
 
+def test_being_told_to_stop_while_terraform_applies_leaves_nothing_half_done(
+    project: Project,
+) -> None:
+    """Twice, as GitHub does it. The same command, run again, ends what was begun; so it is with a
+    rollback, which has restored the traffic by then.
+    """
+    old = _live_version(project)
+    releases = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
+    old_release = next(each["release"] for each in releases if each["outcome"] == "succeeded")
+    with _deploying(project, "bundle", "apply") as process:
+        time.sleep(1)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert (_live_version(project), _newest(project)["error"]) == (old, "stopped")
+    project.must("deploy", *ENVIRONMENT, "--bundle", "bundle", "--all-at-once")
+    new = _newest(project)
+    assert (new["outcome"], new["version"]) == ("succeeded", _live_version(project))
+    assert new["version"] != old and new["unusual"] == ["all at once"]
+
+    rollback = ("rollback", *ENVIRONMENT, "--to", str(old_release))
+    with _running(project, "apply", *rollback) as process:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert (_live_version(project), _newest(project)["outcome"]) == (old, "failed")
+    refused = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    assert "error[bundle-quarantined]" in refused.stderr
+    project.must(*rollback)
+    assert (_live_version(project), _newest(project)["outcome"]) == (old, "succeeded")
+    assert project.must("plan", *ENVIRONMENT, "--bundle", "live").strip() == "No changes."
+
+
+def test_what_an_apply_changed_and_did_not_publish_is_published(project: Project) -> None:
+    """Terraform takes such a change for done: "No changes". It agrees afterwards, too."""
+    functions, known = _client(project, "lambda"), _live_version(project)
+    manifest = json.loads((project.folder / "bundle" / "manifest.json").read_text())
+    functions.update_function_code(
+        FunctionName=FUNCTION,
+        ZipFile=(project.folder / "bundle" / "lambda_function.zip").read_bytes(),
+    )
+    _terraform_takes_for_done(project, manifest)
+    project.must("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    live = functions.get_function_configuration(FunctionName=FUNCTION, Qualifier="live")
+    assert live["Version"] == _newest(project)["version"] != known
+    assert live["CodeSha256"] == manifest["content"]["function"]["sha256_base64"]
+    assert project.must("plan", *ENVIRONMENT, "--bundle", "live").strip() == "No changes."
+
+
+def _terraform_takes_for_done(project: Project, manifest: dict[str, Any]) -> None:
+    """Let the state say what a provider writes into it that was stopped before it published."""
+    s3, bucket = _client(project, "s3"), "mongo-client-terraform-state-123456789012"
+    state = json.load(s3.get_object(Bucket=bucket, Key="mongo-client/local.tfstate")["Body"])
+    package = manifest["content"]["function"]
+    [function] = [each for each in state["resources"] if each["type"] == "aws_lambda_function"]
+    function["instances"][0]["attributes"] |= {
+        "s3_key": f"packages/{package['sha256']}/lambda_function.zip",
+        "source_code_hash": package["sha256_base64"],
+    }
+    state["serial"] += 1
+    s3.put_object(Bucket=bucket, Key="mongo-client/local.tfstate", Body=json.dumps(state))
+
+
 def test_a_rollback_takes_the_traffic_from_a_deployment_that_died(project: Project) -> None:
     """Killed while a tenth of the calls goes to it: what serves the rest gets them back."""
     before = _live_version(project)
@@ -188,21 +258,33 @@ def test_a_rollback_takes_the_traffic_from_a_deployment_that_died(project: Proje
 
 
 def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
-    """A killed Terraform leaves its lock behind; nothing is changed, and the way out is named."""
+    """A killed Terraform leaves its lock behind; nothing is changed, and the way out is named.
+
+    If a release died with it, long enough ago, the next deployment takes it away.
+    """
     s3 = _client(project, "s3")
     bucket, key = "mongo-client-terraform-state-123456789012", "mongo-client/local.tfstate.tflock"
     lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
-    lock |= {"Info": "", "Created": "2026-01-02T03:04:05Z", "Path": f"{bucket}/{key}"}
+    lock |= {"Info": "", "Created": "2026-01-02T03:04:05.67Z", "Path": f"{bucket}/{key}"}
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
-    try:
-        before = _newest(project)
-        done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
-    finally:
-        s3.delete_object(Bucket=bucket, Key=key)
+    before = _newest(project)
+    done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
     assert done.returncode == 1
     assert "error[state-locked]" in done.stderr and "ada@desk" in done.stderr
     assert "force-unlock 3b5b" in done.stderr
     assert _newest(project) == before
+
+    died = {name: value for name, value in before.items() if name not in ("release", "time")}
+    died |= {"number": before["release"] + 1, "outcome": "interrupted", "kind": "deploy"}
+    died |= {"began": "2026-01-02T03:04:00+00:00", "ended": "2026-01-02T03:09:00+00:00"}
+    for part in ("begin", "end"):
+        s3.put_object(
+            Bucket="mongo-client-artifacts-123456789012",
+            Key=f"ledger/local/{999_999 - died['number']:06d}/{part}.json",
+            Body=json.dumps(died).encode(),
+        )
+    done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle", "--all-at-once")
+    assert done.returncode == 0 and "ada@desk left" in done.stderr, done.stderr
 
 
 def test_while_one_deploys_others_are_told_who(project: Project, tmp_path: Path) -> None:

@@ -3,51 +3,22 @@
 from __future__ import annotations
 
 import json
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from botocore.exceptions import EndpointConnectionError
 
-from pipeline import lease, ledger
+from pipeline import aws, lease, ledger
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest, Package
 from pipeline.environment import Environment
-from pipeline.errors import LostRace
+from pipeline.errors import AwsError, LostRace
 from pipeline.ledger import Ledger, Release
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
 _MANIFEST = Manifest(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """S3 as moto serves it over HTTP."""
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
-
-
-@pytest.fixture
-def account(server: str) -> Aws:
-    """An account with nothing in it but an empty artifact bucket."""
-    urllib.request.urlopen(f"{server}/moto-api/reset", data=b"").close()
-    session = boto3.Session("key", "secret", region_name="us-east-1")
-    account = Aws(
-        account_id="123456789012",
-        region="us-east-1",
-        functions=session.client("lambda", endpoint_url=server),
-        s3=session.client("s3", endpoint_url=server),
-        session=session,
-    )
-    account.s3.create_bucket(Bucket=account.artifact_bucket)
-    return account
 
 
 def _release(newest: Release | None = None) -> Release:
@@ -92,9 +63,34 @@ def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1") as refused:
         Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
     assert "stop it where it runs, which puts live back" in refused.value.remedy
+    with pytest.raises(LostRace, match="release 1"):
+        _release(records.newest())
     [found] = Ledger(account, _STAGING).releases()
     assert found == release
     records.end(replace(release, outcome="succeeded"))
+
+
+def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -> None:
+    """Two that plan at once: the second to begin learns of the first, though that is done."""
+    before = _add(account)
+    late, first = _release(before), _add(account)
+    with pytest.raises(LostRace, match=f"release {first.number}, a deploy"):
+        Ledger(account, _STAGING).begin(late)
+    assert Ledger(account, _STAGING).newest() == first
+
+
+def test_what_cannot_be_recorded_is_told(account: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what became of the release, and who will close it."""
+    records, release = Ledger(account, _STAGING), _release()
+    records.begin(release)
+    monkeypatch.setattr(aws, "_PAUSES_S", (0,))
+
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    account.s3.meta.events.register("before-send.s3", refuse)
+    with pytest.raises(AwsError, match="release 1 failed, and that could not be recorded"):
+        records.end(replace(release, outcome="failed"))
 
 
 def test_one_that_is_under_way_is_not_disturbed(

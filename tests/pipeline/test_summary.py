@@ -210,19 +210,32 @@ def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
 
 
 def test_a_rollback_tells_what_is_in_quarantine() -> None:
-    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD)
+    left = _release(11, bundle=NEW.id)
+    facts = _facts(verb="rollback", serving=left, restored=_release(10), manifest=OLD)
     told = page(facts, _ending(left=NEW))
-    assert f"- `bundle {OLD.id[:12]} is in quarantine`" in told
+    assert f"- `bundle {NEW.id[:12]} is in quarantine`" in told
     assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in told
+
+
+def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
+    """Which ones, by name; the bundle is good, so it is in no quarantine."""
+    names = ("Environment.Variables.API_KEY_SHA256S", "MemorySize")
+    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
+    for told in (page(facts, _ending(left=OLD)), "\n".join(preview(facts, OLD))):
+        assert all(name in told for name in names)
+        assert "take them back there" in told and "quarantine" not in told
 
 
 def test_a_dry_run_tells_what_would_be() -> None:
     """On the page and in the terminal: both releases, the packages, the plan, the quarantine."""
     restored = _release(10, reason="fine")
-    facts = _facts(verb="dry run", manifest=OLD, restored=restored, proved=True, release=None)
+    left = _release(11, bundle=NEW.id)
+    facts = _facts(
+        verb="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
+    )
     told = page(facts, _ending(left=NEW))
     assert "by ada at 2026-11-23T17:05:13Z: fine`" in told
-    assert f"- `bundle {OLD.id[:12]} would be in quarantine`" in told
+    assert f"- `bundle {NEW.id[:12]} would be in quarantine`" in told
     first, second = _blocks(told)[-2:]
     assert "-f environment=production -f release=10 -f reason=" in first
     assert "--environment production --to 10 --reason" in second
