@@ -47,10 +47,9 @@ class Access:
 
         def decide() -> Response | None:
             asked = getattr(request, "_get_current_object")()
-            call = api_calls.read(name, asked)
+            call, role = api_calls.read(name, asked), self._role()
             if call is None:
-                return None  # moto says that there is no such call
-            role = self._role()
+                return self._refuse_unknown(name, role) if role else None
             needed = self._needed(call) if role else []
             refused = [each for each in needed if not self._may(role, each)] if role else []
             answer = self._refusal(call, role, refused)
@@ -58,6 +57,13 @@ class Access:
             return answer
 
         application.before_request(decide)
+
+    def _refuse_unknown(self, service: str, role: Role) -> Response:
+        """Refuse what AWS has no call for, or none that is known here, and so no permission."""
+        operation = f"{request.method} {request.path}"
+        call = ApiCall(service, operation, {}, request.method, request.path)
+        self._write_down(call, role, [], allowed=False)
+        return _denied(call, f"User: {role.arn} is not authorized to perform: {operation}")
 
     def _refusal(self, call: ApiCall, role: Role | None, refused: list[Request]) -> Response | None:
         if call.operation == "AssumeRoleWithWebIdentity":

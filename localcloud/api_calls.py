@@ -26,7 +26,7 @@ class ApiCall:
 
 
 def read(application: str, request: Request) -> ApiCall | None:
-    """Return what a request asks one of moto's applications for; None if AWS has no such call."""
+    """Return what a request asks one of moto's applications for; None if no such call is known."""
     service = {"awslambda": "lambda"}.get(application, application)
     if application == "apigateway" and request.path.startswith("/v2/"):
         service = "apigatewayv2"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -312,3 +314,19 @@ def test_what_is_left_of_a_destroyed_environment(story: Story) -> None:
     assert alarms and all("production" in each["AlarmName"] for each in alarms)
     layers = clients["lambda"].list_layer_versions(LayerName="mongo-client-staging-pymongo")
     assert layers["LayerVersions"]
+
+
+def test_a_role_may_not_call_what_is_not_known(story: Story) -> None:
+    """Nobody can say which permission such a call needs. The owner is told what moto says."""
+    role = story.account.credentials("staging-deploy")
+    owner = story.account.cloud
+    told = {}
+    for name, key in (("role", role["AWS_ACCESS_KEY_ID"]), ("owner", owner["AWS_ACCESS_KEY_ID"])):
+        call = urllib.request.Request(f"{owner['AWS_ENDPOINT_URL']}/2099-12-31/spells/")
+        scope = f"Credential={key}/20261124/us-east-1/lambda/aws4_request"
+        call.add_header("Authorization", f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host")
+        with pytest.raises(urllib.error.HTTPError) as answer:
+            urllib.request.urlopen(call)
+        told[name] = answer.value.code
+    assert told == {"role": 403, "owner": 404}
+    assert story.account.calls()[-1]["operation"] == "GET /2099-12-31/spells/"
