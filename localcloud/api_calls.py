@@ -33,6 +33,7 @@ def read(application: str, request: Request) -> ApiCall | None:
     try:
         operation, path_parameters = get_service_router(service).match(request)
     except (NotFound, NotImplementedError):
+        # moto's router raises the second for a service of which it has no model of the calls.
         return None
     model = get_service_model(service)
     parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]

@@ -76,6 +76,17 @@ def choose(
     raise _no_such_release(records, current, number)
 
 
+def is_done(records: Ledger, live: Live | None, number: int) -> Release | None:
+    """Return the newest release if it was a rollback to this one that came to its end, and serves.
+
+    Whoever runs such a command again, for it died after that, has nothing left to do.
+    """
+    newest = records.newest()
+    if newest is None or (newest.restores, newest.outcome) != (number, "succeeded"):
+        return None
+    return newest if live and live.route == (newest.version, ()) else None
+
+
 def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
     """Return the version that must serve before the next deployment begins.
 

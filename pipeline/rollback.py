@@ -56,6 +56,12 @@ def command(
     with job.summarised(verb, account, environment, reason) as facts:
         with facts.timeline.phase("prove", "that the release can be restored"):
             switch = Switch(account.functions, environment.function_name)
+            records = Ledger(account, environment)
+            done = number and not dry_run and restore.is_done(records, switch.before, number)
+            if done:
+                facts.manifest = restore.manifest_of(account, done)
+                output.result(f"nothing to do: {environment.name} serves release {number} already")
+                return
             way = restore.choose(account, environment, switch.before, number)
             facts.serving, facts.restored = way.left, way.target
             bundle = store.fetch(account, way.target.bundle)

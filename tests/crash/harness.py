@@ -134,7 +134,8 @@ class Harness:
         fired = self.project.folder / "fired"
         fired.unlink(missing_ok=True)
         done = self._run(point, arguments, CRASH_FIRED=str(fired))
-        problems = self._look(point, done, before)
+        killed = point.fault.startswith("kill") and fired.exists()
+        problems = self._look(point, done, before, killed)
         again = done.returncode != 0 and self._traces() != traces
         if again:
             rerun = self._run(Point(point.verb), arguments)
@@ -164,10 +165,11 @@ class Harness:
             timeout=240,
         )
 
-    def _look(self, point: Point, done: Result, before: dict[str, float]) -> list[str]:
+    def _look(
+        self, point: Point, done: Result, before: dict[str, float], killed: bool
+    ) -> list[str]:
         """Look right after it went wrong."""
         problems = []
-        killed = point.fault.startswith("kill")
         if (done.returncode == -9) != killed:
             problems.append(f"it exited {done.returncode}: {done.stderr[-1500:]}")
         served, newest = self.live(), self.releases()[0]

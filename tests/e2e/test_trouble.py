@@ -206,7 +206,9 @@ def test_being_told_to_stop_while_terraform_applies_leaves_nothing_half_done(
     refused = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
     assert "error[bundle-quarantined]" in refused.stderr
     project.must(*rollback)
-    assert (_live_version(project), _newest(project)["outcome"]) == (old, "succeeded")
+    done = _newest(project)
+    assert (_live_version(project), done["outcome"]) == (old, "succeeded")
+    assert "nothing to do" in project.must(*rollback) and _newest(project) == done
     assert project.must("plan", *ENVIRONMENT, "--bundle", "live").strip() == "No changes."
 
 

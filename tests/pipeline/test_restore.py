@@ -80,6 +80,24 @@ def test_a_rollback_that_died_is_finished_before_another_begins(account: Aws) ->
     assert _way(account, "1") == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("live", "number", "outcome", "done"),
+    [
+        ("1", 1, "succeeded", True),
+        ("1", 2, "succeeded", False),
+        ("3", 1, "succeeded", False),  # a person moved live since
+        ("1", 1, "failed", False),
+        ("1", 1, "interrupted", False),
+    ],
+)
+def test_a_rollback_that_came_to_its_end_is_not_done_again(
+    account: Aws, live: str, number: int, outcome: ledger.Outcome, done: bool
+) -> None:
+    _history(account, *ABC, _rollback("a", "1", 1, outcome))
+    found = restore.is_done(Ledger(account, _STAGING), Live(live, (), "r"), number)
+    assert (found is not None) is done
+
+
 def test_what_an_interrupted_rollback_left_does_not_come_back(account: Aws) -> None:
     """It was bad, though the rollback did not end, and another deployment came after it."""
     died = _rollback("b", "2", 2, "interrupted")
