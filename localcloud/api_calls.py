@@ -33,7 +33,7 @@ def read(application: str, request: Request) -> ApiCall | None:
     try:
         operation, path_parameters = get_service_router(service).match(request)
     except (NotFound, NotImplementedError):
-        # moto's router raises the second for a service of which it has no model of the calls.
+        # The second: its content type is of a protocol that the service does not speak.
         return None
     model = get_service_model(service)
     parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
