@@ -34,7 +34,7 @@ test: lint ## Check everything, with the real parts
 	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: crash
-crash: $(READY) need-terraform ## Break a deployment at every point there is (about 45 minutes)
+crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
 	$(PYTHON) -m tests.crash
 
 .PHONY: lint
