@@ -56,6 +56,9 @@ class Mongod:
     def pause(self) -> None:
         """Make the server hang: its connections stay open, and nothing is answered."""
         self._send(signal.SIGSTOP)
+        if self._process:
+            # The signal is only on its way: on a busy machine a thread answers once more.
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         """Let a paused server go on."""
