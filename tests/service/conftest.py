@@ -1,0 +1,24 @@
+"""What these tests share: the service as it is deployed, in front of a database to be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mongodb import Mongod, own_mongod
+from tests.service.deployed import Service, deployed
+
+
+@pytest.fixture(scope="session")
+def mongod() -> Iterator[Mongod]:
+    """A replica set of one, as Atlas's clusters are replica sets."""
+    with own_mongod(replica_set="rs0") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(mongod: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service behind its HTTP front, as `make up` and a deployment leave it."""
+    with deployed(tmp_path_factory.mktemp("service"), mongod.uri) as running:
+        yield running
