@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.mongodb import Mongod, own_mongod
 from tests.service.deployed import Service, deployed
+
+# The same examples in every run; `make fuzz` takes new ones, and more of them.
+settings.register_profile(
+    "sample", max_examples=150, derandomize=True, database=None, deadline=None
+)
+settings.register_profile("fuzz", max_examples=3_000, database=None, deadline=None)
+settings.load_profile("sample")
 
 
 @pytest.fixture(scope="session")
