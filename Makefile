@@ -41,6 +41,15 @@ test: lint $(CLIENT_READY) ## Check everything, with the real parts
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 45 minutes)
 	$(PYTHON) -m tests.crash
 
+.PHONY: fuzz
+fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo (about 3 minutes)
+	$(PYTHON) -m tests.service.fuzz
+	$(PYTHON) -m pytest --quiet tests/service/test_model.py --hypothesis-profile fuzz
+
+.PHONY: outage
+outage: $(READY) need-terraform ## Kill the database under load, again and again (about 3 minutes)
+	$(PYTHON) -m tests.service.outage
+
 .PHONY: lint
 lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)

@@ -125,11 +125,11 @@ def _event(
     body: str,
     *,
     base64: bool = False,
-    **headers: str,
+    headers: dict[str, str] | None = None,
 ) -> Any:
     media_type = chance.choice(["application/json", "application/ejson"])
     accept = chance.choice(["application/json", "application/ejson", "*/*"])
-    kept = {"apiKey": KEY, "Content-Type": media_type, "Accept": accept} | headers
+    kept = {"apiKey": KEY, "Content-Type": media_type, "Accept": accept} | (headers or {})
     return maker("POST", f"/api/data/v1/action/{action}", kept, body, base64=base64)
 
 
@@ -213,7 +213,7 @@ def _bad_headers(chance: random.Random, maker: events.EventMaker) -> Any:
     values = ["", "\0", "\ud800", "é", "Bearer x", "Bearer ", "text/plain", "a,b;q=x", "x" * 9_000]
     values += [PRIVATE, "application/json; charset=latin-1", "null", "https://example.com"]
     headers = {name: chance.choice(values) for name in chance.sample(names, chance.choice([1, 2]))}
-    return _event(chance, maker, action, json.dumps(body), **headers)
+    return _event(chance, maker, action, json.dumps(body), headers=headers)
 
 
 def _wrong_place(chance: random.Random, maker: events.EventMaker) -> Any:
