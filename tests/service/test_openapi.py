@@ -32,7 +32,7 @@ def test_nothing_undocumented_is_answered(service: Service, tmp_path: Path) -> N
             *(f"{service.url}/api/openapi.json", "--url", service.url),
             *("--header", f"apiKey:{service.key}", "--checks", ",".join(_CHECKS)),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(_EXAMPLES)),
-            *("--seed", "1", "--generation-deterministic", "--generation-database", "none"),
+            *("--seed", "1", "--generation-deterministic"),
             *("--request-timeout", str(LIMIT_S + 5), "--no-color"),
         ],
         cwd=tmp_path,
