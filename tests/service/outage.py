@@ -27,9 +27,9 @@ from tests.service.deployed import LIMIT_S, Service, deployed
 
 _WRITERS = 8
 _PATIENCE_S = 30
-# Longer than the handler searches for a server, so that there are calls which it must refuse; or
+# Longer than a call may take, so that there are calls which must be refused; or
 # not at all, so that there are some which find the server again within their time.
-_DOWN_S = (6.0, 0.0)
+_DOWN_S = (12.0, 0.0)
 
 
 @dataclass
