@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.handler.container import KEY
+from tests.handler.container import KEY, api_keys
 
 
 @contextmanager
@@ -17,5 +16,5 @@ def configured(mongodb_uri: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MONGODB_URI_PARAMETER", raising=False)
         patch.setenv("MONGODB_URI", mongodb_uri)
-        patch.setenv("API_KEY_SHA256S", hashlib.sha256(KEY.encode()).hexdigest())
+        patch.setenv("API_KEYS", api_keys({KEY: "read write"}))
         yield
