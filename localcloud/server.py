@@ -167,7 +167,7 @@ def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]
         "API_KEY": api_key,
         "MONGODB_URI": mongodb_uri,
         "no_proxy": os.environ["no_proxy"],
-        "TF_VAR_api_key_sha256s": json.dumps([hashlib.sha256(api_key.encode()).hexdigest()]),
+        "TF_VAR_api_keys": json.dumps({hashlib.sha256(api_key.encode()).hexdigest(): "read write"}),
         "TF_DATA_DIR": str(folder / "terraform"),
     }
     if config := terraform_cli.cli_config(folder):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pipeline import calls, checks, output
@@ -12,6 +14,9 @@ from pipeline.aws import Aws, absent_if
 from pipeline.checks import Answer
 from pipeline.environment import Environment
 from pipeline.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
@@ -60,7 +65,7 @@ def _write_and_read(account: Aws, environment: Environment, version: str, key: s
             raise CheckFailed(
                 f"version {version} does not answer {action} with {expected}, but with "
                 f"{answer.health.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
-                f"Does {environment.smoke_parameter} hold a key that may write to `smoke`?",
+                f"Does {environment.smoke_parameter} hold a key that may read and write `smoke`?",
             )
         return answer
 
@@ -75,16 +80,25 @@ def act(
     account: Aws, environment: Environment, version: str, key: str, action: str, **fields: object
 ) -> Answer:
     """Have a version perform an action of the Data API in a place of the pipeline's own."""
-    place = {"dataSource": environment.name, "database": "smoke", "collection": "deployments"}
+    functions, name = account.functions, environment.function_name
+    source = _data_source(functions, name, version)
+    place = {"dataSource": source, "database": "smoke", "collection": "deployments"}
     return checks.call(
-        account.functions,
-        environment.function_name,
+        functions,
+        name,
         version,
         "POST",
         f"/api/data/v1/action/{action}",
         headers={"apiKey": key, "content-type": "application/json"},
         body=json.dumps(place | fields),
     )
+
+
+@cache  # a version's configuration never changes
+def _data_source(functions: LambdaClient, function_name: str, version: str) -> str:
+    """Return the dataSource that a version wants to be named; one that wants none takes any."""
+    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    return found.get("Environment", {}).get("Variables", {}).get("DATA_SOURCE", "mongo-client")
 
 
 def _find_in_log(

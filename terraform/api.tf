@@ -39,16 +39,22 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# Behind an authorizer, what looks whether the service is up would need a token.
-resource "aws_apigatewayv2_route" "health" {
-  #checkov:skip=CKV_AWS_309:Open by intent; it tells whether the database answers, and versions.
-  count = var.jwt_authorizer == null ? 0 : 1
+# Behind an authorizer, what looks whether the service is up would need a token, and so would a
+# browser's question whether a page may call: browsers send none with it.
+resource "aws_apigatewayv2_route" "open" {
+  #checkov:skip=CKV_AWS_309:Open by intent; they tell whether the database answers, versions, and what there is.
+  for_each = toset(var.jwt_authorizer == null ? [] : ["GET /api/health", "GET /api/openapi.json", "OPTIONS /api/{proxy+}"])
 
   api_id    = aws_apigatewayv2_api.http.id
-  route_key = "GET /api/health"
+  route_key = each.key
   target    = "integrations/${aws_apigatewayv2_integration.live.id}"
 
   authorization_type = "NONE"
+}
+
+moved {
+  from = aws_apigatewayv2_route.health[0]
+  to   = aws_apigatewayv2_route.open["GET /api/health"]
 }
 
 resource "aws_apigatewayv2_stage" "default" {

@@ -1,5 +1,16 @@
 locals {
   name = "${var.service}-${var.environment}"
+
+  function_environment = merge(
+    {
+      MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
+      API_KEYS              = jsonencode(var.api_keys)
+    },
+    var.data_source == null ? {} : { DATA_SOURCE = var.data_source },
+    var.jwt_authorizer == null ? {} : { JWT_ISSUER = var.jwt_authorizer.issuer },
+    length(var.allowed_operators) == 0 ? {} : { ALLOWED_OPERATORS = join(",", var.allowed_operators) },
+    length(var.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.cors_origins) },
+  )
 }
 
 resource "aws_lambda_function" "mongo_client" {
@@ -28,13 +39,7 @@ resource "aws_lambda_function" "mongo_client" {
   code_signing_config_arn        = one(aws_lambda_code_signing_config.function[*].arn)
 
   environment {
-    variables = merge(
-      {
-        MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
-        API_KEY_SHA256S       = join(",", var.api_key_sha256s)
-      },
-      var.jwt_authorizer == null ? {} : { JWT_ISSUER = var.jwt_authorizer.issuer },
-    )
+    variables = local.function_environment
   }
 
   dynamic "vpc_config" {
@@ -64,6 +69,13 @@ resource "aws_lambda_function" "mongo_client" {
   }
 
   depends_on = [aws_iam_role_policy.function]
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode(local.function_environment)) <= 4096
+      error_message = "Lambda takes 4 KB of environment variables: too much in api_keys, allowed_operators or cors_origins. A key takes about 80 bytes and its scope."
+    }
+  }
 }
 
 resource "aws_lambda_code_signing_config" "function" {

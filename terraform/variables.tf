@@ -26,14 +26,54 @@ variable "mongodb_uri_parameter" {
   }
 }
 
-variable "api_key_sha256s" {
-  description = "SHA-256 hashes (lower-case hexadecimal) of the API keys that open the data routes. Empty: they stay closed."
-  type        = list(string)
+variable "api_keys" {
+  description = "Who may do what: from the SHA-256 hash (lower-case hexadecimal) of each API key to its scope, words such as read, write:shop (a database), read:shop.orders (a collection). Empty: the data routes stay closed."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for hash in keys(var.api_keys) : can(regex("^[0-9a-f]{64}$", hash))])
+    error_message = "Each key of api_keys must be 64 lower-case hexadecimal digits. Never put an API key itself here."
+  }
+
+  validation {
+    condition = alltrue([
+      for scope in values(var.api_keys) : can(regex("^(read|write)(:[^ .:]+(\\.[^ ]+)?)?( (read|write)(:[^ .:]+(\\.[^ ]+)?)?)*$", scope))
+    ])
+    error_message = "Each scope in api_keys must be words with one space in between, such as read, write:shop, read:shop.orders."
+  }
+}
+
+variable "data_source" {
+  description = "The dataSource that requests have to name. Null: they may name any."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.data_source != ""
+    error_message = "data_source must be a name, or null."
+  }
+}
+
+variable "allowed_operators" {
+  description = "Operators and pipeline stages that are refused otherwise, for they run code ($where, $function, $accumulator), write elsewhere ($out, $merge) or look at the server (such as $currentOp)."
+  type        = set(string)
   default     = []
 
   validation {
-    condition     = alltrue([for hash in var.api_key_sha256s : can(regex("^[0-9a-f]{64}$", hash))])
-    error_message = "Each of api_key_sha256s must be 64 lower-case hexadecimal digits. Never put a key itself here."
+    condition     = alltrue([for name in var.allowed_operators : can(regex("^[$][A-Za-z]+$", name))])
+    error_message = "Each of allowed_operators must be an operator's name, with its $."
+  }
+}
+
+variable "cors_origins" {
+  description = "Origins (https://app.example.com) whose pages may call the API. Empty: none."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?$", origin))])
+    error_message = "Each of cors_origins must be a scheme, a host in lower case and perhaps a port, as browsers send it: no path, no slash at its end, no *."
   }
 }
 
@@ -228,7 +268,7 @@ variable "custom_domain" {
 }
 
 variable "jwt_authorizer" {
-  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a verified one opens the data routes; a request with an API key alone no longer gets through. /api/health stays open."
+  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a request with an API key alone no longer gets through. Its claim scope says what it may do, in the words of api_keys. /api/health and /api/openapi.json stay open."
   type        = object({ issuer = string, audience = list(string) })
   default     = null
 

@@ -21,6 +21,7 @@ from tests.project import ROOT, Project
 _SLOWEST_FIRST = (
     "bootstrap",
     "crash/test_sample.py",
+    "service",
     "e2e/test_canary.py",
     "workflows/test_merge.py",
     "e2e/test_trouble.py",
@@ -35,7 +36,7 @@ _SLOWEST_FIRST = (
 
 
 # Folders whose files share what is slow to make: one worker runs them all.
-_SHARING = ("bootstrap",)
+_SHARING = ("bootstrap", "service")
 
 
 def _unit(name: str) -> str:
@@ -71,13 +72,15 @@ def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def cloud(folder: Path) -> Iterator[dict[str, str]]:
+def cloud(folder: Path, mongodb_uri: str | None = None) -> Iterator[dict[str, str]]:
     """Run a cloud of its own; give the settings to use it.
 
-    Its database is TEST_MONGODB_URI if that is set; never MONGODB_URI, which may hold real data.
+    Its database is `mongodb_uri`, or TEST_MONGODB_URI if that is set; never MONGODB_URI, which may
+    hold real data.
     """
     command = [sys.executable, "-m", "localcloud"]
-    environment = os.environ | {"MONGODB_URI": os.environ.get("TEST_MONGODB_URI", "")}
+    database = mongodb_uri or os.environ.get("TEST_MONGODB_URI", "")
+    environment = os.environ | {"MONGODB_URI": database}
     subprocess.run(
         [*command, "up", "--dir", str(folder)],
         cwd=ROOT,

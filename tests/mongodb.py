@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pymongo.errors
@@ -23,28 +24,50 @@ _START_PATIENCE_S = 30
 class Mongod:
     """A MongoDB server of the test's own on this machine, to be stopped, paused and killed."""
 
-    def __init__(self, binary: Path, folder: Path, port: int) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, port: int, replica_set: str | None = None
+    ) -> None:
+        """With `replica_set`, it is the only member of one; else it stands alone."""
         self.port = port
         self._binary = binary
         self._folder = folder
+        self._replica_set = replica_set
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def uri(self) -> str:
         """The connection string, without credentials."""
-        return f"mongodb://127.0.0.1:{self.port}/"
+        options = f"?replicaSet={self._replica_set}" if self._replica_set else ""
+        return f"mongodb://127.0.0.1:{self.port}/{options}"
 
     def start(self) -> None:
         """Start the server, on the data that an earlier one left, and wait until it answers."""
         arguments: list[str | Path] = ["--dbpath", self._folder, "--logpath", self._folder / "log"]
         arguments += ["--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
         arguments += ["--wiredTigerCacheSizeGB", "0.25"]
+        if self._replica_set:
+            arguments += ["--replSet", self._replica_set, "--oplogSize", "100"]
         self._process = subprocess.Popen([self._binary, *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_PATIENCE_S
-        while not _answers(self.uri):
+        while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"mongod did not start: {(self._folder / 'log').read_text()}")
+
+    def _is_ready(self) -> bool:
+        """Say whether it answers; as a replica set, whether it takes writes."""
+        with pymongo.MongoClient[dict[str, Any]](
+            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=200
+        ) as client:
+            try:
+                ready = client.admin.command("hello")["isWritablePrimary"]
+                if not ready and self._replica_set:
+                    member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+                    config = {"_id": self._replica_set, "members": [member]}
+                    client.admin.command("replSetInitiate", config)
+            except pymongo.errors.PyMongoError:  # also: it is initiated already
+                return False
+            return bool(ready)
 
     def kill(self) -> None:
         """End the server at once, as a crash would."""
@@ -70,7 +93,7 @@ class Mongod:
 
 
 @contextlib.contextmanager
-def own_mongod() -> Iterator[Mongod]:
+def own_mongod(replica_set: str | None = None) -> Iterator[Mongod]:
     """Give a running MongoDB server that the test may break; skip the test where there is none."""
     try:
         binary = parts.mongod()
@@ -79,7 +102,7 @@ def own_mongod() -> Iterator[Mongod]:
     [port] = processes.free_ports(1)
     # Its data is thrown away, so there is no reason for an orderly end.
     with tempfile.TemporaryDirectory(prefix="mongod-", ignore_cleanup_errors=True) as folder:
-        server = Mongod(binary, Path(folder), port)
+        server = Mongod(binary, Path(folder), port, replica_set)
         server.start()
         try:
             yield server
@@ -96,13 +119,3 @@ def mongodb_uri() -> Iterator[str]:
         return
     with own_mongod() as server:
         yield server.uri
-
-
-def _answers(uri: str) -> bool:
-    client: pymongo.MongoClient[dict[str, object]]
-    with pymongo.MongoClient(uri, serverSelectionTimeoutMS=200) as client:
-        try:
-            client.admin.command("ping")
-        except pymongo.errors.PyMongoError:
-            return False
-        return True

@@ -90,8 +90,83 @@ run "a_connection_string_is_no_parameter_name" {
 
 run "a_key_is_no_hash" {
   command = plan
-  variables { api_key_sha256s = ["my-secret-key"] }
-  expect_failures = [var.api_key_sha256s]
+  variables { api_keys = { "my-secret-key" = "read" } }
+  expect_failures = [var.api_keys]
+}
+
+run "a_scope_of_other_words_is_refused" {
+  command = plan
+  variables { api_keys = { (sha256("key")) = "read admin" } }
+  expect_failures = [var.api_keys]
+}
+
+run "a_scope_without_words_is_refused" {
+  command = plan
+  variables { api_keys = { (sha256("key")) = "" } }
+  expect_failures = [var.api_keys]
+}
+
+run "more_than_lambda_takes_is_refused" {
+  command = plan
+  variables { api_keys = { for n in range(50) : sha256(n) => "read:shop" } }
+  expect_failures = [aws_lambda_function.mongo_client]
+}
+
+run "no_name_is_no_data_source" {
+  command = plan
+  variables { data_source = "" }
+  expect_failures = [var.data_source]
+}
+
+run "an_operator_has_its_dollar" {
+  command = plan
+  variables { allowed_operators = ["where"] }
+  expect_failures = [var.allowed_operators]
+}
+
+run "any_origin_is_no_origin" {
+  command = plan
+  variables { cors_origins = ["*"] }
+  expect_failures = [var.cors_origins]
+}
+
+run "an_origin_has_no_path" {
+  command = plan
+  variables { cors_origins = ["https://app.example.com/"] }
+  expect_failures = [var.cors_origins]
+}
+
+run "the_function_is_told_who_may_do_what" {
+  command = plan
+  variables {
+    api_keys          = { (sha256("key")) = "read:my-shop write:my-shop.orders.2026" }
+    data_source       = "Cluster0"
+    allowed_operators = ["$where", "$out"]
+    cors_origins      = ["https://app.example.com", "http://localhost:3000"]
+    jwt_authorizer    = { issuer = "https://issuer.example", audience = ["orders"] }
+  }
+
+  assert {
+    condition = aws_lambda_function.mongo_client.environment[0].variables == tomap({
+      MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
+      API_KEYS              = "{\"${sha256("key")}\":\"read:my-shop write:my-shop.orders.2026\"}"
+      DATA_SOURCE           = "Cluster0"
+      ALLOWED_OPERATORS     = "$out,$where"
+      CORS_ORIGINS          = "http://localhost:3000,https://app.example.com"
+      JWT_ISSUER            = "https://issuer.example"
+    })
+    error_message = "Each setting must reach the function as its environment variable."
+  }
+
+  assert {
+    condition     = alltrue([for route in aws_apigatewayv2_route.open : route.authorization_type == "NONE"])
+    error_message = "Health, the description and a browser's preflight must need no token."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_route.api.authorization_type == "JWT"
+    error_message = "Everything else must need a token."
+  }
 }
 
 run "too_little_memory_is_refused" {
@@ -180,7 +255,7 @@ run "nothing_is_public" {
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.environment[0].variables["API_KEY_SHA256S"] == ""
+    condition     = aws_lambda_function.mongo_client.environment[0].variables["API_KEYS"] == "{}"
     error_message = "Without keys the data routes must be closed."
   }
 }

@@ -106,8 +106,8 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     def plan(name: str, *arguments: str, **more: Any) -> None:
         seen.steps[name] = _plan(project, name, *arguments, **more)
 
-    keys = json.loads(quick_cloud["TF_VAR_api_key_sha256s"])
-    project.environment["TF_VAR_api_key_sha256s"] = json.dumps([*keys, KEY_HASHES[0]])
+    keys = json.loads(quick_cloud["TF_VAR_api_keys"])
+    project.environment["TF_VAR_api_keys"] = json.dumps(keys | {KEY_HASHES[0]: "read"})
     project.must("build")
     seen.objects.append(_objects(s3))
     (project.folder / "live").mkdir()
@@ -121,7 +121,7 @@ def seen(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     plan("live", "--bundle", "live")
     project.append_to_handler("\nCHANGED = True\n")
     project.must("build")
-    project.environment["TF_VAR_api_key_sha256s"] = json.dumps([*keys, *KEY_HASHES])
+    project.environment["TF_VAR_api_keys"] = json.dumps(keys | dict.fromkeys(KEY_HASHES, "read"))
     project.environment["TF_VAR_memory_mb"] = MEMORIES[0]
     s3.put_object(**STATE, Body=json.dumps(LOCK).encode())
     try:
@@ -192,7 +192,7 @@ def test_a_change_is_told_in_words_and_a_held_lock_is_in_nobodys_way(seen: Seen)
     changed = seen["changed"]
     assert changed.done.returncode == 0, changed.done.stderr
     assert changed.page.startswith("<!-- mongo-client plan: local -->\n### Plan for local: 1 to ")
-    words = "environment variable `API_KEY_SHA256S`, memory, the function's code"
+    words = "environment variable `API_KEYS`, memory, the function's code"
     assert f"- `{FUNCTION}`: {words}\n" in changed.page
     assert changed.outputs == {
         "sha256": changed.saved["sha256"],

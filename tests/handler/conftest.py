@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -11,7 +10,7 @@ import pymongo
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler.container import KEY, Container, Document
+from tests.handler.container import KEY, Container, Document, api_keys
 from tests.mongodb import Mongod, mongodb_uri, own_mongod
 
 
@@ -41,10 +40,10 @@ def collection(
 
 @pytest.fixture
 def configured(mongodb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure the handler for the shared MongoDB and the key."""
+    """Configure the handler for the shared MongoDB and the key, which may read and write."""
     monkeypatch.delenv("MONGODB_URI_PARAMETER", raising=False)
     monkeypatch.setenv("MONGODB_URI", mongodb)
-    monkeypatch.setenv("API_KEY_SHA256S", hashlib.sha256(KEY.encode()).hexdigest())
+    monkeypatch.setenv("API_KEYS", api_keys({KEY: "read write"}))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import time
@@ -19,6 +20,13 @@ _HANDLER = Path(__file__).parents[2] / "lambda_function.py"
 _PAYLOAD_LIMIT_BYTES = 6_291_556
 KEY = "a-key-for-tests-only"
 type Document = dict[str, Any]
+
+
+def api_keys(scopes: dict[str, str]) -> str:
+    """Return API_KEYS for keys with their scopes: each key by its hash."""
+    return json.dumps(
+        {hashlib.sha256(key.encode()).hexdigest(): scope for key, scope in scopes.items()}
+    )
 
 
 class Context:

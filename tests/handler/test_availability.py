@@ -54,11 +54,12 @@ def assert_unavailable(reply: Reply) -> None:
     """Check that an action's answer is 503, and tells the caller no more than that."""
     assert (reply.status, reply.json["error_code"]) == (503, "ServiceUnavailable")
     assert reply.json["error"] == "the database is unavailable"
+    assert reply.headers["Retry-After"] == "1"
 
 
 def assert_unhealthy(reply: Reply) -> None:
     """Check that the health route answers 503, in its own form."""
-    assert reply.status == 503
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
     assert reply.json == {
         "status": "unavailable",
         "database": "unavailable",
@@ -175,13 +176,25 @@ def test_the_client_finds_a_database_that_was_not_there_at_first(
     assert act(container, things, limit_s=10).status == 200
 
 
+@pytest.mark.parametrize("action", ["find", "aggregate"])
+@pytest.mark.parametrize(
+    ("documents", "sleep_ms"), [(10, 1_000), (150, 6)], ids=["at once", "batch after batch"]
+)
 def test_a_query_that_takes_too_long_is_503_within_the_time_limit(
-    container: Container, collection: Collection[Document]
+    container: Container,
+    collection: Collection[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    documents: int,
+    sleep_ms: int,
 ) -> None:
-    """MongoDB is told how long it may take, and gives up in time."""
-    collection.insert_many({"_id": n} for n in range(10))
-    slow = {"$function": {"body": "function() { sleep(1000) }", "args": [], "lang": "js"}}
-    reply = container.act("find", collection, filter={"$expr": slow}, limit_s=1)
+    """MongoDB is told how long it may take, and gives up in time: in its later replies as well."""
+    monkeypatch.setenv("ALLOWED_OPERATORS", "$function")
+    collection.insert_many({"_id": n} for n in range(documents))
+    body = f"function() {{ sleep({sleep_ms}); return true }}"
+    slow = {"$expr": {"$function": {"body": body, "args": [], "lang": "js"}}}
+    fields = {"filter": slow, "limit": 0} if action == "find" else {"pipeline": [{"$match": slow}]}
+    reply = container.act(action, collection, limit_s=1, **fields)
 
     assert_unavailable(reply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from pymongo.collection import Collection
 
 from tests.handler import events
-from tests.handler.container import Container, Document
+from tests.handler.container import KEY, Container, Document
 from tests.project import ROOT
 
 HEALTH = "/api/health"
@@ -27,7 +28,7 @@ def _printed(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, dict[str, An
 def test_each_request_prints_its_method_and_path_and_how_it_was_answered(
     container: Container, collection: Collection[Document], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And nothing else, neither documents nor keys."""
+    """And who sent it, in the first digits of the key's hash; neither documents nor keys."""
     container.act("insertOne", collection, document={"name": "private"})
     container.health()
 
@@ -40,6 +41,8 @@ def test_each_request_prints_its_method_and_path_and_how_it_was_answered(
         "method": "POST",
         "path": "/api/data/v1/action/insertOne",
         "status": 201,
+        "errorCode": None,
+        "caller": hashlib.sha256(KEY.encode()).hexdigest()[:8],
         "functionVersion": "7",
         "qualifier": "live",
         "databaseFailed": False,
@@ -58,6 +61,7 @@ def test_a_database_out_of_reach_can_be_counted(
     (_, failed), (_, refused) = _printed(capsys)
     assert (failed["status"], failed["databaseFailed"]) == (503, True)
     assert (refused["status"], refused["databaseFailed"]) == (404, False)
+    assert (failed["errorCode"], refused["errorCode"]) == (None, "NotFound")
 
 
 def test_a_call_without_a_qualifier_names_none(

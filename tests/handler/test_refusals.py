@@ -118,6 +118,9 @@ def test_a_field_of_the_wrong_kind_is_named(
         '{"a": ' + "9" * 5_000 + "}",
         '{"a":' * 100_000,
         "\ufeff{}",
+        '{"a": 1, "a": 1}',
+        '{"a": [{"b": 1, "c": 2, "b": 3}]}',
+        '{"a": {"$oid": "5d505646cf6d4fe581014ab2", "$oid": "5d505646cf6d4fe581014ab2"}}',
     ],
 )
 def test_bad_json_is_refused(container: Container, body: str) -> None:
@@ -163,7 +166,7 @@ def test_a_damaged_encoding_is_refused(container: Container, body: str) -> None:
         ("findOne", {"projection": {"a": 1, "b": 0}}, "projection"),
         ("find", {"sort": {"a": 2}}, "sort"),
         ("updateOne", {"filter": {}, "update": {"$put": {"a": 1}}}, "$put"),
-        ("aggregate", {"pipeline": [{"$sift": {}}]}, "$sift"),
+        ("aggregate", {"pipeline": [{"$group": {}}]}, "group"),
         ("aggregate", {"pipeline": [{}]}, "stage"),
     ],
 )

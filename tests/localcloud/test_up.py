@@ -37,7 +37,7 @@ def test_a_shell_can_source_what_up_wrote(cloud: Cloud) -> None:
     for name, value in cloud.settings.items():
         assert _sourced(cloud.folder, name) == value
     wanted = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL"}
-    wanted |= {"API_URL", "API_KEY", "MONGODB_URI", "TF_DATA_DIR", "TF_VAR_api_key_sha256s"}
+    wanted |= {"API_URL", "API_KEY", "MONGODB_URI", "TF_DATA_DIR", "TF_VAR_api_keys"}
     assert wanted <= cloud.settings.keys()
 
 
@@ -69,8 +69,8 @@ def test_the_settings_are_for_their_owner_only(cloud: Cloud) -> None:
 def test_terraform_gets_the_keys_hash_and_a_folder_of_its_own(cloud: Cloud) -> None:
     """Terraform is told API_KEY's sha256, not the key, and keeps its data in the cloud's folder."""
     key = cloud.settings["API_KEY"]
-    hashes = json.loads(cloud.settings["TF_VAR_api_key_sha256s"])
-    assert hashes == [hashlib.sha256(key.encode()).hexdigest()]
+    scopes = json.loads(cloud.settings["TF_VAR_api_keys"])
+    assert scopes == {hashlib.sha256(key.encode()).hexdigest(): "read write"}
     assert Path(cloud.settings["TF_DATA_DIR"]).parent == cloud.folder
 
 

@@ -215,7 +215,7 @@ class Runner:
         # Not the credentials: those are for a job that assumes a role.
         cloud = {
             name: self.cloud[name]
-            for name in ("AWS_ENDPOINT_URL", "TF_CLI_CONFIG_FILE", "TF_VAR_api_key_sha256s")
+            for name in ("AWS_ENDPOINT_URL", "TF_CLI_CONFIG_FILE", "TF_VAR_api_keys")
             if name in self.cloud
         }
         return cloud | {

@@ -105,7 +105,7 @@ def test_a_plan_changes_nothing(ordinary: Seen) -> None:
 
 def test_no_value_leaves_the_plan(ordinary: Seen, runner: Runner) -> None:
     """Neither in what everybody can read, nor in what the run keeps."""
-    [secret] = json.loads(runner.cloud["TF_VAR_api_key_sha256s"])
+    [secret] = json.loads(runner.cloud["TF_VAR_api_keys"])
     kept = [path for path in runner.hub.state.glob("artifacts/*/plan-*/*") if path.is_file()]
     assert {path.name for path in kept} == {"plan.json", "plan.md"}
     shown = [ordinary.run.summary, *(path.read_text() for path in kept)]

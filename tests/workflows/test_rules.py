@@ -387,10 +387,10 @@ def test_the_required_check_waits_for_all_that_can_fail() -> None:
 
 
 def test_dependabot_watches_everything_that_is_pinned() -> None:
-    """Actions, Python packages and Terraform's provider; with some days for bad news to spread."""
+    """Actions, packages and Terraform's provider; with some days for bad news to spread."""
     updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
     watched = {each["package-ecosystem"]: each for each in updates}
-    assert set(watched) == {"github-actions", "pip", "terraform"}
+    assert set(watched) == {"github-actions", "npm", "pip", "terraform"}
     assert all(each["cooldown"]["default-days"] >= 7 for each in updates)
     folders = {
         "/" if path.parent == ROOT else f"/{path.parent.relative_to(ROOT)}"
@@ -398,5 +398,8 @@ def test_dependabot_watches_everything_that_is_pinned() -> None:
         for path in ROOT.glob(pattern)
     }
     assert set(watched["pip"]["directories"]) == folders
+    locks = ROOT.glob("tests/**/package-lock.json")
+    clients = {f"/{path.parent.relative_to(ROOT)}" for path in locks}
+    assert set(watched["npm"]["directories"]) == clients
     stacks = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("terraform/**/*.lock.hcl")}
     assert set(watched["terraform"]["directories"]) == stacks

@@ -1,0 +1,18 @@
+"""A short `make outage`: the database is killed under load, and comes back."""
+
+from __future__ import annotations
+
+from tests.mongodb import Mongod
+from tests.service.deployed import Service
+from tests.service.outage import Outage
+
+
+def test_no_acknowledged_write_is_lost_or_done_twice(service: Service, mongod: Mongod) -> None:
+    """503 while the database is down, and the same containers write again when it is up."""
+    outage = Outage(service)
+    outage.suffer(mongod, kills=2)
+    assert not outage.problems(), outage.told()
+    # A runtime that was ended would have got another log stream.
+    writers = service.containers()
+    outage.suffer(mongod, kills=1)
+    assert service.containers() == writers
