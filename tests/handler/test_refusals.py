@@ -128,6 +128,32 @@ def test_bad_json_is_refused(container: Container, body: str) -> None:
     assert_refused(post(container, "findOne", body), "InvalidParameter", "JSON")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("application/ejson", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+        ("text/plain; application/json", 415),
+    ],
+)
+def test_a_body_of_another_type_is_refused(
+    container: Container, content_type: str, status: int
+) -> None:
+    """What is read are JSON and Extended JSON; a client that names no type sends one of them."""
+    headers = {"apiKey": KEY, "Content-Type": content_type}
+    path = "/api/data/v1/action/findOne"
+    reply = container.call("POST", path, headers=headers, body=json.dumps(TARGET))
+
+    assert reply.status == status
+    if status == 415:
+        assert_refused(reply, "UnsupportedMediaType", "application/ejson", status=415)
+
+
 def test_bad_json_is_refused_with_its_position(container: Container) -> None:
     """The message says where reading stopped."""
     reply = post(container, "findOne", '{"database": "a",\n "collection" "b"}')
