@@ -686,9 +686,12 @@ def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
     value = _without_doubles(pairs)
     # To MongoDB $regex is an operator, and a reference an object like others. json_util would make
     # values of them, in which the names beside could not be seen.
-    return (
-        value if "$regex" in value or "$ref" in value else json_util.object_hook(value, _EXTENDED)
-    )
+    if "$regex" in value or "$ref" in value:
+        return value
+    pointer = value.get("$dbPointer")
+    if isinstance(pointer, dict) and pointer.keys() == {"$ref", "$id"}:
+        return pointer
+    return json_util.object_hook(value, _EXTENDED)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> Document:
