@@ -172,6 +172,16 @@ def test_null_for_a_body_is_refused(container: Container) -> None:
     assert_refused(post(container, "findOne", "null"), "InvalidParameter", "must be an object")
 
 
+@pytest.mark.parametrize("part", ["{},", "[],", '{"":0},'])
+def test_a_body_that_would_fill_the_memory_is_refused(container: Container, part: str) -> None:
+    """Lambda lets six megabytes through, which can be two million objects."""
+    body = json.dumps(TARGET | {"filter": {"a": "*"}})
+    parts = (part * (5_900_000 // len(part))).rstrip(",")
+    reply = post(container, "findOne", body.replace('"*"', f"[{parts}]"))
+
+    assert_refused(reply, "InvalidParameter", "objects and arrays", status=413)
+
+
 @pytest.mark.parametrize("body", [None, ""])
 def test_an_absent_body_is_refused(container: Container, body: str | None) -> None:
     """An action needs a body."""
