@@ -44,6 +44,7 @@ from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailu
 from pymongo.results import DeleteResult, UpdateResult
 
 type Document = dict[str, Any]
+type Run = Callable[[Collection[Document], Document], Document]
 
 # AWS Lambda: "Response payload size exceeded maximum allowed payload size (6291556 bytes)"; AWS
 # Elastic Load Balancing: 1 MB. The KB less is for what surrounds the body.
@@ -53,6 +54,7 @@ _LOAD_BALANCER_LIMIT_BYTES = 1_000_000 - 1_024
 _MARGIN_S = 1.0  # of the invocation's time; pymongo, in search of a server, is up to 0.5 s late
 _SELECTION_S = 5.0  # at most, to find a server where none is known to be up
 _CONNECT_MS = 3_000
+_MAX_OBJECTS = 500_000
 _RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
 _CREDENTIALS_REFUSED = (18, 8000)  # MongoDB's code AuthenticationFailed, and Atlas's own for it
 _UNAUTHORIZED = 13  # MongoDB's, of a user that lacks a privilege
@@ -304,7 +306,7 @@ class Action(NamedTuple):
     fields: dict[str, Field]
     right: str
     answers: dict[int, set[str]]
-    run: Callable[[Collection[Document], Document], Document]
+    run: Run
 
 
 def _find(collection: Collection[Document], fields: Document) -> Document:
@@ -319,13 +321,17 @@ def _find(collection: Collection[Document], fields: Document) -> Document:
     return {"documents": cursor}
 
 
-def _updated(result: UpdateResult) -> Document:
-    counts = {"matchedCount": result.matched_count, "modifiedCount": result.modified_count}
-    return counts | ({"upsertedId": result.upserted_id} if result.did_upsert else {})
+def _update(method: Callable[..., UpdateResult], change: str) -> Run:
+    def run(collection: Collection[Document], fields: Document) -> Document:
+        result = method(collection, fields["filter"], fields[change], fields["upsert"])
+        counts = {"matchedCount": result.matched_count, "modifiedCount": result.modified_count}
+        return counts | ({"upsertedId": result.upserted_id} if result.did_upsert else {})
+
+    return run
 
 
-def _deleted(result: DeleteResult) -> Document:
-    return {"deletedCount": result.deleted_count}
+def _delete(method: Callable[..., DeleteResult]) -> Run:
+    return lambda c, f: {"deletedCount": method(c, f["filter"]).deleted_count}
 
 
 _OBJECT, _OPTIONAL_OBJECT = Field("an object"), Field("an object", {})
@@ -363,30 +369,13 @@ ACTIONS = {
         {201: {"insertedIds"}},
         lambda c, f: {"insertedIds": c.insert_many(f["documents"]).inserted_ids},
     ),
-    "updateOne": Action(
-        _UPDATE,
-        "write",
-        _UPDATED,
-        lambda c, f: _updated(c.update_one(f["filter"], f["update"], f["upsert"])),
-    ),
-    "updateMany": Action(
-        _UPDATE,
-        "write",
-        _UPDATED,
-        lambda c, f: _updated(c.update_many(f["filter"], f["update"], f["upsert"])),
-    ),
+    "updateOne": Action(_UPDATE, "write", _UPDATED, _update(Collection.update_one, "update")),
+    "updateMany": Action(_UPDATE, "write", _UPDATED, _update(Collection.update_many, "update")),
     "replaceOne": Action(
-        _REPLACE,
-        "write",
-        _UPDATED,
-        lambda c, f: _updated(c.replace_one(f["filter"], f["replacement"], f["upsert"])),
+        _REPLACE, "write", _UPDATED, _update(Collection.replace_one, "replacement")
     ),
-    "deleteOne": Action(
-        _MATCH, "write", _DELETED, lambda c, f: _deleted(c.delete_one(f["filter"]))
-    ),
-    "deleteMany": Action(
-        _MATCH, "write", _DELETED, lambda c, f: _deleted(c.delete_many(f["filter"]))
-    ),
+    "deleteOne": Action(_MATCH, "write", _DELETED, _delete(Collection.delete_one)),
+    "deleteMany": Action(_MATCH, "write", _DELETED, _delete(Collection.delete_many)),
     "aggregate": Action(
         {**_TARGET, "pipeline": Field("an array of objects")},
         "read",
@@ -673,7 +662,13 @@ def read_body(request: Request) -> Document:
         raise Refusal(400, "MissingParameter", "the request has no body")
     try:
         text = base64.b64decode(request.body).decode() if request.is_base64 else request.body
+        # Six megabytes, Lambda's own limit, can hold enough of them to fill the memory.
+        if text.count("{") + text.count("[") > _MAX_OBJECTS:
+            message = f"the request's body has more than {_MAX_OBJECTS:,} objects and arrays"
+            raise Refusal(413, "InvalidParameter", message)
         body = json.loads(text, object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
+    except Refusal:
+        raise
     except Exception as error:  # json_util does not say what it raises for malformed Extended JSON
         message = f"the request's body is not valid JSON: {str(error)[:200]}"
         raise Refusal(400, "InvalidParameter", message) from error
@@ -686,9 +681,12 @@ def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
     value = _without_doubles(pairs)
     # To MongoDB $regex is an operator, and a reference an object like others. json_util would make
     # values of them, in which the names beside could not be seen.
-    return (
-        value if "$regex" in value or "$ref" in value else json_util.object_hook(value, _EXTENDED)
-    )
+    if "$regex" in value or "$ref" in value:
+        return value
+    pointer = value.get("$dbPointer")
+    if isinstance(pointer, dict) and pointer.keys() == {"$ref", "$id"}:
+        return pointer
+    return json_util.object_hook(value, _EXTENDED)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> Document:

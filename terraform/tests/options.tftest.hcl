@@ -59,7 +59,7 @@ run "each_is_off_unless_it_is_set" {
   assert {
     condition = alltrue([
       length(aws_apigatewayv2_authorizer.jwt) == 0,
-      length(aws_apigatewayv2_route.health) == 0,
+      length(aws_apigatewayv2_route.open) == 0,
       aws_apigatewayv2_route.api.authorization_type == "NONE",
       !contains(keys(aws_lambda_function.mongo_client.environment[0].variables), "JWT_ISSUER"),
     ])
@@ -316,11 +316,12 @@ run "a_jwt_authorizer_guards_the_data_routes_and_leaves_health_open" {
   }
 
   assert {
-    condition = (
-      aws_apigatewayv2_route.health[0].route_key == "GET /api/health"
-      && aws_apigatewayv2_route.health[0].authorization_type == "NONE"
-    )
-    error_message = "Health must stay open."
+    condition = { for route in aws_apigatewayv2_route.open : route.route_key => route.authorization_type } == {
+      "GET /api/health"       = "NONE"
+      "GET /api/openapi.json" = "NONE"
+      "OPTIONS /api/{proxy+}" = "NONE"
+    }
+    error_message = "Health, the description, and what browsers ask beforehand must stay open."
   }
 
   assert {

@@ -157,16 +157,6 @@ run "the_function_is_told_who_may_do_what" {
     })
     error_message = "Each setting must reach the function as its environment variable."
   }
-
-  assert {
-    condition     = alltrue([for route in aws_apigatewayv2_route.open : route.authorization_type == "NONE"])
-    error_message = "Health, the description and a browser's preflight must need no token."
-  }
-
-  assert {
-    condition     = aws_apigatewayv2_route.api.authorization_type == "JWT"
-    error_message = "Everything else must need a token."
-  }
 }
 
 run "too_little_memory_is_refused" {

@@ -86,7 +86,60 @@ TYPES: dict[str, tuple[Any, Any, Any]] = {
         {"$ref": "things", "$id": {"$oid": OID}},
         {"$ref": "things", "$id": OID},
     ),
+    "reference with a database and more": (
+        DBRef("things", 1, "shop", note="x"),
+        {"$ref": "things", "$id": {"$numberInt": "1"}, "$db": "shop", "note": "x"},
+        {"$ref": "things", "$id": 1, "$db": "shop", "note": "x"},
+    ),
     "code": (Code("x"), {"$code": "x"}, "x"),
+    "code with a scope": (
+        Code("x", {"a": 1}),
+        {"$code": "x", "$scope": {"a": {"$numberInt": "1"}}},
+        "x",
+    ),
+    "smallest int64": (Int64(-(2**63)), {"$numberLong": str(-(2**63))}, -(2**63)),
+    "largest int64": (Int64(2**63 - 1), {"$numberLong": str(2**63 - 1)}, 2**63 - 1),
+    "smallest int32": (-(2**31), {"$numberInt": str(-(2**31))}, -(2**31)),
+    "smallest double": (5e-324, {"$numberDouble": "5e-324"}, 5e-324),
+    "decimal NaN": (Decimal128("NaN"), {"$numberDecimal": "NaN"}, "NaN"),
+    "decimal infinity": (Decimal128("-Infinity"), {"$numberDecimal": "-Infinity"}, "-Infinity"),
+    "decimal -0": (Decimal128("-0E-6176"), {"$numberDecimal": "-0E-6176"}, "-0E-6176"),
+    "decimal of 34 digits": (
+        Decimal128("9.999999999999999999999999999999999E+6144"),
+        {"$numberDecimal": "9.999999999999999999999999999999999E+6144"},
+        "9.999999999999999999999999999999999E+6144",
+    ),
+    "date before the year 1": (
+        DatetimeMS(-(2**63)),
+        {"$date": {"$numberLong": str(-(2**63))}},
+        {"$date": {"$numberLong": str(-(2**63))}},
+    ),
+    "date of the year 1": (
+        datetime.datetime(1, 1, 1),
+        {"$date": {"$numberLong": "-62135596800000"}},
+        "0001-01-01T00:00:00.000Z",
+    ),
+    "uuid": (
+        Binary(bytes(range(16)), 4),
+        {"$binary": {"base64": "AAECAwQFBgcICQoLDA0ODw==", "subType": "04"}},
+        {"Subtype": 4, "Data": "AAECAwQFBgcICQoLDA0ODw=="},
+    ),
+    "binary of a user's type": (
+        Binary(b"", 128),
+        {"$binary": {"base64": "", "subType": "80"}},
+        {"Subtype": 128, "Data": ""},
+    ),
+    "regular expression with options": (
+        Regex('a"/', "imsx"),
+        {"$regularExpression": {"pattern": 'a"/', "options": "imsx"}},
+        {"Pattern": 'a"/', "Options": "imsx"},
+    ),
+    "largest timestamp": (
+        Timestamp(2**32 - 1, 2**32 - 1),
+        {"$timestamp": {"t": 2**32 - 1, "i": 2**32 - 1}},
+        {"T": 2**32 - 1, "I": 2**32 - 1},
+    ),
+    "empty": ({"a": {}, "b": [], "": ""}, {"a": {}, "b": [], "": ""}, {"a": {}, "b": [], "": ""}),
     "nested": (
         {"a": [ObjectId(OID), {"b": 1}]},
         {"a": [{"$oid": OID}, {"b": {"$numberInt": "1"}}]},
@@ -128,6 +181,53 @@ def test_plain_json_is_what_the_hosted_api_wrote(
 
     assert reply.headers["Content-Type"] == PLAIN
     assert reply.json == {"documents": [{"_id": 1, "value": plain}]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [({"$numberDouble": "NaN"}, "NaN"), ({"$numberDouble": "-0.0"}, "-0.0"), (-0.0, "-0.0")],
+)
+def test_doubles_that_equality_does_not_tell_apart_are_kept(
+    container: Container, collection: Collection[Document], sent: Any, text: str
+) -> None:
+    """NaN is unequal to itself, and -0.0 equals 0."""
+    container.act("insertOne", collection, document={"_id": 1, "value": sent})
+    reply = container.act("findOne", collection, accept=EXTENDED)
+
+    assert repr(collection.find_one({})["value"]).lower() == text.lower()  # type: ignore[index]
+    assert reply.json["document"]["value"] == {"$numberDouble": text}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ({"$symbol": "x"}, {"value": "x"}),
+        ({"$uuid": "00010203-0405-0607-0809-0a0b0c0d0e0f"}, {"value": Binary(bytes(range(16)), 4)}),
+        (
+            {"$date": "1969-12-31T23:59:59.999Z"},
+            {"value": datetime.datetime(1969, 12, 31, 23, 59, 59, 999_000)},
+        ),
+        (
+            {"$date": {"$numberLong": "-1"}},
+            {"value": datetime.datetime(1969, 12, 31, 23, 59, 59, 999_000)},
+        ),
+        ({"$undefined": True}, {"value": None}),
+        (
+            {"$dbPointer": {"$ref": "things", "$id": {"$oid": OID}}},
+            {"value": DBRef("things", ObjectId(OID))},
+        ),
+        (2**31, {"value": Int64(2**31)}),
+        (1e2, {"value": 100.0}),
+    ],
+)
+def test_relaxed_and_deprecated_forms_are_read(
+    container: Container, collection: Collection[Document], sent: Any, stored: Document
+) -> None:
+    """What Python has no type for becomes what takes its place in MongoDB's driver."""
+    assert container.act("insertOne", collection, document={"value": sent}).status == 201
+    found = collection.find_one({}, {"_id": 0})
+    assert found == stored
+    assert type(found["value"]) is type(stored["value"])
 
 
 @pytest.mark.parametrize("content_type", [PLAIN, EXTENDED])

@@ -128,6 +128,32 @@ def test_bad_json_is_refused(container: Container, body: str) -> None:
     assert_refused(post(container, "findOne", body), "InvalidParameter", "JSON")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("application/ejson", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+        ("text/plain; application/json", 415),
+    ],
+)
+def test_a_body_of_another_type_is_refused(
+    container: Container, content_type: str, status: int
+) -> None:
+    """What is read are JSON and Extended JSON; a client that names no type sends one of them."""
+    headers = {"apiKey": KEY, "Content-Type": content_type}
+    path = "/api/data/v1/action/findOne"
+    reply = container.call("POST", path, headers=headers, body=json.dumps(TARGET))
+
+    assert reply.status == status
+    if status == 415:
+        assert_refused(reply, "UnsupportedMediaType", "application/ejson", status=415)
+
+
 def test_bad_json_is_refused_with_its_position(container: Container) -> None:
     """The message says where reading stopped."""
     reply = post(container, "findOne", '{"database": "a",\n "collection" "b"}')
@@ -144,6 +170,16 @@ def test_a_body_that_is_no_object_is_refused(container: Container, body: str) ->
 def test_null_for_a_body_is_refused(container: Container) -> None:
     """null is JSON, and no object."""
     assert_refused(post(container, "findOne", "null"), "InvalidParameter", "must be an object")
+
+
+@pytest.mark.parametrize("part", ["{},", "[],", '{"":0},'])
+def test_a_body_that_would_fill_the_memory_is_refused(container: Container, part: str) -> None:
+    """Lambda lets six megabytes through, which can be two million objects."""
+    body = json.dumps(TARGET | {"filter": {"a": "*"}})
+    parts = (part * (5_900_000 // len(part))).rstrip(",")
+    reply = post(container, "findOne", body.replace('"*"', f"[{parts}]"))
+
+    assert_refused(reply, "InvalidParameter", "objects and arrays", status=413)
 
 
 @pytest.mark.parametrize("body", [None, ""])
