@@ -65,6 +65,7 @@ def build(out: Path) -> Bundle:
         architecture=ARCHITECTURE,
         commit=_commit(),
         layer_recipe_sha256=recipe,
+        dependencies=layer.locked_versions(),
     )
     bundle = Bundle(manifest, function_zip, layer_zip)
     bundle.write(out)

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -84,8 +85,9 @@ class Package:
 class Manifest:
     """What a bundle holds and what it is meant for.
 
-    `commit` and `layer_recipe_sha256` say what it was built from. They are no part of the id: the
-    same content built from another commit is the same bundle.
+    `commit`, `layer_recipe_sha256` and `dependencies` (from name to locked version) say what it was
+    built from. They are no part of the id: the same content built from another commit is the same
+    bundle.
     """
 
     function: Package
@@ -96,6 +98,7 @@ class Manifest:
     architecture: str
     commit: str | None
     layer_recipe_sha256: str
+    dependencies: Mapping[str, str]
 
     @property
     def id(self) -> str:
@@ -118,7 +121,11 @@ class Manifest:
 
     def to_text(self) -> str:
         """Return the text of manifest.json."""
-        source = {"commit": self.commit, "layer_recipe_sha256": self.layer_recipe_sha256}
+        source = {
+            "commit": self.commit,
+            "layer_recipe_sha256": self.layer_recipe_sha256,
+            "dependencies": self.dependencies,
+        }
         document = {"id": self.id, "content": self._content(), "source": source}
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
@@ -143,6 +150,7 @@ class Manifest:
                 architecture=str(content["architecture"]),
                 commit=document["source"]["commit"],
                 layer_recipe_sha256=str(document["source"]["layer_recipe_sha256"]),
+                dependencies=dict(document["source"]["dependencies"]),
             )
             if document["id"] != manifest.id:
                 raise ValueError(f"id {document['id']} is not the sha256 of the content")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,11 @@ def recipe_sha256(wanted: Set[str]) -> str:
         " ".join([version("deflate"), RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
     ]
     return sha256_hex("".join(sha256_hex(part) for part in parts).encode())
+
+
+def locked_versions() -> dict[str, str]:
+    """Return the version of each dependency that is locked, by name."""
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", LAYER_LOCK.read_text("utf-8"), re.MULTILINE))
 
 
 def build_layer(wanted: Set[str]) -> bytes:

@@ -30,7 +30,11 @@ class _Sha256(str):
 
 _Shape = Mapping[str, type | UnionType]
 _DOCUMENT: _Shape = {"id": _Sha256, "content": dict, "source": dict}
-_SOURCE: _Shape = {"commit": str | NoneType, "layer_recipe_sha256": _Sha256}
+_SOURCE: _Shape = {
+    "commit": str | NoneType,
+    "layer_recipe_sha256": _Sha256,
+    "dependencies": dict,
+}
 _CONTENT: _Shape = {
     "schema": int,
     "function": dict,
@@ -154,6 +158,8 @@ def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
 def _manifest(document: dict[str, Any]) -> Manifest:
     content = _fields(document["content"], _CONTENT, "its content")
     source = _fields(document["source"], _SOURCE, "its source")
+    if not all(isinstance(version, str) for version in source["dependencies"].values()):
+        raise _MalformedError("a dependency's version is not a string")
     return Manifest(
         function=_package(content["function"], FUNCTION_PACKAGE),
         layer=_package(content["layer"], LAYER_PACKAGE),
@@ -163,6 +169,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         architecture=content["architecture"],
         commit=source["commit"],
         layer_recipe_sha256=source["layer_recipe_sha256"],
+        dependencies=source["dependencies"],
     )
 
 

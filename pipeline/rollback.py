@@ -68,6 +68,7 @@ def command(
             facts.manifest = bundle.manifest
             version = restore.prove(account, environment, way, bundle)
             facts.proved = True
+            facts.quarantined = quarantine.why(account, environment, bundle.id)
             if version and switch.before:
                 facts.settings = settings.look_at_differences(
                     account.functions, environment.function_name, switch.before.version, version

@@ -26,7 +26,8 @@ class Facts:
 
     `manifest` is that of the bundle that is to serve, `serving` the release that served before,
     `restored` the one that a rollback goes back to, `proved` whether it can be restored, `release`
-    the one that was recorded, `settings` the names of those that a rollback brings back.
+    the one that was recorded, `settings` the names of those that a rollback brings back,
+    `quarantined` why the bundle that it brings back is in quarantine, if it is.
     """
 
     verb: Verb
@@ -39,6 +40,7 @@ class Facts:
     restored: Release | None = None
     proved: bool = False
     settings: Sequence[str] = ()
+    quarantined: str | None = None
     verdict: Verdict | None = None
     release: Release | None = None
     health_before: Health | None = None
@@ -81,6 +83,7 @@ def preview(facts: Facts, left: Manifest | None) -> list[str]:
     lines = [f"{label:<9} {one_line(text)}" for label, text in _releases(facts)]
     if facts.manifest:
         lines += [f"{'package':<9} {line}" for line in _packages(left, facts.manifest)]
+        lines += [f"{'needs':<9} {line}" for line in _dependencies(left, facts.manifest)]
     lines += [f"{'settings':<9} {name} is different" for name in facts.settings]
     return lines + [f"{'then':<9} {line}" for line in _after_rollback(facts)]
 
@@ -130,7 +133,7 @@ def _what_changes(facts: Facts, left: Manifest | None) -> Iterator[str]:
         yield "### What was to change" if facts.problem else "### What changed"
     if facts.verdict:
         yield block(in_words(facts.verdict))
-    changes = list(_packages(left, facts.manifest))
+    changes = [*_packages(left, facts.manifest), *_dependencies(left, facts.manifest)]
     changes += [f"setting {name} is different" for name in facts.settings]
     if not facts.problem:
         changes += _after_rollback(facts)
@@ -150,6 +153,14 @@ def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
         yield f"{package.name}: {size}"
         if old and old.sha256 != package.sha256:
             yield from _files(old, package)
+
+
+def _dependencies(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
+    """Name the dependencies that are locked to another version, with both."""
+    before, after = left.dependencies if left else {}, manifest.dependencies
+    for name in sorted(before.keys() | after.keys()) if left else ():
+        if before.get(name) != after.get(name):
+            yield f"{name}: {before.get(name, 'none')} → {after.get(name, 'none')}"
 
 
 def _files(old: Package, new: Package) -> Iterator[str]:
@@ -191,6 +202,8 @@ def what_follows(facts: Facts) -> str:
 def _after_rollback(facts: Facts) -> Iterator[str]:
     if facts.verb != "deploy" and facts.serving and facts.manifest:
         yield what_follows(facts)
+        if facts.quarantined:
+            yield f"{facts.quarantined}; it stays in quarantine, though it serves again"
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:

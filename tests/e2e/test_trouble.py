@@ -383,6 +383,9 @@ def test_a_layer_only_change_goes_there_and_back_and_there_again(project: Projec
     project.must("rollback", *ENVIRONMENT, "--to", str(with_dns))
     assert _live_version(project) == version
     assert layer_of_live() != slim_layer
+    shown = project.must("rollback", *ENVIRONMENT, "--to", str(slim), "--dry-run")
+    assert "dnspython: 2." in shown and "→ none" in shown
+    assert "it stays in quarantine, though it serves again" in shown
 
     name, layer_version = slim_layer.split(":")[-2:]
     functions.delete_layer_version(LayerName=name, VersionNumber=int(layer_version))

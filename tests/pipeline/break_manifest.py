@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.rules import Rule
@@ -56,6 +57,13 @@ def manifest_calls_a_package_differently(draft: Draft) -> None:
     content = draft.content()
     content["layer"]["name"] = "../layer.zip"
     draft.manifest_text = manifest_text(content)
+
+
+@breaks(Rule.MANIFEST_MALFORMED, MANIFEST)
+def manifest_has_a_version_that_is_no_string(draft: Draft) -> None:
+    document = json.loads(manifest_text(draft.content()))
+    document["source"]["dependencies"] = {"pymongo": 4.2}
+    draft.manifest_text = json.dumps(document).encode()
 
 
 @breaks(Rule.MANIFEST_SCHEMA, MANIFEST)

@@ -183,7 +183,7 @@ def manifest_text(content: dict[str, Any], bundle_id: str | None = None) -> byte
     document = {
         "id": bundle_id or hashlib.sha256(canonical).hexdigest(),
         "content": content,
-        "source": {"commit": None, "layer_recipe_sha256": "0" * 64},
+        "source": {"commit": None, "layer_recipe_sha256": "0" * 64, "dependencies": {}},
     }
     return json.dumps(document).encode()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive import write_zip
+from pipeline.project import LAYER_LOCK
 from tests.project import Project
 
 _FILES = ("lambda_function.zip", "pymongo-layer.zip", "manifest.json")
@@ -101,6 +102,10 @@ def test_the_manifest_names_every_file_by_its_digest(built_bundle: Path) -> None
             }
         assert told == found
     assert (content["runtime"], content["architecture"]) == ("python3.13", "x86_64")
+    locked = LAYER_LOCK.read_text()
+    versions = document["source"]["dependencies"]
+    assert "pymongo" in versions
+    assert all(f"{name}=={version} " in locked for name, version in versions.items())
 
 
 def test_the_commit_is_told_but_is_no_part_of_the_id(built: Project) -> None:

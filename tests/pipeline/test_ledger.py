@@ -18,7 +18,9 @@ from pipeline.ledger import Ledger, Release
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
-_MANIFEST = Manifest(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe")
+_MANIFEST = Manifest(
+    *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
+)
 
 
 def _release(newest: Release | None = None) -> Release:

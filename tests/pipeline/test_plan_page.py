@@ -24,6 +24,7 @@ LIVE = Manifest(
     Package("lambda_function.zip", 5_000, "00" * 32, FILES),
     Package("pymongo-layer.zip", 2_000_000, "01" * 32, FILES * 1_234),
     *("lock", "a.b", "python3.13", "x86_64", "c0ffee" * 6 + "c0ff", "recipe"),
+    {},
 )
 NEW = replace(
     LIVE, function=Package("lambda_function.zip", 5_250, "02" * 32, FILES), commit="ba5e" * 10

@@ -26,9 +26,13 @@ OLD = Manifest(
     Package("lambda_function.zip", 5_211, "00" * 32, ()),
     OLD_LAYER,
     *("lock", "a.b", "python3.13", "x86_64", "c0ffee00", "recipe"),
+    {"dnspython": "2.9.2", "pymongo": "4.19.0"},
 )
 NEW = replace(
-    OLD, function=Package("lambda_function.zip", 5_230, "02" * 32, ()), commit="ba5e" * 10
+    OLD,
+    function=Package("lambda_function.zip", 5_230, "02" * 32, ()),
+    commit="ba5e" * 10,
+    dependencies={"dnspython": "2.9.2", "pymongo": "4.20.0"},
 )
 PLAN = Verdict(
     (Change("aws_lambda_function.mongo_client", "update", ("s3_key", "source_code_hash"), True),),
@@ -163,6 +167,7 @@ def test_the_page_tells_what_who_and_how_long_in_order() -> None:
     assert "  ~ aws_lambda_function.mongo_client: s3_key, source_code_hash\n" in told
     assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in told
     assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in told
+    assert "- `pymongo: 4.19.0 → 4.20.0`\n" in told and "dnspython" not in told
     assert "- before the switch: `200 in 12 ms`\n- after the switch: `200 in 15 ms`\n" in told
 
 
@@ -212,9 +217,17 @@ def test_a_rollback_tells_what_is_in_quarantine() -> None:
     assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in told
 
 
+def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
+    """Who asks for such a release by number gets it, and is told what it is."""
+    word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
+    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, quarantined=word)
+    for told in (page(facts, _ending()), "\n".join(preview(facts, NEW))):
+        assert f"{word}; it stays in quarantine, though it serves again" in told
+
+
 def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
     """Which ones, by name; the bundle is good, so it is in no quarantine."""
-    names = ("Environment.Variables.API_KEY_SHA256S", "MemorySize")
+    names = ("Environment.Variables.API_KEYS", "MemorySize")
     facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
     for told in (page(facts, _ending(left=OLD)), "\n".join(preview(facts, OLD))):
         assert all(name in told for name in names)
@@ -237,8 +250,9 @@ def test_a_dry_run_tells_what_would_be() -> None:
     assert "mermaid" not in told and "Going back" not in told
     lines = preview(facts, NEW)
     assert [line.split()[0] for line in lines] == [
-        *("serves", "restore", "package", "package", "then")
+        *("serves", "restore", "package", "package", "needs", "then")
     ]
+    assert lines[4].endswith("pymongo: 4.20.0 → 4.19.0")
     assert lines[1].endswith("by ada at 2026-11-23T17:05:13Z: fine")
 
 
@@ -282,7 +296,7 @@ def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
     """What a terminal or GitHub would obey is no line of its own, and cannot move the cursor."""
     release = _release(11, actor=text, reason=f"{text}\n::add-mask::e\x1b]0;owned\x07")
     lines = preview(_facts(verb="dry run", serving=release, restored=release), OLD)
-    assert len(lines) == 5 and all(line.isprintable() for line in lines)
+    assert len(lines) == 6 and all(line.isprintable() for line in lines)
 
 
 def test_no_credential_is_shown() -> None:
