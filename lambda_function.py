@@ -53,6 +53,7 @@ _LOAD_BALANCER_LIMIT_BYTES = 1_000_000 - 1_024
 
 _MARGIN_S = 1.0  # of the invocation's time; pymongo, in search of a server, is up to 0.5 s late
 _SELECTION_S = 5.0  # at most, to find a server where none is known to be up
+_SELECTION_AGAIN_S = 1.0  # the same, where the request before has found none
 _CONNECT_MS = 3_000
 _MAX_OBJECTS = 500_000
 _RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
@@ -61,6 +62,7 @@ _UNAUTHORIZED = 13  # MongoDB's, of a user that lacks a privilege
 
 _log = logging.getLogger(__name__)
 _client: MongoClient[Document] | None = None  # the container's, made at the first request
+_found_none = False  # whether the last search for a server was in vain
 
 
 class Context(Protocol):
@@ -849,15 +851,18 @@ _WRITERS = {"application/json": _write_plain, "application/ejson": _write_canoni
 @contextmanager
 def database(context: Context) -> Iterator[MongoClient[Document]]:
     """Give the container's client for as long as the invocation has; its errors become Refusals."""
-    global _client
+    global _client, _found_none
     if _client is None:
         _client = new_client(context)
     try:
         # Under pymongo.timeout the search for a server may take all the time that there is. So,
         # where none is known to be up, search with a limit of its own first.
         if not _client.topology_description.has_readable_server(_client.read_preference):
-            with pymongo.timeout(min(_SELECTION_S, time_left_s(context))):
+            patience_s = _SELECTION_AGAIN_S if _found_none else _SELECTION_S
+            _found_none = True
+            with pymongo.timeout(min(patience_s, time_left_s(context))):
                 _client.admin.command("ping", read_preference=_client.read_preference)
+        _found_none = False
         with pymongo.timeout(time_left_s(context)):
             yield _client
     except PyMongoError as error:

@@ -108,6 +108,28 @@ def test_a_dead_database_does_not_take_all_of_a_long_time_limit(
     assert reply.time_left_s > 30
 
 
+def test_requests_during_an_outage_are_refused_sooner_than_the_first(
+    container: Container,
+    things: Collection[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    server: Mongod,
+) -> None:
+    """A container that found no server does not search as long again, until it has found one."""
+    monkeypatch.setenv("MONGODB_URI", server.uri)
+
+    def search_s() -> float:
+        reply = act(container, things, limit_s=60)
+        assert_unavailable(reply)
+        return 60 - reply.time_left_s
+
+    server.kill()
+    assert search_s() > 2 * search_s()
+    server.start()
+    assert act(container, things, limit_s=60).status == 200
+    server.kill()
+    assert search_s() > 2 * search_s()
+
+
 def test_hardly_any_time_left_is_still_an_answer(
     container: Container,
     things: Collection[Document],
