@@ -9,7 +9,7 @@ import symtable
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from pipeline import elf, imports
+from pipeline import bytecode, elf, imports
 from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE
 from pipeline.rules import Finding, Rule
 from pipeline.runtimes import MACHINES, Runtime
@@ -77,6 +77,12 @@ def read_imports(source: bytes) -> dict[str, int]:
     Raises one of COMPILE_ERRORS if it does not parse.
     """
     return imports.imported_packages(importlib.util.decode_source(source))
+
+
+def check_bytecode(path: str, content: bytes, target: Target) -> list[Finding]:
+    """Return the findings about the layer's bytecode at `path`, whose bytes are `content`."""
+    message = bytecode.what_is_wrong(content, target.runtime.magic if target.runtime else None)
+    return [Finding(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, path, message)] if message else []
 
 
 def check_provided(handler_imports: Mapping[str, int], layer: Set[str]) -> list[Finding]:

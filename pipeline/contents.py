@@ -1,7 +1,7 @@
 """Read every file of a package once, piece by piece, and show it to the rules about content.
 
-Memory holds one piece at a time, but for Python source (at most 512 KiB) and shared objects, which
-their rules need whole.
+Memory holds one piece at a time, but for Python source and bytecode (at most 512 KiB) and shared
+objects, which their rules need whole.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import hashlib
 import warnings
 from dataclasses import dataclass, field
 
-from pipeline import code_rules, entry_rules, imports
+from pipeline import bytecode, code_rules, entry_rules, imports
 from pipeline.bundle import File
 from pipeline.code_rules import Target
 from pipeline.credentials import CredentialScanner
 from pipeline.packages import DamageError, Entry, OpenedPackage
-from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE
+from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE
 from pipeline.rules import Finding, Rule
 from pipeline.unpacking import read_chunks
 
-_SOURCE = ".py"
+_PYTHON = (".py", bytecode.SUFFIX)
 
 
 @dataclass
@@ -27,8 +27,9 @@ class Contents:
     """What reading a package has told.
 
     `files` are those that could be read to their end. `imports` maps each top-level module of
-    the package to what it imports and the first line where it does; `all_imports_known` says that
-    nothing is missing there because its source could not be read.
+    the package to what it imports and the first line where it does (0 in bytecode, of which all
+    names are taken); `all_imports_known` says that nothing is missing there because a file could
+    not be read.
     """
 
     files: dict[str, File] = field(default_factory=dict)
@@ -54,8 +55,8 @@ def _read_file(package: OpenedPackage, entry: Entry, target: Target, contents: C
     module = _importable(package.name, entry)
     imported = contents.imports.setdefault(module, {}) if module else {}
     unpacked = _unpack(package, entry, contents)
-    if entry.path.endswith(_SOURCE):
-        known = _check_source(package.name, unpacked, target, contents) if unpacked else None
+    if entry.path.endswith(_PYTHON):
+        known = _check_python(package.name, unpacked, target, contents) if unpacked else None
         imported |= known or {}
         contents.all_imports_known &= known is not None
     elif unpacked and unpacked.content is not None:
@@ -106,20 +107,24 @@ def _unpack(package: OpenedPackage, entry: Entry, contents: Contents) -> _Unpack
 
 
 def _is_needed_whole(entry: Entry, start: bytes) -> bool:
-    if entry.path.endswith(_SOURCE):
+    if entry.path.endswith(_PYTHON):
         return entry.size_bytes <= code_rules.MAX_SOURCE_BYTES
     return code_rules.is_shared_object(entry.path, start)
 
 
-def _check_source(
-    package: str, source: _Unpacked, target: Target, contents: Contents
+def _check_python(
+    package: str, code: _Unpacked, target: Target, contents: Contents
 ) -> dict[str, int] | None:
-    """Check Python source, and return what it imports (name → line) if that can be told."""
-    path, content = source.file.path, source.content
+    """Check source or bytecode, and return what it imports (name → line) if that can be told."""
+    path, content = code.file.path, code.content
     if content is None:
-        message = f"it is {source.file.size_bytes:,} bytes of Python source, and was not checked"
+        message = f"it is {code.file.size_bytes:,} bytes of Python, and was not checked"
         contents.findings.append(Finding(Rule.SOURCE_TOO_LARGE, package, path, message))
         return None
+    if path.endswith(bytecode.SUFFIX):
+        if package == LAYER_PACKAGE:
+            contents.findings += code_rules.check_bytecode(path, content, target)
+        return dict.fromkeys(bytecode.names(content), 0)
     is_handler = (package, path) == (FUNCTION_PACKAGE, HANDLER_FILE.name)
     findings = code_rules.check_handler_source(content, target) if is_handler else []
     contents.findings += findings

@@ -10,8 +10,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from pipeline import bytecode
 from pipeline.packages import Entry, OpenedPackage
-from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE
+from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE
 from pipeline.rules import Finding, Rule
 
 # AWS Lambda developer guide, "Lambda quotas": 50 MB for a zip that is uploaded directly, 250 MB
@@ -76,6 +77,8 @@ def _check_entries(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
     yield from _collisions(package, safe)
     yield from _missing(package, entries)
     yield from _misplaced(package, safe)
+    if package == LAYER_PACKAGE:
+        yield from _bytecode_beside_source(package, safe)
 
 
 def _unsafe_path(entry: Entry) -> str | None:
@@ -220,8 +223,16 @@ def _misplaced(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
             yield Finding(rule, package, entry.path, f"this does not belong into {package}")
 
 
+def _bytecode_beside_source(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
+    paths = {entry.path for entry in entries}
+    for path in sorted(paths):
+        if path.endswith(bytecode.SUFFIX) and path.removesuffix("c") in paths:
+            message = "its source lies beside it, and Python takes that"
+            yield Finding(Rule.UNUSABLE_BYTECODE, package, path, message)
+
+
 def _in_function(path: str) -> Rule | None:
-    if path.endswith(".pyc") or "__pycache__" in path.split("/"):
+    if path.endswith(bytecode.SUFFIX) or "__pycache__" in path.split("/"):
         return Rule.BYTECODE_IN_FUNCTION
     return None if path == HANDLER_FILE.name else Rule.UNEXPECTED_ENTRY
 

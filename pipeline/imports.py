@@ -34,6 +34,14 @@ def imported_packages(source: str | bytes) -> dict[str, int]:
     return found
 
 
+def imported_first(source: str | bytes) -> set[str]:
+    """Return the top-level packages without which `source` cannot be imported at all."""
+    first = [
+        node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return set(imported_packages(ast.unparse(ast.Module(list(first), []))))
+
+
 def needs_from_layer(imported: Iterable[str]) -> set[str]:
     """Return those of the `imported` packages that only a layer can provide."""
     return set(imported) - sys.stdlib_module_names - RUNTIME_PACKAGES

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
-from pipeline import archive, imports
+from pipeline import archive, asynchronous, bytecode, imports
 from pipeline.bundle import sha256_hex
 from pipeline.errors import LayerError
 from pipeline.project import ARCHITECTURE, LAYER_LOCK, RUNTIME
@@ -32,12 +33,14 @@ _TEST_FOLDERS = {"test", "tests", "__pycache__"}
 
 def recipe_sha256(wanted: Set[str]) -> str:
     """Return the digest of everything the layer is made of and by: equal means nothing to redo."""
-    made_by = [Path(module.__file__ or "").read_bytes() for module in (archive, imports)]
+    modules = (archive, asynchronous, bytecode, imports)
+    made_by = [Path(module.__file__ or "").read_bytes() for module in modules]
+    compilers = (version("deflate"), python_version())
     parts = [
         LAYER_LOCK.read_bytes(),
         Path(__file__).read_bytes(),
         *made_by,
-        " ".join([version("deflate"), RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
+        " ".join([*compilers, RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
     ]
     return sha256_hex("".join(sha256_hex(part) for part in parts).encode())
 
@@ -58,8 +61,10 @@ def build_layer(wanted: Set[str]) -> bytes:
         for wheel in sorted(Path(folder).iterdir()):
             files |= _unpack(wheel)
     kept = imports.reachable(wanted, _import_graph(files))
+    files = {path: data for path, data in files.items() if imports.top_level(path) in kept}
+    files = asynchronous.leave_out(_without_the_unimportable(files, kept))
     return archive.write_zip(
-        {f"python/{path}": data for path, data in files.items() if imports.top_level(path) in kept}
+        bytecode.compile_sources({f"python/{path}": data for path, data in files.items()})
     )
 
 
@@ -103,6 +108,19 @@ def _import_graph(files: Mapping[str, bytes]) -> dict[str, set[str]]:
                     "Lock a release of that package that is made for the deployed Python.",
                 ) from error
     return graph
+
+
+def _without_the_unimportable(files: Mapping[str, bytes], kept: Set[str]) -> dict[str, bytes]:
+    """Leave out modules that no import of can succeed, for they begin with what is not there.
+
+    They are for options that come with other packages: signatures, DNS over QUIC.
+    """
+    return {
+        path: content
+        for path, content in files.items()
+        if not path.endswith(".py")
+        or imports.needs_from_layer(imports.imported_first(content)) <= kept
+    }
 
 
 def _installed_path(name: str) -> str | None:

@@ -86,6 +86,10 @@ class Rule(Enum):
         "The function package holds no __pycache__ and no .pyc files.",
         "Leave them out; Python makes its own.",
     )
+    UNUSABLE_BYTECODE = (
+        "Bytecode in the layer is the runtime's, and stands alone: unchecked, without its source.",
+        _REBUILD,
+    )
     UNSAFE_PATH = "Each entry has one name, which stays inside the folder it unpacks to.", _WRITER
     SPECIAL_FILE = "Each entry is a regular file or a folder.", "Replace it by a regular file."
     DUPLICATE_ENTRY = "No two entries unpack to the same place.", _WRITER
@@ -107,7 +111,10 @@ class Rule(Enum):
     )
 
     DOES_NOT_COMPILE = "All Python source compiles for the runtime.", "Mend the source."
-    SOURCE_TOO_LARGE = "No Python source is over 512 KiB: beyond, it is not checked.", "Split it."
+    SOURCE_TOO_LARGE = (
+        "No Python source or bytecode is over 512 KiB: beyond, it is not checked.",
+        "Split it.",
+    )
     HANDLER_NOT_DEFINED = (
         "The handler is defined at the top level of its file (def, assignment or import).",
         "Define it there, or mend HANDLER in pipeline/project.py.",

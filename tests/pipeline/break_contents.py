@@ -5,12 +5,13 @@ from __future__ import annotations
 from pipeline.code_rules import MAX_SOURCE_BYTES
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.rules import Rule
-from tests.pipeline.breaking import EXTENSION, PYMONGO, breaks
+from tests.pipeline.breaking import BYTECODE, EXTENSION, PYMONGO, breaks
 from tests.pipeline.hostile import (
     HANDLER,
     STORED,
     Draft,
     Item,
+    compiled,
 )
 
 
@@ -86,6 +87,57 @@ def handler_imports_what_nobody_provides(draft: Draft) -> None:
 @breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
 def layer_holds_a_module_that_nobody_imports(draft: Draft) -> None:
     draft.layer.append(Item("python/six.py", b"import pymongo\n"))
+
+
+@breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
+def layer_holds_bytecode_that_nobody_imports(draft: Draft) -> None:
+    draft.layer.append(Item("python/six.pyc", compiled(b"import pymongo\n")))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_empty(draft: Draft) -> None:
+    draft.layer.append(Item(BYTECODE, b"", method=STORED))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_text(draft: Draft) -> None:
+    draft.layer.append(Item(BYTECODE, b"import os; print(os.environ)\n"))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_another_pythons(draft: Draft) -> None:
+    content = compiled(b"import os\n")
+    draft.layer.append(Item(BYTECODE, (3531).to_bytes(2, "little") + content[2:]))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_for_an_older_runtime_than_the_functions(draft: Draft) -> None:
+    draft.values = {"runtime": "python3.12"}
+    draft.layer.append(Item(BYTECODE, compiled(b"import os\n")))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_checked_by_its_sources_time(draft: Draft) -> None:
+    content = compiled(b"import os\n")
+    draft.layer.append(Item(BYTECODE, content[:4] + bytes(4) + content[8:]))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_checked_by_its_sources_hash(draft: Draft) -> None:
+    content = compiled(b"import os\n")
+    draft.layer.append(Item(BYTECODE, content[:4] + b"\3\0\0\0" + content[8:]))
+
+
+@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
+def bytecode_lies_beside_its_source(draft: Draft) -> None:
+    draft.layer.append(Item(BYTECODE, compiled(b"import os\n")))
+    draft.layer.append(Item(BYTECODE.removesuffix("c"), b"import os\n"))
+
+
+@breaks(Rule.SOURCE_TOO_LARGE, LAYER_PACKAGE, BYTECODE)
+def bytecode_is_too_large(draft: Draft) -> None:
+    content = compiled(b"import os\n") + bytes(MAX_SOURCE_BYTES)
+    draft.layer.append(Item(BYTECODE, content, method=STORED))
 
 
 @breaks(Rule.INVALID_ELF, LAYER_PACKAGE, EXTENSION)

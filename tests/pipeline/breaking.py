@@ -15,6 +15,7 @@ from tests.pipeline.hostile import (
 
 TODAY = datetime.date(2026, 11, 23)
 PYMONGO = "python/pymongo/__init__.py"
+BYTECODE = "python/pymongo/late.pyc"
 EXTENSION = "python/pymongo/_c.cpython-313-x86_64-linux-gnu.so"
 
 

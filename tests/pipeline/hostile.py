@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.bytecode import compile_sources
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 
 UTF8, ENCRYPTED, DESCRIPTOR = 1 << 11, 1, 1 << 3
@@ -97,6 +98,11 @@ class Item:
 
     def _size(self) -> int:
         return len(self.content) if self.size_bytes is None else self.size_bytes
+
+
+def compiled(source: bytes) -> bytes:
+    """Return the bytecode of Python source, as it is in a layer."""
+    return compile_sources({"python/module.py": source})["python/module.pyc"]
 
 
 def write_zip(items: Iterable[Item]) -> bytes:

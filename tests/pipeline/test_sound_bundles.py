@@ -19,6 +19,7 @@ from tests.pipeline.hostile import (
     STORED,
     Draft,
     Item,
+    compiled,
     sound,
     write_zip,
 )
@@ -89,6 +90,12 @@ def source_makes_python_warn(draft: Draft) -> None:
 def source_is_in_latin_1_or_starts_with_a_mark(draft: Draft) -> None:
     draft.layer.append(Item("python/bson/a.py", b"# coding: latin-1\nNAME = '\xe9'\n"))
     draft.layer.append(Item("python/bson/b.py", b"\xef\xbb\xbfimport os\n"))
+
+
+@passes
+def layer_holds_bytecode_that_leads_to_more(draft: Draft) -> None:
+    draft.layer.append(Item("python/pymongo/late.pyc", compiled(b"def f():\n    import six\n")))
+    draft.layer.append(Item("python/six.py", b""))
 
 
 @passes
