@@ -17,6 +17,7 @@ _TESTS = {
     "handler/container.py",
     "handler/events.py",
     "handler/test_health.py",
+    *(f"service/client/{name}" for name in ("package.json", "package-lock.json", ".npmrc")),
     "workflows/validate.py",
 }
 
