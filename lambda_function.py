@@ -17,6 +17,10 @@ on the Data API in the App Services manual; "AWS" is the developer guide of the 
 Error codes that the reference lacks are those of App Services' own client libraries.
 """
 
+import gc
+
+gc.disable()  # what is imported stays: looking through it meanwhile takes a tenth of a cold start
+
 import base64
 import hashlib
 import hmac
@@ -42,6 +46,9 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.results import DeleteResult, UpdateResult
+
+gc.freeze()  # nor is it looked through later
+gc.enable()
 
 type Document = dict[str, Any]
 type Run = Callable[[Collection[Document], Document], Document]

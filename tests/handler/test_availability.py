@@ -52,7 +52,7 @@ def act(container: Container, things: Collection[Document], limit_s: float = LIM
 
 def assert_unavailable(reply: Reply) -> None:
     """Check that an action's answer is 503, and tells the caller no more than that."""
-    assert (reply.status, reply.json["error_code"]) == (503, "ServiceUnavailable")
+    assert (reply.status, reply.json["error_code"]) == (503, "ServiceUnavailable"), reply.json
     assert reply.json["error"] == "the database is unavailable"
     assert reply.headers["Retry-After"] == "1"
 
