@@ -65,6 +65,7 @@ _CONNECT_MS = 3_000
 _MAX_OBJECTS = 500_000
 _RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
 _CREDENTIALS_REFUSED = (18, 8000)  # MongoDB's code AuthenticationFailed, and Atlas's own for it
+_INTERRUPTED = 11601  # MongoDB's, of what an administrator or, within JavaScript, time has ended
 _UNAUTHORIZED = 13  # MongoDB's, of a user that lacks a privilege
 
 _log = logging.getLogger(__name__)
@@ -922,8 +923,8 @@ def refusal_of(error: PyMongoError) -> Refusal:
     details = getattr(error, "details", None) or {}
     first = next(iter(details.get("writeErrors", ())), details)
     message = first.get("errmsg") or str(error)
-    refused = getattr(error, "code", None) in _CREDENTIALS_REFUSED
-    if refused or error.timeout or isinstance(error, (ConnectionFailure, ConfigurationError)):
+    ended = getattr(error, "code", None) in (*_CREDENTIALS_REFUSED, _INTERRUPTED)
+    if ended or error.timeout or isinstance(error, (ConnectionFailure, ConfigurationError)):
         return _unavailable(f"{type(error).__name__}: {message}")
     if getattr(error, "code", None) == _UNAUTHORIZED:
         _log.error("the connection string's user may not do this: %s", _one_line(message))

@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -219,6 +221,36 @@ def test_a_query_that_takes_too_long_is_503_within_the_time_limit(
     reply = container.act(action, collection, limit_s=1, **fields)
 
     assert_unavailable(reply)
+
+
+def test_a_query_that_an_administrator_ends_is_503(
+    container: Container,
+    collection: Collection[Document],
+    database_client: pymongo.MongoClient[Document],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may well succeed when it is tried again."""
+    monkeypatch.setenv("ALLOWED_OPERATORS", "$function")
+    collection.insert_one({})
+    sleep = {"body": "function() { sleep(60000); return true }", "args": [], "lang": "js"}
+
+    def end_it() -> None:
+        with database_client.admin.aggregate([{"$currentOp": {}}]) as operations:
+            for each in operations:
+                if each.get("ns") == collection.full_name:
+                    database_client.admin.command("killOp", op=each["opid"])
+                    return
+        raise LookupError("it is not there yet")
+
+    with ThreadPoolExecutor() as pool:
+        filter = {"$expr": {"$function": sleep}}
+        reply = pool.submit(container.act, "findOne", collection, limit_s=60, filter=filter)
+        while not reply.done():
+            with contextlib.suppress(LookupError):
+                end_it()
+            time.sleep(0.05)
+    assert_unavailable(reply.result())
+    assert reply.result().time_left_s > 30
 
 
 def test_the_client_is_made_once(container: Container, collection: Collection[Document]) -> None:
