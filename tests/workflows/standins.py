@@ -33,7 +33,10 @@ ACTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["name", "artifact-ids", "pattern", "path", "merge-multiple"],
         [],
     ),
-    "actions/setup-python": (["python-version-file", "cache", "cache-dependency-path"], []),
+    "actions/setup-python": (
+        ["python-version-file", "check-latest", "cache", "cache-dependency-path"],
+        [],
+    ),
     "actions/upload-artifact": (["name", "path", "if-no-files-found"], ["artifact-id"]),
     "aws-actions/configure-aws-credentials": (["role-to-assume", "aws-region"], []),
     "hashicorp/setup-terraform": (["terraform_version", "terraform_wrapper"], []),
