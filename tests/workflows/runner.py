@@ -1,94 +1,35 @@
 """Run a workflow file with act, and tell what happened in it.
 
-    run = runner.run("pull_request", "ci.yml", {"number": 7, …})
-    assert run.succeeded and run.step("Plan staging", "Plan").result == "success"
-
-Jobs are known by the names that people see on GitHub; jobs of a called workflow by the caller's
-name and their own (`Staging / Deploy`).
+run = runner.run("pull_request", "ci.yml", {"number": 7, …})
+assert run.succeeded and run.step("Plan staging", "Plan").result == "success"
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.project import ROOT
-from tests.workflows import trust
+from tests.workflows import act_log, local_actions, trust
+from tests.workflows.act_log import Run
 from tests.workflows.hub import REPOSITORY, Hub
+from tests.workflows.local_actions import STANDINS
 from tests.workflows.repository import Repository
-from tests.workflows.standins import ACTIONS
 
 _BIN = Path(sys.executable).parent
-_STANDINS = Path(__file__).with_name("standins.py")
 _WORKFLOWS = ROOT / ".github" / "workflows"
-_PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")
 # act replaces it wherever it occurs, so it must be nothing that occurs.
 _TOKEN = "ghs_forTheStandIn0123456789"
-
-
-@dataclass
-class Step:
-    """One step of a job: how it ended (`success`, `failure`, `skipped`), and what it printed."""
-
-    result: str = ""
-    log: str = ""
-
-
-@dataclass
-class Job:
-    """One job: how it ended, its steps by name, the roles that it got, and as whom.
-
-    `name` and `id` are as act tells them.
-    """
-
-    name: str
-    id: str
-    result: str = ""
-    steps: dict[str, Step] = field(default_factory=dict)
-    roles: list[str] = field(default_factory=list)
-    identities: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Run:
-    """What happened in a run of a workflow."""
-
-    succeeded: bool
-    jobs: dict[str, Job]
-    annotations: list[dict[str, str]]
-    summary: str = field(repr=False)
-    log: str = field(repr=False)
-
-    def step(self, job: str, step: str) -> Step:
-        return self.jobs[job].steps[step]
-
-    def failed(self) -> list[tuple[str, str]]:
-        """Return the steps that failed, each with its job."""
-        return [
-            (name, step)
-            for name, job in self.jobs.items()
-            for step, told in job.steps.items()
-            if told.result == "failure"
-        ]
-
-    def why(self) -> str:
-        """Return what the steps that failed printed, or the end of the whole log."""
-        told = [f"{job}: {step}\n{self.jobs[job].steps[step].log}" for job, step in self.failed()]
-        return "\n".join(told) or self.log[-5000:]
-
-    def results(self) -> dict[str, str]:
-        return {name: job.result for name, job in self.jobs.items()}
 
 
 @dataclass
@@ -133,7 +74,7 @@ class Runner:
                 for each in self._settings(workflow).items()
                 for part in ("--env", "=".join(each))
             ],
-            *_local_actions(folder / "actions"),
+            *local_actions.write(folder / "actions"),
             *(("--job", job) if job else ()),
         ]
         kept = self._begun(workflow, event_name, event)
@@ -152,7 +93,7 @@ class Runner:
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        run = _read(told, process.returncode == 0)
+        run = act_log.read(told, process.returncode == 0)
         kept["status"] = "success" if run.succeeded else "failure"
         self._record_deployments(run, workflow, event)
         self._check_identities(run, workflow, event_name, event)
@@ -289,57 +230,6 @@ def _is_a_strangers(event: dict[str, Any]) -> bool:
     )
 
 
-def _read(told: str, succeeded: bool) -> Run:
-    """Read act's log: one JSON document a line."""
-    run = Run(succeeded, {}, [], "", told)
-    for line in told.splitlines():
-        try:
-            message = json.loads(line)
-        except ValueError:
-            continue
-        if "jobID" in message:
-            _take(run, message)
-    # A job that calls a workflow and is not skipped has no result of its own.
-    run.jobs = {name: job for name, job in run.jobs.items() if job.result}
-    return run
-
-
-def _take(run: Run, message: dict[str, Any]) -> None:
-    """Add one line of the log to what is known of its run."""
-    act_name = message["job"].strip()
-    job = run.jobs.setdefault(
-        _people_name(act_name, message["matrix"]), Job(act_name, message["jobID"])
-    )
-    if "jobResult" in message:
-        job.result = message["jobResult"]
-        if message["matrix"] and not any(each.result == "failure" for each in job.steps.values()):
-            # act has one result for all jobs of a matrix, and calls a leg failed for its sibling.
-            job.result = job.result.replace("failure", "success")
-    if message.get("command") in ("error", "notice", "warning"):
-        place = message.get("kvPairs") or {}
-        run.annotations.append(
-            {"level": message["command"], "message": message["arg"], "job": act_name, **place}
-        )
-    if message.get("command") == "summary":
-        run.summary += message["content"]
-    if message.get("stage") != "Main":
-        return
-    step = job.steps.setdefault(message["step"].removeprefix("Main "), Step())
-    if message.get("raw_output") or message.get("command"):
-        text = message.get("raw") or message["msg"]
-        step.log += text
-        job.roles += re.findall(r"^assumed (\S+)$", text, re.MULTILINE)
-        job.identities += re.findall(r"^identity (\S+)$", text, re.MULTILINE)
-    if "stepResult" in message and len(message["stepID"]) == 1:
-        step.result = message["stepResult"]
-
-
-def _people_name(act_name: str, matrix: dict[str, str]) -> str:
-    caller, _, rest = act_name.partition("/")
-    name = rest if "/" not in rest else f"{caller} / {rest.partition('/')[2]}"
-    return re.sub(r"-\d+$", "", name) if matrix else name
-
-
 # When a step fails, act closes its terminal at once, and with it goes what was not yet read. (It
 # waits for the rest only when a step did well.) So a step that failed stays for a moment.
 _BASH = """#!/bin/sh
@@ -357,49 +247,4 @@ if [ "$1 $2" = "attestation verify" ]; then
 fi
 export GH_HOST=github.localhost HTTP_PROXY="$STAND_IN_HUB" http_proxy= NO_PROXY= no_proxy=
 exec {gh} "$@"
-""".replace("{standins}", str(_STANDINS))
-
-
-def _local_actions(folder: Path) -> list[str]:
-    """Write a stand-in for each action that is used; return act's options to take them.
-
-    CONFIGURE_AWS_CREDENTIALS names a folder with the real action of that name, to be used instead.
-    """
-    used: set[tuple[str, str]] = set()
-    for path in (ROOT / ".github").rglob("*.yml"):
-        used.update(_PIN.findall(path.read_text()))
-    options = []
-    for action, commit in sorted(used):
-        inputs, outputs = ACTIONS[action]
-        steps = [_standin_step(action) | {"id": "do"}]
-        real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
-        if action == "aws-actions/configure-aws-credentials":
-            steps.insert(0, _standin_step("identity"))
-        if real and action == "aws-actions/configure-aws-credentials":
-            # The real one, and then the line that tells which role it got.
-            given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
-            told = 'echo "assumed $ROLE"'
-            steps[1:] = [
-                {"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given},
-                {"shell": "bash", "env": {"ROLE": given["role-to-assume"]}, "run": told},
-            ]
-            options += ["--local-repository", f"{steps[1]['uses']}={Path(real).resolve()}"]
-        definition = {
-            "name": action,
-            "inputs": {name: {"default": ""} for name in inputs},
-            "outputs": {name: {"value": f"${{{{ steps.do.outputs.{name} }}}}"} for name in outputs},
-            "runs": {"using": "composite", "steps": steps},
-        }
-        target = folder / action
-        target.mkdir(parents=True)
-        (target / "action.yml").write_text(json.dumps(definition))
-        options += ["--local-repository", f"{action}@{commit}={target}"]
-    return options
-
-
-def _standin_step(what: str) -> dict[str, Any]:
-    return {
-        "shell": "bash",
-        "env": {"INPUTS": "${{ toJSON(inputs) }}"},
-        "run": f'"$STAND_IN_PYTHON" {_STANDINS} {what}',
-    }
+""".replace("{standins}", str(STANDINS))

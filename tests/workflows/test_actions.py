@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.workflows.act_log import Run
 from tests.workflows import events
 from tests.workflows.hub import Hub, serving
 from tests.workflows.repository import Repository
-from tests.workflows.runner import Run, Runner
+from tests.workflows.runner import Runner
 from tests.workflows.standins import PINNED
 
 _TINY = f"""

@@ -15,8 +15,9 @@ import pytest
 
 from tests import http
 from tests.project import Project
+from tests.workflows.act_log import Run
 from tests.workflows import events
-from tests.workflows.runner import Run, Runner
+from tests.workflows.runner import Runner
 
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 DEPLOY = {name: f"{name.title()} / Deploy" for name in ("staging", "production")}

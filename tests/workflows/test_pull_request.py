@@ -11,8 +11,9 @@ import boto3
 import pytest
 
 from tests.project import Project
+from tests.workflows.act_log import Run
 from tests.workflows import events
-from tests.workflows.runner import Run, Runner
+from tests.workflows.runner import Runner
 
 ENVIRONMENTS = ("staging", "production")
 # What the pull request's branch is at; what is checked out is a merge of it.

@@ -17,8 +17,9 @@ import pytest
 
 from tests import http
 from tests.project import Project
+from tests.workflows.act_log import Run
 from tests.workflows import events
-from tests.workflows.runner import Run, Runner
+from tests.workflows.runner import Runner
 
 PRODUCTION = ("--environment", "production")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.project import ROOT
+from tests.workflows.act_log import Run
 from tests.workflows import events, trust
 from tests.workflows.hub import REPOSITORY
-from tests.workflows.runner import Run, Runner
+from tests.workflows.runner import Runner
 from tests.workflows.standins import ACTIONS, PINNED
 from tests.workflows.validate import for_the_runner
 

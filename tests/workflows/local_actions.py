@@ -1,0 +1,60 @@
+"""The actions of the marketplace that the workflows use, as the runner finds them here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.project import ROOT
+from tests.workflows.standins import ACTIONS
+
+STANDINS = Path(__file__).with_name("standins.py")
+_PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")
+
+
+def write(folder: Path) -> list[str]:
+    """Write a stand-in for each action that is used; return act's options to take them.
+
+    CONFIGURE_AWS_CREDENTIALS names a folder with the real action of that name, to be used instead.
+    """
+    used: set[tuple[str, str]] = set()
+    for path in (ROOT / ".github").rglob("*.yml"):
+        used.update(_PIN.findall(path.read_text()))
+    options = []
+    for action, commit in sorted(used):
+        inputs, outputs = ACTIONS[action]
+        steps = [_standin_step(action) | {"id": "do"}]
+        real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
+        if action == "aws-actions/configure-aws-credentials":
+            steps.insert(0, _standin_step("identity"))
+        if real and action == "aws-actions/configure-aws-credentials":
+            # The real one, and then the line that tells which role it got.
+            given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
+            told = 'echo "assumed $ROLE"'
+            steps[1:] = [
+                {"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given},
+                {"shell": "bash", "env": {"ROLE": given["role-to-assume"]}, "run": told},
+            ]
+            options += ["--local-repository", f"{steps[1]['uses']}={Path(real).resolve()}"]
+        definition = {
+            "name": action,
+            "inputs": {name: {"default": ""} for name in inputs},
+            "outputs": {name: {"value": f"${{{{ steps.do.outputs.{name} }}}}"} for name in outputs},
+            "runs": {"using": "composite", "steps": steps},
+        }
+        target = folder / action
+        target.mkdir(parents=True)
+        (target / "action.yml").write_text(json.dumps(definition))
+        options += ["--local-repository", f"{action}@{commit}={target}"]
+    return options
+
+
+def _standin_step(what: str) -> dict[str, Any]:
+    return {
+        "shell": "bash",
+        "env": {"INPUTS": "${{ toJSON(inputs) }}"},
+        "run": f'"$STAND_IN_PYTHON" {STANDINS} {what}',
+    }
