@@ -10,6 +10,7 @@ import click
 from pipeline import aws, output, terraform
 from pipeline.aws import Aws, absent_if
 from pipeline.errors import UsageError
+from pipeline.examples import examples
 from pipeline.judge import judge
 from pipeline.plan import in_words
 from pipeline.project import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, SERVICE
@@ -18,7 +19,9 @@ from pipeline.terraform import Stack
 _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 
 
-@click.command("bootstrap")
+@click.command(
+    "bootstrap", epilog=examples("bootstrap --repository octocat/mongo-client --ids 583231/1296269")
+)
 @click.option("--repository", required=True, metavar="OWNER/NAME", help="Repository on GitHub.")
 @click.option(
     "--ids",

@@ -12,6 +12,7 @@ import click
 from pipeline import archive, github, imports, layer, output
 from pipeline.bundle import Bundle, Manifest, Package, sha256_hex
 from pipeline.errors import BundleError, SourceError, UsageError
+from pipeline.examples import examples
 from pipeline.project import (
     ARCHITECTURE,
     FUNCTION_PACKAGE,
@@ -24,7 +25,7 @@ from pipeline.project import (
 )
 
 
-@click.command("build")
+@click.command("build", epilog=examples("build", "build --out other"))
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -33,7 +34,10 @@ from pipeline.project import (
     help="Folder to write the bundle into.",
 )
 def command(out: Path) -> None:
-    """Build the bundle: function package, layer package and manifest."""
+    """Build the bundle from this source.
+
+    It is the function package, the layer package and the manifest, the same bytes everywhere.
+    """
     bundle = build(out)
     for package in bundle.manifest.packages():
         output.say(f"{package.name}  {package.size_bytes:,} bytes  sha256 {package.sha256}")

@@ -32,6 +32,7 @@ from pipeline.bundle import Bundle
 from pipeline.canary import Canary
 from pipeline.environment import LIVE, Environment, environment_option
 from pipeline.errors import LostRace, PlanChanged, UsageError, describe
+from pipeline.examples import examples
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
@@ -43,7 +44,14 @@ from pipeline.timeline import Timeline
 from pipeline.traffic import Switch
 
 
-@click.command("deploy")
+@click.command(
+    "deploy",
+    epilog=examples(
+        "deploy --environment staging",
+        "deploy --environment production --from staging",
+        "deploy --environment staging --bundle b5a98a1 --all-at-once",
+    ),
+)
 @environment_option
 @bundle_option
 @click.option(

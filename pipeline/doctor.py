@@ -14,6 +14,7 @@ from pipeline import aws, gh, output, terraform
 from pipeline.aws import Aws, absent_if, error_code
 from pipeline.environment import Environment
 from pipeline.errors import NotReady, PipelineError
+from pipeline.examples import examples
 from pipeline.project import (
     APPROVAL,
     BOOTSTRAP_DIR,
@@ -43,7 +44,7 @@ class Finding:
     remedy: str = ""
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("doctor --repository octocat/mongo-client"))
 @click.option(
     "--repository",
     metavar="OWNER/NAME",

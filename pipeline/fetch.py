@@ -9,9 +9,10 @@ import click
 
 from pipeline import aws, output, store
 from pipeline.errors import BundleError
+from pipeline.examples import examples
 
 
-@click.command("fetch")
+@click.command("fetch", epilog=examples("fetch b5a98a1 --out old"))
 @click.argument("bundle_id", metavar="BUNDLE")
 @click.option(
     "--out",
@@ -20,7 +21,10 @@ from pipeline.errors import BundleError
     help="Folder to write the bundle into.",
 )
 def command(bundle_id: str, out: Path) -> None:
-    """Write the stored bundle BUNDLE (its id, or the start of it) into a folder."""
+    """Write a stored bundle into a folder.
+
+    BUNDLE is its id, or the start of it.
+    """
     if not re.fullmatch(r"[0-9a-f]{7,64}", bundle_id):
         raise BundleError(
             f"{bundle_id} is not the id of a bundle",

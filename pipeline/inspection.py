@@ -18,18 +18,21 @@ from pipeline.bundle import Bundle, Manifest
 from pipeline.code_rules import Target
 from pipeline.contents import Contents, read_contents
 from pipeline.errors import BundleError, InspectionError
+from pipeline.examples import examples
 from pipeline.packages import OpenedPackage, open_package
 from pipeline.project import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE, MANIFEST
 from pipeline.report import Facts, PackageFacts, Report
 from pipeline.rules import Finding, Rule
 
 
-@click.command("inspect")
+@click.command("inspect", epilog=examples("inspect", "inspect other --json"))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("build"))
 @click.option("--expect", "expected_id", metavar="ID", help="Whole id that the bundle must have.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
 def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
-    """Inspect the bundle in FOLDER (default: build), without unpacking it to disk.
+    """Inspect a bundle as a stranger's.
+
+    FOLDER holds it (default: build). Nothing is unpacked to disk.
 
     Prints its facts and every finding. Exits with status 1 if there is a finding, or if it is not
     the bundle that --expect names.

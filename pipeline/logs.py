@@ -15,6 +15,7 @@ from pipeline import aws, calls, output
 from pipeline.aws import Aws, absent_if
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
+from pipeline.examples import examples
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _POLLED_EVERY_S = 1
@@ -34,7 +35,13 @@ class _Since(click.ParamType[int]):
         return int(found[1]) * _UNITS_S[found[2]]
 
 
-@click.command("logs")
+@click.command(
+    "logs",
+    epilog=examples(
+        "logs --environment production --follow",
+        "logs --environment production --since 2h --version 12",
+    ),
+)
 @environment_option
 @click.option("--since", "since_s", type=_Since(), default="10m", show_default=True)
 @click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")

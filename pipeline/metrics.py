@@ -12,6 +12,7 @@ from pipeline import aws, calls, output, traffic
 from pipeline.calls import Call
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
+from pipeline.examples import examples
 from pipeline.gate import quantile
 from pipeline.ledger import Ledger, Release
 from pipeline.traffic import Live
@@ -44,7 +45,12 @@ class Figures:
         )
 
 
-@click.command("metrics")
+@click.command(
+    "metrics",
+    epilog=examples(
+        "metrics --environment production", "metrics --environment production --hours 24 --json"
+    ),
+)
 @environment_option
 @click.option(
     "--hours",

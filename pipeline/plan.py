@@ -13,6 +13,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
+from pipeline.examples import examples
 from pipeline.inspection import inspect_loaded
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
@@ -40,7 +41,10 @@ allow_destroy_option = click.option(
 )
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog=examples("plan --environment staging", "plan --environment production --bundle live"),
+)
 @environment_option
 @click.option(
     "--bundle",
@@ -72,7 +76,10 @@ def command(
     shown_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what Terraform would do with a bundle, and change nothing."""
+    """Show what Terraform would do.
+
+    With the bundle; nothing is changed, and no lock taken.
+    """
     account = aws.connect()
     facts = _plan(account, environment, reference, allowed, shown_file)
     if as_json:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from pipeline import aws, ledger, output
 from pipeline.aws import Aws, error_code
 from pipeline.environment import Environment, environment_option
+from pipeline.examples import examples
 from pipeline.ledger import Ledger
 
 
@@ -25,7 +26,12 @@ class _Pruning:
     layers: dict[int, int]
 
 
-@click.command("prune")
+@click.command(
+    "prune",
+    epilog=examples(
+        "prune --environment staging --dry-run", "prune --environment staging --keep 20"
+    ),
+)
 @environment_option
 @click.option(
     "--keep",

@@ -10,15 +10,19 @@ from pipeline import aws, github, output, store
 from pipeline.aws import Aws, absent_if, persistently
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import Quarantined
+from pipeline.examples import examples
 from pipeline.ledger import Release
 from pipeline.markdown import one_line
 
 
-@click.command("quarantine")
+@click.command("quarantine", epilog=examples("quarantine --environment production b5a98a1"))
 @environment_option
 @click.argument("reference", metavar="BUNDLE")
 def command(environment: Environment, reference: str) -> None:
-    """Say whether BUNDLE (a folder, or the id of a stored bundle) is in quarantine."""
+    """Say whether a bundle is in quarantine.
+
+    BUNDLE is a folder, or the id of a stored one.
+    """
     account = aws.connect()
     bundle = store.load(account, reference)
     told = warning(account, environment, bundle.id)

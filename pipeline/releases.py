@@ -8,10 +8,16 @@ import click
 
 from pipeline import aws, output
 from pipeline.environment import Environment, environment_option
+from pipeline.examples import examples
 from pipeline.ledger import Ledger, Release
 
 
-@click.command("releases")
+@click.command(
+    "releases",
+    epilog=examples(
+        "releases --environment production", "releases --environment production --json"
+    ),
+)
 @environment_option
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print them for machines.")

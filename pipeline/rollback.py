@@ -28,6 +28,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import LIVE, Environment, environment_option
 from pipeline.errors import describe
+from pipeline.examples import examples
 from pipeline.judge import judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, in_words
@@ -37,7 +38,13 @@ from pipeline.summary import Facts, Verb
 from pipeline.traffic import Switch
 
 
-@click.command("rollback")
+@click.command(
+    "rollback",
+    epilog=examples(
+        "rollback --environment production --reason 'checkout fails'",
+        "rollback --environment production --to 41 --dry-run",
+    ),
+)
 @environment_option
 @click.option("--to", "number", type=int, help="Release to restore. Default: the one before.")
 @allow_destroy_option

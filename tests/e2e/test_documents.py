@@ -7,6 +7,7 @@ import shlex
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from pipeline.cli import pipeline
 from tests.project import ROOT
@@ -33,6 +34,22 @@ def test_every_pipeline_command_can_be_typed(line: str) -> None:
     verb, *arguments = shlex.split(line)
     command = pipeline.commands[verb]
     command.make_context(verb, arguments)
+
+
+def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
+    shown = CliRunner().invoke(pipeline, ["--help"], terminal_width=80).output
+    assert len(shown.splitlines()) <= 24 and "..." not in shown.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("verb", pipeline.commands)
+def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
+    command = pipeline.commands[verb]
+    lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
+    assert lines
+    for line in lines:
+        python, m, program, name, *arguments = shlex.split(line)
+        assert (python, m, program, name) == ("python", "-m", "pipeline", verb)
+        command.make_context(verb, arguments)
 
 
 def test_every_verb_is_in_the_readme() -> None:
