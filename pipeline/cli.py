@@ -22,6 +22,7 @@ from pipeline import (
     quarantine,
     releases,
     rollback,
+    unlock,
 )
 from pipeline.aws import translated_errors
 from pipeline.errors import PipelineError, Stopped
@@ -35,7 +36,7 @@ def pipeline() -> None:
 
 _VERBS = (
     *(build, inspection, fetch, plan, deploy, rollback),
-    *(releases, quarantine, metrics, logs, prune, bootstrap, doctor),
+    *(releases, quarantine, metrics, logs, prune, unlock, bootstrap, doctor),
 )
 for verb in _VERBS:
     pipeline.add_command(verb.command)

@@ -65,5 +65,5 @@ def _give_back(tf: Terraform, account: Aws, environment: Environment) -> bool:
     if not is_left_over(created, Ledger(account, environment).releases(), datetime.now(UTC)):
         return False
     output.say(f"the lock that {lock['Who']} left at {lock['Created']} is taken away", "yellow")
-    tf.unlock(lock["ID"])
+    tf.unlock(account, lock["ID"])
     return True

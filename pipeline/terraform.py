@@ -61,6 +61,13 @@ class Stack:
     state_key: str
     variables_file: Path | None = None
 
+    def how_to_unlock(self, lock_id: str) -> str:
+        """Return the command that takes a lock of this state away."""
+        if self.directory == TERRAFORM_DIR:
+            return f"python -m pipeline unlock --environment {self.name} {lock_id}"
+        data_dir = self.directory / ".terraform" / self.name
+        return f"TF_DATA_DIR={data_dir} terraform -chdir={self.directory} force-unlock {lock_id}"
+
 
 def service_stack(environment: Environment) -> Stack:
     """Return the stack that an environment is."""
@@ -104,8 +111,9 @@ class Terraform:
         messages = (_message(line) for line in said.splitlines())
         return _values(next(each["outputs"] for each in messages if each and "outputs" in each))
 
-    def unlock(self, lock_id: str) -> None:
-        """Take away the lock with this id, as it was met when planning."""
+    def unlock(self, aws: Aws, lock_id: str) -> None:
+        """Take away the lock with this id; raise TerraformError if that is not the lock's."""
+        self._init(aws)
         self._run("force-unlock", "-force", lock_id)
 
     def _init(self, aws: Aws) -> None:
@@ -152,8 +160,7 @@ class Terraform:
                 process.kill()
             raise
         if process.returncode != 0:
-            directory = self._stack.directory.relative_to(ROOT).as_posix()
-            raise _failure(arguments[0], directory, lines, complaints.read_text())
+            raise _failure(arguments[0], self._stack, lines, complaints.read_text())
         return "".join(lines)
 
 
@@ -259,9 +266,10 @@ def _say_progress(message: dict[str, Any]) -> None:
 
 
 def _failure(
-    command: str, directory: str, lines: list[str], errors: str
+    command: str, stack: Stack, lines: list[str], errors: str
 ) -> StateLocked | TerraformError:
-    """Turn Terraform's diagnostics into one error; `directory` is where the root module is."""
+    """Turn Terraform's diagnostics into one error."""
+    directory = stack.directory.relative_to(ROOT).as_posix()
     found = [
         message["diagnostic"]
         for line in lines
@@ -270,7 +278,7 @@ def _failure(
     ]
     for each in found:
         if each["summary"] == "Error acquiring the state lock":
-            return _locked(each["detail"], directory)
+            return _locked(each["detail"], stack)
     told = [_tell(each, directory) for each in found] or ["".join(lines) + errors]
     place = next((each["range"] for each in found if "range" in each), None)
     return TerraformError(
@@ -288,11 +296,11 @@ def _tell(diagnostic: dict[str, Any], directory: str) -> str:
     return f"{where}{diagnostic['summary']}\n{diagnostic.get('detail', '')}".strip()
 
 
-def _locked(detail: str, directory: str) -> StateLocked:
+def _locked(detail: str, stack: Stack) -> StateLocked:
     facts = dict(re.findall(r"^\s*(ID|Who|Created|Operation):\s+(.*)$", detail, re.MULTILINE))
     return StateLocked(
         f"the state is locked by {facts.get('Who', 'somebody')} since "
         f"{facts.get('Created', 'some time')} ({facts.get('Operation', 'unknown operation')})",
         "Wait for it. If that process is surely dead: "
-        f"terraform -chdir={directory} force-unlock {facts.get('ID', '<id>')}",
+        + stack.how_to_unlock(facts.get("ID", "ID")),
     )
