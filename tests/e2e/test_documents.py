@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pipeline.cli import pipeline
 from tests.project import ROOT
 
-_DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+_DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 
 
 def _commands(pattern: str) -> list[str]:
@@ -71,6 +71,12 @@ def test_links_lead_somewhere() -> None:
     for name in _DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
             assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_the_tests_that_are_named_exist() -> None:
+    for name in _DOCUMENTS:
+        for path in re.findall(r"`(tests/[\w/*.]+\.py)`", (ROOT / name).read_text()):
+            assert list(ROOT.glob(path)), f"{name}: {path}"
 
 
 def test_pipeline_does_not_know_localcloud() -> None:
