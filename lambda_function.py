@@ -874,6 +874,9 @@ def database(context: Context) -> Iterator[MongoClient[Document]]:
         with pymongo.timeout(time_left_s(context)):
             yield _client
     except PyMongoError as error:
+        if getattr(error, "code", None) in _CREDENTIALS_REFUSED:
+            _client.close()
+            _client = None  # the parameter may hold others by now
         raise refusal_of(error) from error
 
 

@@ -150,7 +150,8 @@ class Manifest:
                 architecture=str(content["architecture"]),
                 commit=document["source"]["commit"],
                 layer_recipe_sha256=str(document["source"]["layer_recipe_sha256"]),
-                dependencies=dict(document["source"]["dependencies"]),
+                # Bundles that were stored before there was this name can still be restored.
+                dependencies=dict(document["source"].get("dependencies", {})),
             )
             if document["id"] != manifest.id:
                 raise ValueError(f"id {document['id']} is not the sha256 of the content")

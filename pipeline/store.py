@@ -9,6 +9,7 @@ from pipeline.aws import Aws, absent_if, create_object
 from pipeline.bundle import Bundle, Manifest, Package
 from pipeline.errors import BundleError
 
+_TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
 _ID_START = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -75,9 +76,11 @@ def manifest(aws: Aws, bundle_id: str) -> Manifest:
     try:
         found = Manifest.from_text(_get(aws, _manifest_key(bundle_id)).decode())
     except ValueError as error:
-        raise BundleError(f"the stored manifest of {bundle_id} is damaged: {error}") from error
+        raise BundleError(
+            f"the stored manifest of {bundle_id} is damaged: {error}", _TO_MEND
+        ) from error
     if found.id != bundle_id:
-        raise BundleError(f"the manifest stored as {bundle_id} is that of {found.id}")
+        raise BundleError(f"the manifest stored as {bundle_id} is that of {found.id}", _TO_MEND)
     return found
 
 
@@ -86,5 +89,5 @@ def _get(aws: Aws, key: str) -> bytes:
         "NoSuchKey", lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()
     )
     if found is None:
-        raise BundleError(f"s3://{aws.artifact_bucket}/{key} is missing")
+        raise BundleError(f"s3://{aws.artifact_bucket}/{key} is missing", _TO_MEND)
     return found

@@ -286,6 +286,19 @@ def test_refused_credentials_are_503_and_tell_nothing(
     assert PASSWORD not in logged and "someone" not in logged
 
 
+def test_new_credentials_are_taken_without_a_new_container(
+    container: Container,
+    things: Collection[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    server: Mongod,
+) -> None:
+    """Where a password was changed, the connection string is read again once it is refused."""
+    monkeypatch.setenv("MONGODB_URI", f"mongodb://someone:{PASSWORD}@127.0.0.1:{server.port}/")
+    assert_unavailable(act(container, things))
+    monkeypatch.setenv("MONGODB_URI", server.uri)
+    assert act(container, things).status == 200
+
+
 @pytest.mark.parametrize(
     "uri",
     [

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive import write_zip
+from pipeline.bundle import Manifest
 from pipeline.project import LAYER_LOCK
 from tests.project import Project
 
@@ -121,6 +122,13 @@ def test_the_commit_is_told_but_is_no_part_of_the_id(built: Project) -> None:
     after = json.loads((built.folder / "build/manifest.json").read_text())
     assert after["source"]["commit"] == commit != before["source"]["commit"]
     assert after["id"] == before["id"]
+
+
+def test_a_manifest_from_before_dependencies_were_named_can_be_read(built_bundle: Path) -> None:
+    """Or nobody could roll back to a release from then."""
+    document = json.loads((built_bundle / "manifest.json").read_text())
+    del document["source"]["dependencies"]
+    assert Manifest.from_text(json.dumps(document)).id == document["id"]
 
 
 def test_the_jobs_later_steps_get_the_bundles_id(built: Project) -> None:
