@@ -27,6 +27,7 @@ _SLOWEST_FIRST = (
     "e2e/test_trouble.py",
     "e2e/test_plan.py",
     "e2e/test_journey.py",
+    "e2e/test_runbook.py",
     "e2e/test_summaries.py",
     "e2e/test_front_door.py",
     "workflows/test_pull_request.py",

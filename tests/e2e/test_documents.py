@@ -12,7 +12,14 @@ from click.testing import CliRunner
 from pipeline.cli import pipeline
 from tests.project import ROOT
 
-_DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+_DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "RUNBOOK.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+)
 
 
 def _commands(pattern: str) -> list[str]:
