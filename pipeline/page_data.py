@@ -129,7 +129,7 @@ def _release(facts: PageFacts, release: Release, lists: _Lists) -> dict[str, Any
         run=one_line(release.run) if release.run else None,
         reason=one_line(release.reason) if release.reason else None,
         error=shown(release.error) if release.error else None,
-        unusual=release.unusual or None,
+        unusual=[one_line(each) for each in release.unusual] or None,
         phases=[[lists.phases.add(each.name, each.name), each.seconds] for each in release.phases],
         figures=_figures(figures) if figures else None,
         restore=_restore(facts, release),

@@ -26,7 +26,7 @@ const plural = (number, word) => `${count.format(number)} ${word}${number === 1 
 
 /** Return a size in bytes, as people read it. */
 function size(bytes) {
-  if (bytes < 10_000) return `${count.format(bytes)} B`;
+  if (bytes < 10_000) return `${count.format(Math.round(bytes))} B`;
   if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`;
   return `${(bytes / 1_000_000).toFixed(2)} MB`;
 }
@@ -120,8 +120,8 @@ function table(caption, columns, rows, cellOfRow = (row) => row) {
   };
   const more = make("button", { type: "button", onclick: showSome });
   showSome();
-  const grid = make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, head)), body);
+  const grid = make("table", {}, make("caption", {}, make("span", {}, caption)), make("thead", {}, make("tr", {}, head)), body);
   // A table that is wider than a phone scrolls by itself, with the keyboard, too.
-  const frame = { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" };
+  const frame = { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" };
   return make("div", {}, make("div", frame, grid), more);
 }

@@ -150,7 +150,7 @@ function* detail(release) {
     ["Its first calls", figures && `${count.format(figures.calls)}, of which ${count.format(figures.errors)} failed`],
     ["Init duration", figures?.init !== undefined ? `${Math.round(figures.init)} ms (median of ${figures.cold})` : undefined],
   ]);
-  if (release.error) yield make("pre", { tabindex: "0", role: "region", "aria-label": "What failed" }, release.error);
+  if (release.error) yield make("pre", { "aria-label": "What failed", role: "group" }, release.error);
   yield* phases(release);
   yield* files(release);
   yield* back(release);
