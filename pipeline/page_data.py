@@ -146,7 +146,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 
 def _restore(facts: PageFacts, release: Release) -> bool | str | None:
-    """Say whether a release can be restored by its number: True, why not, None if it never could."""
+    """Say whether a release can be restored by number: True, why not, None if it never could."""
     if facts.serving is None or release.number >= facts.serving.number:
         return None
     if release.outcome != "succeeded":

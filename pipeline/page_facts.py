@@ -20,8 +20,8 @@ from pipeline.traffic import Live
 
 # What is asked once a release or bundle is asked for so many at a time.
 _AT_A_TIME = 8
-# Of a release's log so many lines are read, which tell of a thousand calls or more. Reading all that
-# a busy function ever wrote would take hours.
+# Of a release's log so many lines are read a day, which tell of a thousand calls or more. Reading
+# all that a busy function ever wrote would take hours.
 _LINES = 5_000
 
 

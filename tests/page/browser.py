@@ -41,8 +41,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         # Else an address that differs in its fragment alone would load nothing.
         self.driver.get("about:blank")
-        self.driver.get_log("browser")
-        self.driver.get_log("performance")
+        self._log("browser")
+        self._log("performance")
         self.driver.get(path.as_uri() + at)
         self.wait("document.querySelector('#figures-source').textContent")
 
@@ -93,25 +93,27 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Return what the browser wrote to its console: errors, and what a policy forbade."""
-        return [each["message"] for each in self.driver.get_log("browser")]
+        return [each["message"] for each in self._log("browser")]
 
     def requests(self) -> list[str]:
         """Return the address of everything that was asked for since the page was opened."""
-        messages = [json.loads(each["message"])["message"] for each in self._performance()]
+        messages = [json.loads(each["message"])["message"] for each in self._log("performance")]
         return [
             each["params"]["request"]["url"]
             for each in messages
             if each["method"] == "Network.requestWillBeSent"
         ]
 
-    def _performance(self) -> list[dict[str, Any]]:
-        return list(self.driver.get_log("performance"))
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        """Return what a log says, and empty it."""
+        return list(self.driver.get_log(kind))  # type: ignore[no-untyped-call]  # so Selenium has it
 
 
 _NAME_OF_FOCUS = """
 const element = document.activeElement;
 if (element === document.body) return "";
-return element.dataset.seen ??= `${element.tagName} ${document.querySelectorAll("[data-seen]").length}`;
+const before = document.querySelectorAll("[data-seen]").length;
+return element.dataset.seen ??= `${element.tagName} ${before}`;
 """
 
 

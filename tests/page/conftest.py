@@ -25,13 +25,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
     In CI they fail then: nobody would notice that they are not run.
     """
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if not all(programs):
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
         why = "chromium and chromedriver are not installed (Debian: chromium, chromium-driver)"
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
-    with opened(*map(str, programs), tmp_path_factory.mktemp("browser")) as browser:
+    with opened(chromium, chromedriver, tmp_path_factory.mktemp("browser")) as browser:
         yield browser
 
 

@@ -33,7 +33,7 @@ def test_what_is_live_comes_first(browser: Browser, page: Path, facts: PageFacts
     assert facts.serving and facts.serving.number == _COUNT - 1
     told = browser.text("#live")
     assert "Release 29 serves, as version 29" in told and f"by {facts.serving.actor}" in told
-    assert "2026-03-10 20:31" in told and facts.serving.reason in told
+    assert "2026-03-10 20:31" in told and str(facts.serving.reason) in told
     assert f"This goes back to release {facts.way_back}:" in told
     assert browser.texts("#live .command code") == [
         *how_to_roll_back(made.PRODUCTION, facts.way_back)
