@@ -19,7 +19,7 @@ _SCRIPTS = ("page.js", "releases.js", "compare.js", "charts.js", "start.js")
 
 
 def page(environment: Environment, data: dict[str, Any]) -> str:
-    """Return the page as HTML: the browser runs its script, applies its style, and loads nothing."""
+    """Return the page as HTML, which runs this script, applies this style, and loads nothing."""
     style = (_ASSETS / "page.css").read_text("utf-8")
     script = "".join((_ASSETS / name).read_text("utf-8") for name in _SCRIPTS)
     parts = {

@@ -106,7 +106,7 @@ class Browser:
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
         """Return what a log says, and empty it."""
-        return list(self.driver.get_log(kind))  # type: ignore[no-untyped-call]  # so Selenium has it
+        return list(self.driver.get_log(kind))  # type: ignore[no-untyped-call]  # Selenium's
 
 
 _NAME_OF_FOCUS = """
