@@ -69,7 +69,7 @@ function showLive() {
         ["Commit", release.commit && code(short(release.commit))],
       ]),
       make("h3", {}, "If it is bad"),
-      data.wayBack === undefined
+      data.wayBack === null
         ? make("p", {}, "There is no release to go back to.")
         : [make("p", {}, "This goes back to ", linkTo(data.wayBack), ":"), ...wayBack(data.wayBack)]),
   );

@@ -10,6 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from pipeline.page_facts import PageFacts
 from pipeline.summary import how_to_roll_back
+from pipeline.traffic import Live
 from tests.page import made
 from tests.page.browser import Browser
 from tests.page.conftest import written
@@ -205,6 +206,28 @@ def test_the_way_back_can_be_copied(browser: Browser, page: Path, facts: PageFac
         "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))"
     )
     assert copied == how_to_roll_back(made.PRODUCTION, 12)[0]
+
+
+def test_the_first_release_has_nothing_to_go_back_to(browser: Browser, tmp_path: Path) -> None:
+    browser.open(written(tmp_path, made.facts(made.history(1))))
+    assert "There is no release to go back to." in browser.text("#live")
+    assert browser.texts("#live .command") == []
+
+
+def test_where_live_and_the_ledger_disagree_the_page_says_so(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Somebody may have moved live, a canary may have a share, and nothing may serve at all."""
+    facts = made.facts(made.history(3))
+    for live, word in (
+        (Live("2", (), "r"), "version 3 alone; live points to version 2."),
+        (Live("3", (("4", 0.1),), "r"), "live points to version 3 and gives version 4 10 %."),
+        (Live("9", (), "r"), "Live points to version 9, which no release has."),
+        (None, "By the ledger release 3 serves, and live is gone."),
+    ):
+        browser.open(written(tmp_path, replace(facts, live=live)))
+        assert word in browser.text("#live")
+        assert browser.complaints() == []
 
 
 def test_an_environment_without_a_release_has_a_page_too(browser: Browser, tmp_path: Path) -> None:

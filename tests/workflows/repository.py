@@ -18,6 +18,12 @@ _TESTS = {
     "handler/events.py",
     "handler/test_health.py",
     "workflows/validate.py",
+    # What `make test` installs, unless it is there already: with no lock file it could not tell.
+    *(
+        f"{folder}/{name}"
+        for folder in ("page/axe", "service/client")
+        for name in ("package.json", "package-lock.json", ".npmrc")
+    ),
 }
 
 
