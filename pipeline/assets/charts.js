@@ -30,13 +30,13 @@ function range(values, fromZero) {
 }
 
 /** Return a chart: its picture is a slider, along which the releases are read out. */
-function chart({ id, title, of, words, fromZero, lacks }) {
-  const oldestFirst = data.releases.toReversed();
+function chart({ id, title, of, words, fromZero, lacks }, releases) {
+  const oldestFirst = releases.toReversed();
   const points = oldestFirst.map((release, x) => ({ release, x, value: of(release) })).filter((point) => point.value !== undefined);
-  const missing = data.releases.length - points.length;
+  const missing = releases.length - points.length;
   const figure = make("figure", { id: `chart-${id}` }, make("figcaption", {}, make("h3", {}, title)));
   if (missing) {
-    figure.lastChild.append(make("p", { class: "quiet" }, `${count.format(missing)} of ${plural(data.releases.length, "release")} ${missing === 1 ? "has" : "have"} no figure: ${lacks}.`));
+    figure.lastChild.append(make("p", { class: "quiet" }, `${count.format(missing)} of ${plural(releases.length, "release")} ${missing === 1 ? "has" : "have"} no figure: ${lacks}.`));
   }
   if (!points.length) return figure;
   const [low, high] = range(points.map((point) => point.value), fromZero);
@@ -117,7 +117,14 @@ function showCharts() {
   $("figures-source").textContent =
     "By release, the oldest on the left; squares are rollbacks. Cold starts and errors are those of each release's " +
     `first calls, as the function's log tells them: it was read ${data.hours < 48 ? plural(data.hours, "hour") : plural(Math.round(data.hours / 24), "day")} back.`;
-  $("charts").append(...CHARTS.map(chart));
+  const shown = $("shown");
+  const drawCharts = () => {
+    const releases = data.releases.slice(0, Number(shown.value) || undefined);
+    $("charts").replaceChildren(...CHARTS.map((each) => chart(each, releases)));
+  };
+  shown.addEventListener("change", drawCharts);
+  shown.closest("form").hidden = data.releases.length <= Number(shown.options[0].value);
+  drawCharts();
   const numbers = $("numbers");
   numbers.addEventListener("toggle", () => {
     const target = numbers.querySelector("div");

@@ -12,7 +12,7 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 # It starts nothing of its own that would need the network.
 _OPTIONS = (
@@ -70,6 +70,16 @@ class Browser:
         field = self.driver.find_element("css selector", selector)
         field.clear()
         field.send_keys(text)
+
+    def choose(self, selector: str, option: str) -> None:
+        """Choose an option of a list by its text."""
+        field = self.driver.find_element("css selector", selector)
+        Select(field).select_by_visible_text(option)
+
+    def points(self, chart: str) -> int:
+        """Return how many points a chart has: each is a path of its own in a path."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((dots) => dots.outerHTML)"
+        return sum(each.count("M") for each in self.run(script, f"#chart-{chart} .dots"))
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""

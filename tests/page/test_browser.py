@@ -81,11 +81,9 @@ def test_the_filter_leaves_what_fits_and_says_how_many(browser: Browser, page: P
     assert 0 < count < 30 and browser.text("#count") == f"{count} of 30 releases"
     browser.type("[name=text]", "")
     browser.press(Keys.SPACE)  # a field that is emptied by the driver tells nobody
-    browser.run("document.querySelector('[name=kind]').focus()")
-    browser.press("r")
+    browser.choose("[name=kind]", "rollbacks")
     assert browser.texts("#list summary .number") == ["23", "15"]
-    browser.run("document.querySelector('[name=outcome]').focus()")
-    browser.press("f")
+    browser.choose("[name=outcome]", "failed")
     assert browser.texts("#list > li") == [] and browser.text("#count") == "0 of 30 releases"
 
 
@@ -107,12 +105,7 @@ def test_each_chart_has_a_point_for_each_release_with_a_figure(
 ) -> None:
     browser.open(page)
     for chart, count in (("function", 30), ("layer", 30), ("init", 16), ("errors", 16)):
-        drawn = browser.run(
-            "return [...document.querySelectorAll(`#chart-${arguments[0]} .dots`)]"
-            ".map((each) => each.getAttribute('d')).join('').split('M').length - 1",
-            chart,
-        )
-        assert drawn == count, chart
+        assert browser.points(chart) == count, chart
     assert len(facts.figures) == 16
     assert "14 of 30 releases have no figure" in browser.text("#chart-init")
     assert "14 of 30 releases have no figure" in browser.text("#chart-errors")

@@ -68,6 +68,18 @@ def test_the_first_rows_and_the_filter_stay_quick(browser: Browser, pages: dict[
     assert median(filters[_MANY]) < 12 * median(filters[_FEW])
 
 
+def test_the_charts_show_the_last_releases_or_all(browser: Browser, pages: dict[int, Path]) -> None:
+    """So many points as are to be seen apart; with few releases nobody has to choose."""
+    browser.open(pages[_MANY])
+    for choice, count in (("", 200), ("the last 50", 50), ("all", _MANY)):
+        if choice:
+            browser.choose("#shown", choice)
+        assert browser.points("layer") == count
+    browser.open(pages[_FEW])
+    assert browser.points("layer") == _FEW
+    assert not browser.run("return document.querySelector('#shown').checkVisibility()")
+
+
 def test_the_rest_comes_when_it_is_asked_for(browser: Browser, pages: dict[int, Path]) -> None:
     """A part of the list at a time; the keyboard goes on at the first of it."""
     browser.open(pages[_MANY])
