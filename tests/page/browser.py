@@ -12,7 +12,7 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import WebDriverWait
 
 # It starts nothing of its own that would need the network.
 _OPTIONS = (
@@ -72,9 +72,13 @@ class Browser:
         field.send_keys(text)
 
     def choose(self, selector: str, option: str) -> None:
-        """Choose an option of a list by its text."""
-        field = self.driver.find_element("css selector", selector)
-        Select(field).select_by_visible_text(option)
+        """Choose an option of a list by its text, with the keyboard."""
+        options = self.run(
+            "const field = document.querySelector(arguments[0]); field.focus();"
+            "return [...field.options].map((each) => each.text)",
+            selector,
+        )
+        self.press(Keys.HOME, *[Keys.ARROW_DOWN] * options.index(option))
 
     def points(self, chart: str) -> int:
         """Return how many points a chart has: each is a path of its own in a path."""
