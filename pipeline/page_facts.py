@@ -18,8 +18,9 @@ from pipeline.ledger import Ledger, Release
 from pipeline.metrics import Figures
 from pipeline.traffic import Live
 
-# What is asked once a release or bundle is asked for so many at a time.
-_AT_A_TIME = 8
+# So many at a time are asked for. CloudWatch Logs takes few calls a second, and refuses the rest.
+_BUNDLES_AT_A_TIME = 8
+_LOGS_AT_A_TIME = 2
 # Of a release's log so many lines are read a day, which tell of a thousand calls or more. Reading
 # all that a busy function ever wrote would take hours.
 _LINES = 5_000
@@ -56,10 +57,14 @@ class _Span:
     until_ms: int
 
     def days(self) -> Iterator[str]:
-        """Yield the day of the release and the next, as names of log streams write them."""
-        first = datetime.fromtimestamp(self.since_ms / 1000, UTC).date()
+        """Yield the first two days of it at most, as names of log streams write them."""
+        first, last = (
+            datetime.fromtimestamp(each / 1000, UTC).date()
+            for each in (self.since_ms, self.until_ms)
+        )
         for day in (first, first + timedelta(days=1)):
-            yield f"{day:%Y/%m/%d}"
+            if day <= last:
+                yield f"{day:%Y/%m/%d}"
 
 
 def collect(account: Aws, environment: Environment, hours: float) -> PageFacts:
@@ -71,8 +76,10 @@ def collect(account: Aws, environment: Environment, hours: float) -> PageFacts:
         way_back = restore.choose(account, environment, live).target.number
     # One release stands for all of its bundle.
     bundles = {each.bundle: each for each in releases}
-    manifests = _all(lambda each: restore.manifest_of(account, each), bundles)
-    quarantined = _all(lambda each: quarantine.why(account, environment, each.bundle), bundles)
+    manifests = _all(lambda each: restore.manifest_of(account, each), bundles, _BUNDLES_AT_A_TIME)
+    quarantined = _all(
+        lambda each: quarantine.why(account, environment, each.bundle), bundles, _BUNDLES_AT_A_TIME
+    )
     now_ms = int(time.time() * 1000)
     spans = {
         number: span
@@ -88,14 +95,14 @@ def collect(account: Aws, environment: Environment, hours: float) -> PageFacts:
         way_back=way_back,
         manifests=manifests,
         quarantined=quarantined,
-        figures=_all(lambda each: _figures(account, environment, each), spans),
+        figures=_all(lambda each: _figures(account, environment, each), spans, _LOGS_AT_A_TIME),
         hours=hours,
     )
 
 
-def _all[K, V, R](ask: Callable[[V], R | None], of: Mapping[K, V]) -> dict[K, R]:
-    """Ask for each, some at a time; leave out what there is not."""
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+def _all[K, V, R](ask: Callable[[V], R | None], of: Mapping[K, V], at_a_time: int) -> dict[K, R]:
+    """Ask for each; leave out what there is not."""
+    with ThreadPoolExecutor(at_a_time) as pool:
         answers = pool.map(ask, of.values())
         return {key: found for key, found in zip(of, answers, strict=True) if found is not None}
 
