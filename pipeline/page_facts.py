@@ -135,7 +135,6 @@ def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | N
         call
         for day in span.days()
         for call in _calls(account, environment, span, f"{day}/[{span.version}]")
-        if call.version == span.version
     ]
     return Figures.of(seen) if seen else None
 
