@@ -200,7 +200,7 @@ def test_each_release_has_the_figures_of_its_own_calls(account: Aws, log: Log) -
     log.call("1", began[2] + minute)  # while the second one's canary has a share
     log.call("2", began[2] + second_s, init_ms=180, bad=True)
     log.call("2", began[2] + hour)
-    log.call("11", began[2] + hour)  # another version, whose number begins the same
+    log.call("11", began[1] + hour)  # another version, whose number begins the same
     log.call("1", began[3] + second_s, init_ms=150)
     told = {each["number"]: each.get("figures") for each in _document(account)["releases"]}
     assert told[1] == {"calls": 3, "errors": 1, "cold": 1, "init": 140.0}
