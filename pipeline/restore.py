@@ -70,10 +70,16 @@ def choose(
             fits = each.number < restored and each.bundle != current.bundle
             fits = fits and not quarantine.is_in(account, environment, each.bundle)
         else:
-            fits = each.number == number and each.version != current.version
+            fits = each.number == number and may_be_asked_for(each, current)
         if fits:
             return Way(current, each, newest)
     raise _no_such_release(records, current, number)
+
+
+def may_be_asked_for(release: Release, current: Release) -> bool:
+    """Say whether a person may restore a release by its number while `current` serves."""
+    earlier = release.outcome == "succeeded" and release.number < current.number
+    return earlier and release.version != current.version
 
 
 def is_done(records: Ledger, live: Live | None, number: int) -> Release | None:

@@ -255,12 +255,19 @@ def _way_back(facts: Facts, ending: Ending | None) -> Iterator[str]:
 
 
 def _commands(environment: Environment, number: int | None) -> Iterator[str]:
-    """Return how to roll back, from anywhere and at a desk."""
+    for command in how_to_roll_back(environment, number):
+        yield block([command])
+
+
+def how_to_roll_back(environment: Environment, number: int | str | None) -> tuple[str, str]:
+    """Return what rolls back, from anywhere and at a desk.
+
+    `number` is that of the release to restore, or what stands in its place in a template; None for
+    the one before.
+    """
     release, to = (f" -f release={number}", f" --to {number}") if number else ("", "")
-    yield block(
-        [
-            "gh workflow run rollback.yml --ref main "
-            f'-f environment={environment.name}{release} -f reason="…"'
-        ]
+    return (
+        "gh workflow run rollback.yml --ref main "
+        f'-f environment={environment.name}{release} -f reason="…"',
+        f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"',
     )
-    yield block([f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"'])

@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from tests import http
+from tests.page import reading
 from tests.project import Project, Result
 
 ENVIRONMENT = ("--environment", "local")
@@ -220,6 +221,24 @@ def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
     """Before the first release there is nothing, and the one rolled back is in quarantine."""
     done = journey.project.run("rollback", *ENVIRONMENT)
     assert done.returncode == 1 and "error[release-unusable]" in done.stderr
+
+
+def test_the_release_page_tells_the_journey(journey: Journey, tmp_path: Path) -> None:
+    """With the figures of each release's calls, as the function's log has them."""
+    journey.project.must("page", *ENVIRONMENT, "--out", str(tmp_path))
+    told = reading.told(tmp_path / "index.html")
+    assert [(each["kind"], each["outcome"]) for each in told["releases"]] == [
+        ("rollback", "succeeded"),
+        ("deploy", "succeeded"),
+        ("deploy", "succeeded"),
+    ]
+    assert (told["live"]["version"], told["serving"], told["wayBack"]) == ("1", 3, None)
+    third, second, first = told["releases"]
+    assert told["bundles"][first["bundle"]]["id"] == journey.first_bundle
+    assert "the second was bad" in told["bundles"][second["bundle"]]["quarantined"]
+    for release in told["releases"]:
+        assert release["figures"]["calls"] > 0 and release["figures"]["errors"] == 0
+    assert first["figures"]["init"] > 0 and second["figures"]["init"] > 0
 
 
 def test_a_change_of_settings_alone_is_a_release(journey: Journey) -> None:

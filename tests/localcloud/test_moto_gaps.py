@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -277,3 +279,20 @@ def test_a_metric_filter_takes_the_place_of_the_one_before(aws: Aws) -> None:
         )
     found = aws.logs.describe_metric_filters(logGroupName="/tests/filters")["metricFilters"]
     assert [each["filterPattern"] for each in found] == ["second"]
+
+
+def test_log_events_can_be_of_streams_whose_names_begin_alike(aws: Aws) -> None:
+    """filter_log_events with logStreamNamePrefix leaves the events of other streams out."""
+    group = f"/tests/{uuid.uuid4().hex}"
+    aws.logs.create_log_group(logGroupName=group)
+    for stream in ("day/[1]a", "day/[1]b", "day/[12]c"):
+        aws.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        aws.logs.put_log_events(
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[{"timestamp": int(time.time() * 1000), "message": stream}],
+        )
+    for prefix, count in (("day/[1]", 2), ("day/", 3), ("night/", 0)):
+        found = aws.logs.filter_log_events(logGroupName=group, logStreamNamePrefix=prefix)
+        assert len(found["events"]) == count
+    assert len(aws.logs.filter_log_events(logGroupName=group)["events"]) == 3

@@ -19,6 +19,12 @@ _TESTS = {
     "handler/test_health.py",
     *(f"service/client/{name}" for name in ("package.json", "package-lock.json", ".npmrc")),
     "workflows/validate.py",
+    # What `make test` installs, unless it is there already: with no lock file it could not tell.
+    *(
+        f"{folder}/{name}"
+        for folder in ("page/axe", "service/client")
+        for name in ("package.json", "package-lock.json", ".npmrc")
+    ),
 }
 
 

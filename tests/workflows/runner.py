@@ -146,6 +146,10 @@ class Runner:
             if environment and job.result != "skipped":
                 self.hub.deployed(environment, commit, job.result.upper())
 
+    def artifact(self, name: str) -> Path:
+        """Return the folder of an artifact of the last run; there may be none."""
+        return self.hub.state / "artifacts" / self.run_id / name
+
     @property
     def run_id(self) -> str:
         """The id of the run that was last."""

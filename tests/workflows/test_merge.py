@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from tests import http
+from tests.page import reading
 from tests.project import Project
 from tests.workflows.act_log import Run
 from tests.workflows import events
@@ -27,11 +28,15 @@ pytestmark = pytest.mark.usefixtures("ready_account")
 
 @dataclass
 class Chapter:
-    """A run, and the newest releases (at most three) of each environment after it."""
+    """A run, and the newest releases (at most three) of each environment after it.
+
+    `pages` are the release pages that the run left, as they tell their data, by environment.
+    """
 
     run: Run
     staging: list[dict[str, Any]]
     production: list[dict[str, Any]]
+    pages: dict[str, dict[str, Any]]
     commit: str = ""
     answers: Counter[str] | None = None
 
@@ -43,7 +48,14 @@ def _releases(runner: Runner, environment: str) -> list[dict[str, Any]]:
 
 
 def _chapter(runner: Runner, run: Run, commit: str = "") -> Chapter:
-    return Chapter(run, _releases(runner, "staging"), _releases(runner, "production"), commit)
+    pages = {name: runner.artifact(f"release-page-{name}") / "index.html" for name in DEPLOY}
+    return Chapter(
+        run,
+        _releases(runner, "staging"),
+        _releases(runner, "production"),
+        {name: reading.told(page) for name, page in pages.items() if page.exists()},
+        commit,
+    )
 
 
 def _merge(runner: Runner, message: str) -> Chapter:
@@ -169,6 +181,18 @@ def test_the_summary_is_for_a_person_on_a_phone(second: Chapter) -> None:
     assert "```mermaid" in second.run.summary
 
 
+def test_each_deployment_leaves_a_release_page(second: Chapter, runner: Runner) -> None:
+    """With what its role may read: the ledger, the manifests, where live points, the log."""
+    assert set(second.pages) == set(DEPLOY)
+    for environment, releases in (("staging", second.staging), ("production", second.production)):
+        told = second.pages[environment]
+        assert (told["environment"], told["live"]["version"]) == (environment, "2")
+        assert [each["number"] for each in told["releases"]] == [2, 1]
+        assert told["wayBack"] == 1 and told["releases"][1]["restore"] is True
+        assert told["bundles"][told["releases"][0]["bundle"]]["id"] == releases[0]["bundle"]
+        assert told["releases"][0]["figures"]["calls"] > 0
+
+
 def test_an_older_merge_does_not_land_on_a_newer_one(
     first: Chapter, second: Chapter, runner: Runner
 ) -> None:
@@ -238,6 +262,13 @@ def test_a_failed_check_in_staging_leaves_production_alone(
     assert failing.production == second.production
     assert failing.staging[0]["outcome"] == "failed"
     assert _health(runner, "staging") == (200, "2") == _health(runner, "production")
+
+
+def test_a_deployment_that_failed_leaves_a_release_page_too(failing: Chapter) -> None:
+    """That is when somebody looks at it."""
+    assert set(failing.pages) == {"staging"}
+    newest = failing.pages["staging"]["releases"][0]
+    assert newest["outcome"] == "failed" and "/api/health" in newest["error"]
 
 
 @pytest.fixture(scope="module")

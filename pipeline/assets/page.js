@@ -1,0 +1,127 @@
+"use strict";
+
+// What all parts share: the data, elements made of text (never of markup), words and figures.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const byNumber = new Map(data.releases.map((release) => [release.number, release]));
+const served = data.releases.filter((release) => release.outcome === "succeeded");
+
+const $ = (id) => document.getElementById(id);
+
+/** Return an element with attributes, listeners (`on…`) and children; strings become text. */
+function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.flat().filter((child) => child !== undefined && child !== ""));
+  return element;
+}
+
+const count = new Intl.NumberFormat("en");
+
+const plural = (number, word) => `${count.format(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** Return a size in bytes, as people read it. */
+function size(bytes) {
+  if (bytes < 10_000) return `${count.format(Math.round(bytes))} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`;
+  return `${(bytes / 1_000_000).toFixed(2)} MB`;
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function ago(moment) {
+  const minutes = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 60_000));
+  if (minutes < 60) return `${plural(minutes, "minute")} ago`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${plural(hours, "hour")} ago` : `${plural(Math.round(hours / 24), "day")} ago`;
+}
+
+const inWords = (moment) => `${moment.slice(0, 10)} ${moment.slice(11, 16)}`;
+
+const when = (moment) => make("time", { datetime: moment }, inWords(moment));
+
+const short = (digits) => digits.slice(0, 12);
+
+const code = (text) => make("code", {}, text);
+
+const bundleOf = (release) => data.bundles[release.bundle];
+
+/** Return the packages of a release's bundle, or none if its manifest is gone. */
+const packagesOf = (release) => (bundleOf(release).packages ?? []).map((each) => data.packages[each]);
+
+/** Return the release that served before this one. */
+function before(release) {
+  return served.find((each) => each.number < release.number);
+}
+
+const kindOf = (release) =>
+  release.kind === "rollback" ? `rollback to ${release.restores ?? "?"}` : "deployment";
+
+const linkTo = (number) =>
+  make("a", { href: `#release-${number}` }, `release ${number}`);
+
+function tell(text) {
+  $("told").textContent = text;
+}
+
+/** Return a command with a button that copies it. */
+function command(text) {
+  const words = make("code", {}, text);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      tell("Copied. Put your reason in place of the dots.");
+    } catch {
+      getSelection().selectAllChildren(words);
+      tell("Selected. Copy it with the keyboard, and put your reason in place of the dots.");
+    }
+  };
+  const button = make("button", { type: "button", onclick: copy, "aria-label": `Copy: ${text}` }, "Copy");
+  return make("div", { class: "command" }, words, button);
+}
+
+/** Return how to go back to a release: from anywhere, and at a desk. */
+function wayBack(number) {
+  const [anywhere, desk] = data.rollback.map((text) => text.replace("{release}", number));
+  return [
+    make("p", { class: "quiet" }, "From anywhere, through GitHub:"),
+    command(anywhere),
+    make("p", { class: "quiet" }, "At a desk, with credentials:"),
+    command(desk),
+  ];
+}
+
+/** Return a table; `rows` are lists of what cells hold, numbers to the right. */
+function table(caption, columns, rows, cellOfRow = (row) => row) {
+  const head = columns.map((each) =>
+    make("th", { scope: "col", class: each.startsWith("#") ? "number" : undefined }, each.replace("#", "")),
+  );
+  const body = make("tbody");
+  const showSome = () => {
+    const from = body.rows.length;
+    for (const row of rows.slice(from, from + 200)) {
+      const cells = cellOfRow(row).map((cell, index) => {
+        const kind = columns[index].startsWith("#") ? "number" : undefined;
+        return make(index ? "td" : "th", { scope: index ? undefined : "row", class: kind }, cell);
+      });
+      body.append(make("tr", {}, cells));
+    }
+    more.hidden = body.rows.length >= rows.length;
+    more.textContent = `Show more of ${count.format(rows.length)} rows`;
+  };
+  const more = make("button", { type: "button", onclick: showSome });
+  showSome();
+  const grid = make("table", {}, make("caption", {}, make("span", {}, caption)), make("thead", {}, make("tr", {}, head)), body);
+  // A table that is wider than a phone scrolls by itself, with the keyboard, too.
+  const frame = { class: "scroll", role: "group", "aria-label": caption, tabindex: "0" };
+  return make("div", {}, make("div", frame, grid), more);
+}

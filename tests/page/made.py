@@ -1,0 +1,142 @@
+"""Made histories of an environment: what the release page shows, without AWS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.bundle import File, Manifest, Package, sha256_hex
+from pipeline.environment import Environment
+from pipeline.ledger import Release
+from pipeline.metrics import Figures
+from pipeline.page_facts import PageFacts
+from pipeline.timeline import Phase
+from pipeline.traffic import Live
+
+PRODUCTION = Environment("production")
+_FIRST = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+_LAYER_FILES = 200
+# A new layer comes with every so many releases.
+_LAYER_EVERY = 25
+_NAMES = ("inspect", "store", "plan", "apply", "call", "canary", "switch", "record")
+_REASONS = (
+    "Answer sooner while the database stays away",
+    "Merge pull request #118 from team/longer-names: allow longer names of collections",
+    "Count what a caller matched",
+    "pymongo 4.20.0",
+)
+_PEOPLE = ("ada", "grace", "linus-with-a-rather-long-name")
+
+
+def _file(path: str, content: str) -> File:
+    return File(path, 400 + int(sha256_hex(content.encode())[:3], 16), sha256_hex(content.encode()))
+
+
+def _package(name: str, files: list[File]) -> Package:
+    size = sum(file.size_bytes for file in files) // 3
+    digest = sha256_hex("".join(file.sha256 for file in files).encode())
+    return Package(name, size, digest, tuple(files))
+
+
+def manifest(release: int, **more: Any) -> Manifest:
+    """Return the manifest of the bundle that the deployment of this number brought."""
+    layer = (release - 1) // _LAYER_EVERY
+    version = f"4.{19 + layer}.0"
+    files = [
+        # With each layer, every tenth file changes; one comes, and one goes.
+        _file(f"python/pymongo/part_{number:03}.py", f"{number} {layer if number % 10 == 0 else 0}")
+        for number in range(_LAYER_FILES)
+        if number != 101 + layer
+    ]
+    made = Manifest(
+        _package("lambda_function.zip", [_file("lambda_function.py", f"handler {release}")]),
+        _package("pymongo-layer.zip", files),
+        *("lock", "lambda_function.lambda_handler", "python3.13", "x86_64"),
+        sha256_hex(f"commit {release}".encode())[:40],
+        *("recipe", {"dnspython": "2.9.2", "pymongo": version}),
+    )
+    return replace(made, **more)
+
+
+def figures(number: int, invocations: int = 1000) -> Figures:
+    return Figures(
+        invocations=invocations,
+        errors=number * 7 % 5,
+        duration_p50_ms=3.1,
+        duration_p95_ms=9.0,
+        memory_used_mb=88,
+        cold_starts=12,
+        init_duration_p50_ms=140.0 + number * 13 % 40,
+    )
+
+
+def release(number: int, **more: Any) -> Release:
+    """Return a deployment that succeeded, but for what is said to be different."""
+    began = _FIRST + timedelta(hours=7 * number)
+    made = Release(
+        number=number,
+        kind="deploy",
+        outcome="succeeded",
+        bundle=manifest(number).id,
+        version=str(number),
+        restores=None,
+        began=began.isoformat(timespec="milliseconds"),
+        ended=(began + timedelta(seconds=83)).isoformat(timespec="milliseconds"),
+        actor=_PEOPLE[number % len(_PEOPLE)],
+        commit=manifest(number).commit,
+        run=f"https://github.com/octo-org/mongo-client/actions/runs/{number}",
+        reason=_REASONS[number % len(_REASONS)],
+        plan_sha256="00" * 32,
+        phases=tuple(Phase(name, 0.4 + 3.1 * place) for place, name in enumerate(_NAMES)),
+    )
+    return replace(made, **more)
+
+
+def history(count: int) -> list[Release]:
+    """Return so many releases, the newest first; the last one is a deployment that serves.
+
+    Of every eight the sixth failed, and the seventh rolled back to the fourth; the fifth was
+    rolled back, then.
+    """
+    releases = []
+    for number in range(1, count + 1):
+        place = number % 8
+        if place == 6:
+            error = "the canary is worse: errors 12 of 400, live 0 of 3,600"
+            made = release(number, outcome="failed", error=error)
+        elif place == 7 and number > 8:
+            back = number - 3
+            made = release(number, kind="rollback", restores=back, version=str(back))
+            made = replace(made, bundle=manifest(back).id, reason="checkout fails")
+        else:
+            made = release(number, unusual=("all at once",) if place == 1 else ())
+        releases.append(made)
+    return releases[::-1]
+
+
+def facts(releases: list[Release], **more: Any) -> PageFacts:
+    """Return the facts of a history whose older half the log has forgotten."""
+    serving = next((each for each in releases if each.outcome == "succeeded"), None)
+    earlier = [each for each in releases if each.outcome == "succeeded" and each != serving]
+    left = [each.number - 2 for each in releases if each.kind == "rollback"]
+    manifests = {each.id: each for each in (manifest(release.number) for release in releases)}
+    made = PageFacts(
+        environment=PRODUCTION,
+        made=(_FIRST + timedelta(hours=7 * len(releases) + 1)).isoformat(),
+        live=Live(serving.version or "", (), "revision") if serving else None,
+        releases=tuple(releases),
+        serving=serving,
+        way_back=earlier[0].number if earlier else None,
+        manifests=manifests,
+        quarantined={
+            manifest(number).id: (
+                f"bundle {manifest(number).id[:12]} was rolled back in production by ada at "
+                f"{release(number + 2).began}: checkout fails"
+            )
+            for number in left
+        },
+        figures={each.number: figures(each.number) for each in releases[: len(releases) // 2 + 1]},
+        hours=720,
+    )
+    return replace(made, **more)

@@ -1,0 +1,61 @@
+"""`python -m pipeline page`: one file, whole or not at all, and a word about where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.aws import Aws
+from pipeline.ledger import Ledger
+from tests.page import made
+from tests.project import ROOT, Project
+
+
+@pytest.fixture
+def project(account: Aws, server: str) -> Project:
+    """The project, pointed at an account whose ledger has one release."""
+    records = Ledger(account, made.PRODUCTION)
+    records.begin(made.release(1, outcome="under way"))
+    records.end(made.release(1))
+    credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    return Project(ROOT, {"AWS_ENDPOINT_URL": server, "AWS_REGION": "us-east-1", **credentials})
+
+
+def test_it_writes_one_file_and_says_where_and_how_large(project: Project, tmp_path: Path) -> None:
+    """Into a folder that it makes; a page that is there already is replaced."""
+    out = tmp_path / "a" / "b"
+    for _ in range(2):
+        told = project.must("page", "--environment", "production", "--out", str(out))
+        [file] = out.iterdir()
+        size = file.stat().st_size
+        assert told == f"{out}/index.html: 1 release of production, {size:,} bytes\n"
+    assert "<title>mongo-client: production</title>" in file.read_text()
+
+
+def test_an_environment_without_a_release_has_a_page(project: Project, tmp_path: Path) -> None:
+    told = project.must("page", "--environment", "staging", "--out", str(tmp_path))
+    assert ": 0 releases of staging, " in told
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_a_folder_that_cannot_be_is_told(project: Project, tmp_path: Path) -> None:
+    """As a wrong call, before anything is asked of AWS."""
+    (tmp_path / "file").write_text("mine")
+    project.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    done = project.run(
+        *("page", "--environment", "production", "--out", str(tmp_path / "file" / "folder"))
+    )
+    assert done.returncode == 2
+    assert "error[usage]: the page cannot be written into" in done.stderr
+    assert "Not a directory" in done.stderr and "Give --out a folder" in done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_page_that_cannot_be_put_in_its_place_leaves_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").mkdir()
+    done = project.run("page", "--environment", "production", "--out", str(tmp_path))
+    assert done.returncode == 2 and "cannot be written into" in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["index.html"]
