@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
@@ -170,7 +170,7 @@ _PREFLIGHT = {
 
 def cors_headers(request: Request | None) -> dict[str, str]:
     """Return the headers that let a page of a configured origin read an answer (Fetch standard)."""
-    origins = _listed("CORS_ORIGINS")
+    origins = _listed(os.environ.get("CORS_ORIGINS", ""))
     if not origins:
         return {}
     origin = request.headers.get("origin", "") if request else ""
@@ -179,8 +179,9 @@ def cors_headers(request: Request | None) -> dict[str, str]:
     )
 
 
-def _listed(variable: str) -> set[str]:
-    return {item.strip() for item in os.environ.get(variable, "").split(",")} - {""}
+@cache  # of what is configured, which stays while a container lives
+def _listed(configured: str) -> frozenset[str]:
+    return frozenset(item.strip() for item in configured.split(",")) - {""}
 
 
 # ---- Events ----
@@ -550,17 +551,20 @@ def key_holder(key: str) -> Caller | None:
     """Compare a key with every accepted one, in a time that tells nothing about them."""
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
     # A list, for it goes through all of them.
-    found = [s for one, s in api_keys().items() if hmac.compare_digest(digest, one)]
-    return Caller(digest[:8], frozenset(found[0].split())) if found else None
+    keys = api_keys(os.environ.get("API_KEYS") or "{}")
+    found = [scope for one, scope in keys.items() if hmac.compare_digest(digest, one)]
+    return Caller(digest[:8], found[0]) if found else None
 
 
-def api_keys() -> dict[str, str]:
+@cache  # of what is configured, which stays while a container lives
+def api_keys(configured: str) -> dict[str, frozenset[str]]:
     """Return the scope of each key, by its hash; raise ValueError if API_KEYS is malformed."""
     try:
-        keys = json.loads(os.environ.get("API_KEYS") or "{}", object_pairs_hook=_without_doubles)
-        words = [word for scope in keys.values() for word in scope.split()]
+        keys = json.loads(configured, object_pairs_hook=_without_doubles)
+        scopes = {one: frozenset(scope.split()) for one, scope in keys.items()}
+        words = [word for scope in scopes.values() for word in scope]
         if all(map(_HASH.fullmatch, keys)) and all(map(_WORD.fullmatch, words)):
-            return dict(keys)
+            return scopes
     except (ValueError, AttributeError):
         pass  # what is wrong may be a key itself, so no detail is told
     raise ValueError(
@@ -585,7 +589,7 @@ def check_operators(fields: Document, caller: Caller) -> None:
 
     A name counts wherever it stands, even where MongoDB would take it for a value.
     """
-    allowed = _listed("ALLOWED_OPERATORS")
+    allowed = _listed(os.environ.get("ALLOWED_OPERATORS", ""))
     for name, operand in _names(list(map(fields.get, _EVALUATED))):
         if name in _REFUSED and name not in allowed:
             raise Refusal(403, "ArgumentsNotAllowed", f"{name} is not allowed")
