@@ -25,6 +25,7 @@ import logging
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -116,15 +117,20 @@ def lambda_handler(event: Any, context: Context) -> Document:
     request, began_s = None, time.monotonic()
     try:
         request = read_event(event)
-        print(f"Method: {_one_line(request.method)}, Path: {_one_line(request.path)}")
+        _print(f"Method: {_one_line(request.method)}, Path: {_one_line(request.path)}")
         answer = answer_to(request, context)
     except Refusal as refusal:
         answer = refusal.answer
     except Exception:
         _log.exception("unexpected error")
         answer = Refusal(500, "InternalServerError", "internal server error").answer
-    print(log_line(request, answer, context, time.monotonic() - began_s))
+    _print(log_line(request, answer, context, time.monotonic() - began_s))
     return proxy_response(request, answer)
+
+
+def _print(line: str) -> None:
+    # At once: `print` writes the line's end by itself, and Lambda flushes after each write.
+    sys.stdout.write(f"{line}\n")
 
 
 def log_line(request: Request | None, answer: Answer, context: Context, took_s: float) -> str:
@@ -133,7 +139,7 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
     Alarms count by it, and the pipeline compares how versions answer.
     """
     # arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]
-    qualifier = dict(enumerate((context.invoked_function_arn or "").split(":"))).get(7)
+    arn = (context.invoked_function_arn or "").split(":")
     line = {
         "requestId": context.aws_request_id,
         "method": request and request.method,
@@ -142,7 +148,7 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
         "errorCode": answer.error_code,
         "durationMs": round(took_s * 1_000, 1),
         "functionVersion": context.function_version,
-        "qualifier": qualifier,
+        "qualifier": arn[7] if len(arn) > 7 else None,
         "databaseFailed": answer.status == 503,  # which nothing else is answered with
         **(request.log if request else {}),
     }
@@ -170,7 +176,7 @@ _PREFLIGHT = {
 
 def cors_headers(request: Request | None) -> dict[str, str]:
     """Return the headers that let a page of a configured origin read an answer (Fetch standard)."""
-    origins = _listed(os.environ.get("CORS_ORIGINS", ""))
+    origins = _listed("CORS_ORIGINS")
     if not origins:
         return {}
     origin = request.headers.get("origin", "") if request else ""
@@ -179,9 +185,13 @@ def cors_headers(request: Request | None) -> dict[str, str]:
     )
 
 
-@cache  # of what is configured, which stays while a container lives
-def _listed(configured: str) -> frozenset[str]:
-    return frozenset(item.strip() for item in configured.split(",")) - {""}
+# The variables stay as they are while a container lives, and os.environ takes its time.
+_setting = cache(os.environ.get)
+
+
+@cache
+def _listed(variable: str) -> frozenset[str]:
+    return frozenset(item.strip() for item in os.environ.get(variable, "").split(",")) - {""}
 
 
 # ---- Events ----
@@ -522,7 +532,7 @@ def identify(request: Request) -> Caller:
     Or whose token of JWT_ISSUER's API Gateway has verified: a key beside it counts for nothing.
     """
     claims = request.claims
-    if claims.get("iss") and claims["iss"] == os.environ.get("JWT_ISSUER"):
+    if claims.get("iss") and claims["iss"] == _setting("JWT_ISSUER"):
         return Caller("token", frozenset(str(claims.get("scope", "")).split()))
     headers = request.headers
     keys = {headers[name.lower()] for name in _KEY_HEADERS if name.lower() in headers}
@@ -551,16 +561,15 @@ def key_holder(key: str) -> Caller | None:
     """Compare a key with every accepted one, in a time that tells nothing about them."""
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
     # A list, for it goes through all of them.
-    keys = api_keys(os.environ.get("API_KEYS") or "{}")
-    found = [scope for one, scope in keys.items() if hmac.compare_digest(digest, one)]
+    found = [scope for one, scope in api_keys().items() if hmac.compare_digest(digest, one)]
     return Caller(digest[:8], found[0]) if found else None
 
 
-@cache  # of what is configured, which stays while a container lives
-def api_keys(configured: str) -> dict[str, frozenset[str]]:
+@cache
+def api_keys() -> dict[str, frozenset[str]]:
     """Return the scope of each key, by its hash; raise ValueError if API_KEYS is malformed."""
     try:
-        keys = json.loads(configured, object_pairs_hook=_without_doubles)
+        keys = json.loads(os.environ.get("API_KEYS") or "{}", object_pairs_hook=_without_doubles)
         scopes = {one: frozenset(scope.split()) for one, scope in keys.items()}
         words = [word for scope in scopes.values() for word in scope]
         if all(map(_HASH.fullmatch, keys)) and all(map(_WORD.fullmatch, words)):
@@ -580,7 +589,8 @@ _WORD = re.compile(r"(read|write)(:[^\s.]+(\.\S+)?)?")
 
 def check_data_source(name: str) -> None:
     """Raise Refusal unless a request may name this dataSource."""
-    if name != os.environ.get("DATA_SOURCE", name):
+    wanted = _setting("DATA_SOURCE")
+    if wanted is not None and name != wanted:
         raise Refusal(404, "ServiceNotFound", f"service not found: '{name}'")
 
 
@@ -589,7 +599,7 @@ def check_operators(fields: Document, caller: Caller) -> None:
 
     A name counts wherever it stands, even where MongoDB would take it for a value.
     """
-    allowed = _listed(os.environ.get("ALLOWED_OPERATORS", ""))
+    allowed = _listed("ALLOWED_OPERATORS")
     for name, operand in _names(list(map(fields.get, _EVALUATED))):
         if name in _REFUSED and name not in allowed:
             raise Refusal(403, "ArgumentsNotAllowed", f"{name} is not allowed")
@@ -672,7 +682,7 @@ def read_body(request: Request) -> Document:
         if text.count("{") + text.count("[") > _MAX_OBJECTS:
             message = f"the request's body has more than {_MAX_OBJECTS:,} objects and arrays"
             raise Refusal(413, "InvalidParameter", message)
-        body = json.loads(text, object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
+        body = _READER.decode(text)
     except Refusal:
         raise
     except Exception as error:  # json_util does not say what it raises for malformed Extended JSON
@@ -710,6 +720,7 @@ def _refuse_constant(name: str) -> None:
 _EXTENDED = json_util.RELAXED_JSON_OPTIONS.with_options(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_READER = json.JSONDecoder(object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
 
 
 def read_fields(body: Document, fields: dict[str, Field]) -> Document:
