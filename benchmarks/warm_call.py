@@ -2,8 +2,9 @@
 
 Every contender is a process of its own with the same Python, the same pymongo (our layer's), the
 same server and the same request; they are called in turn. What Lambda adds is the same for all, and
-left out. The frameworks' apps do less: they check no key, no rights and no operators, and log
-nothing. Overhead is what a call takes beyond pymongo's own, round by round.
+left out. The frameworks' apps check the key, keep a deadline and print a line of log as the handler
+does; its rights, its look for operators, Extended JSON and limits of size they have not.
+Overhead is what a call takes beyond pymongo's own, round by round.
 """
 
 from __future__ import annotations

@@ -1,31 +1,32 @@
 """The three actions with FastAPI, which Mangum gives Lambda's events to."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from data import find, find_one, insert_one, to_json
-from fastapi import FastAPI, Response
+from data import act, to_json
+from fastapi import FastAPI, Header, Response
 from mangum import Mangum
 
 app = FastAPI()
+Key = Annotated[str | None, Header(alias="apikey")]
 
 
-def _answer(result: dict[str, Any], status: int = 200) -> Response:
-    return Response(to_json(result), status, media_type="application/json")
+def _act(action: str, fields: dict[str, Any], key: str | None, status: int = 200) -> Response:
+    return Response(to_json(act(action, fields, key)), status, media_type="application/json")
 
 
 @app.post("/api/data/v1/action/findOne")
-def _find_one(fields: dict[str, Any]) -> Response:
-    return _answer(find_one(fields))
+def _find_one(fields: dict[str, Any], key: Key = None) -> Response:
+    return _act("findOne", fields, key)
 
 
 @app.post("/api/data/v1/action/insertOne")
-def _insert_one(fields: dict[str, Any]) -> Response:
-    return _answer(insert_one(fields), 201)
+def _insert_one(fields: dict[str, Any], key: Key = None) -> Response:
+    return _act("insertOne", fields, key, 201)
 
 
 @app.post("/api/data/v1/action/find")
-def _find(fields: dict[str, Any]) -> Response:
-    return _answer(find(fields))
+def _find(fields: dict[str, Any], key: Key = None) -> Response:
+    return _act("find", fields, key)
 
 
 lambda_handler = Mangum(app, lifespan="off")

@@ -3,24 +3,29 @@
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from data import find, find_one, insert_one, to_json
+from data import act, to_json
 
 app = APIGatewayHttpResolver(serializer=to_json)
 
 
+def _act(action: str) -> dict[str, Any]:
+    event = app.current_event
+    return act(action, event.json_body, event.headers.get("apikey"))
+
+
 @app.post("/api/data/v1/action/findOne")
 def _find_one() -> dict[str, Any]:
-    return find_one(app.current_event.json_body)
+    return _act("findOne")
 
 
 @app.post("/api/data/v1/action/insertOne")
 def _insert_one() -> tuple[dict[str, Any], int]:
-    return insert_one(app.current_event.json_body), 201
+    return _act("insertOne"), 201
 
 
 @app.post("/api/data/v1/action/find")
 def _find() -> dict[str, Any]:
-    return find(app.current_event.json_body)
+    return _act("find")
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
