@@ -91,7 +91,9 @@ def _in_words(measured: Measured) -> str:
 def _spread_in_words(spread: Spread, unit: str) -> str:
     if spread.low == spread.high:
         return _number(spread.median, unit)
-    return f"{_number(spread.median, unit)} ({_number(spread.low, unit)}–{_number(spread.high, unit)})"
+    return (
+        f"{_number(spread.median, unit)} ({_number(spread.low, unit)}–{_number(spread.high, unit)})"
+    )
 
 
 def _number(value: float, unit: str) -> str:

@@ -169,7 +169,9 @@ def _row(task: Task, workers: Mapping[str, Worker]) -> Row:
     )
 
 
-def _turn(worker: Worker, event: Mapping[str, Any], task: Task) -> Callable[[int], tuple[float, float]]:
+def _turn(
+    worker: Worker, event: Mapping[str, Any], task: Task
+) -> Callable[[int], tuple[float, float]]:
     """Return a turn that gives the median of a call's seconds, and its CPU seconds."""
 
     def turn(_: int) -> tuple[float, float]:
