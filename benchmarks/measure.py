@@ -1,4 +1,4 @@
-"""Measure in alternating rounds; tell medians with the middle half, and CPU time beside wall time."""
+"""Measure in alternating rounds; tell medians, middle halves, and CPU time beside wall time."""
 
 from __future__ import annotations
 

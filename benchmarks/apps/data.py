@@ -1,4 +1,4 @@
-"""What the frameworks' apps share, in few words: pymongo's calls, a key, a deadline, a line of log."""
+"""What the frameworks' apps share: pymongo's calls, a key, a deadline, a line of log."""
 
 import hashlib
 import hmac
