@@ -1,6 +1,6 @@
 """A cold start: our bundle, the same handler with SAM's layer, and a handler that does nothing.
 
-All three run in AWS's own runtime emulator with AWS's Python runtime, each time in a new process; it
+All three run in AWS's own runtime emulator with AWS's Python runtime, always in a new process; it
 says itself how long initialisation took (`INIT REPORT(durationMs: …)`). The handler and the locked
 dependencies are the same in both. What starts before them is the floor, and taken off.
 """

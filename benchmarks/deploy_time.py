@@ -1,7 +1,7 @@
 """A deployment: all of `pipeline deploy`, all at once, and a bare `terraform apply`.
 
-In turn, each with a change of the code that nobody has seen before, in the same environment with the
-same state. `terraform apply` has its package uploaded for it, checks nothing and moves no traffic.
+In turn, each with a change of the code that nobody has seen before, in one environment with one
+state. `terraform apply` has its package uploaded for it, checks nothing and moves no traffic.
 Terraform's `init`, which a job needs as well and the pipeline runs each time, is told beside it.
 """
 
