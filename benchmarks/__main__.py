@@ -20,6 +20,7 @@ from benchmarks import (
     cold_start,
     deploy_time,
     history,
+    inspect_size,
     package_size,
     rollback_time,
     warm_call,
@@ -35,6 +36,7 @@ _FIGURES = {
     "deploy": deploy_time.measure,
     "rollback": rollback_time.measure,
     "history": history.measure,
+    "inspect": inspect_size.measure,
 }
 _PEERS = ("aws-sam-cli", "chalice", "aws-lambda-powertools", "mangum", "fastapi", "zopfli")
 _HERE = Path(__file__).parent

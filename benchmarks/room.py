@@ -117,5 +117,5 @@ class Room:
     def version_of(self, package: str) -> str:
         """Return the version of a package of the alternatives'."""
         ask = f"from importlib.metadata import version; print(version({package!r}))"
-        command = [self.peers_python, "-c", ask]
+        command = [str(self.peers_python), "-c", ask]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
