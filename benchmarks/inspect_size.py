@@ -71,9 +71,8 @@ def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
     }
     chance = random.Random(1)
     for number in range(count):
-        # Half of it is chance, so that it packs about as well as code does.
-        piece = chance.randbytes(500).hex().encode()
-        content = (piece * (size_bytes // len(piece) + 1))[:size_bytes]
+        # Hexadecimal digits by chance pack to half, about as well as code does.
+        content = chance.randbytes(size_bytes // 2).hex().encode()
         files[f"python/pymongo/padding/{number:05d}.dat"] = content
     layer = archive.write_zip(files)
     manifest = replace(real.manifest, layer=Package.of(real.manifest.layer.name, layer))
