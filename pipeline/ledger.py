@@ -20,7 +20,7 @@ from typing import Any, Literal, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import github, output
-from pipeline.aws import Aws, create_object
+from pipeline.aws import Aws, absent_if, create_object
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
 from pipeline.errors import AwsError, LostRace, describe
@@ -28,6 +28,7 @@ from pipeline.lease import Lease
 from pipeline.timeline import Phase
 
 _LAST_NUMBER = 999_999
+_LAST_PART_FIRST: tuple[Literal["end", "begin"], ...] = ("end", "begin")
 
 Outcome = Literal["under way", "succeeded", "failed", "interrupted"]
 
@@ -132,6 +133,16 @@ class Ledger:
                     begin = None
         if begin:
             yield self._read(begin)
+
+    def release(self, number: int) -> Release | None:
+        """Return the release of this number, or None if there is none."""
+        if not 0 < number <= _LAST_NUMBER:
+            return None
+        for part in _LAST_PART_FIRST:
+            key = self._key(number, part)
+            if found := absent_if("NoSuchKey", lambda: self._read(key)):
+                return found
+        return None
 
     def newest(self) -> Release | None:
         """Return the newest release, however it ended, or None before the first."""

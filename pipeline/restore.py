@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +20,8 @@ from pipeline.traffic import Live
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+
+_OFFERED = 100  # the newest releases, where the one that was asked for cannot be restored
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,16 @@ def choose(
         half_way = _deployed_after(records, current)
         if half_way and number in (None, current.number):
             return Way(half_way, current, newest)
+    if number is not None:
+        target = records.release(number)
+        if target and may_be_asked_for(target, current):
+            return Way(current, target, newest)
+        raise _no_such_release(records, current, number)
     restored = current.restores or current.number
     for each in succeeded:
-        if number is None:
-            # Another version of the same bundle has other settings only: that is to be asked for.
-            fits = each.number < restored and each.bundle != current.bundle
-            fits = fits and not quarantine.is_in(account, environment, each.bundle)
-        else:
-            fits = each.number == number and may_be_asked_for(each, current)
-        if fits:
+        # Another version of the same bundle has other settings only: that is to be asked for.
+        fits = each.number < restored and each.bundle != current.bundle
+        if fits and not quarantine.is_in(account, environment, each.bundle):
             return Way(current, each, newest)
     raise _no_such_release(records, current, number)
 
@@ -123,7 +126,7 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
         what = f"release {number} is not one that can be restored"
     there_are = [
         f"  {each.number:>4}  {each.began}  bundle {each.bundle[:12]}  by {each.actor}"
-        for each in records.releases()
+        for each in islice(records.releases(), _OFFERED)
         if each.outcome == "succeeded" and each.number != current.number
     ]
     if not there_are:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -81,7 +82,7 @@ def test_every_action_answers_as_described(
 
 
 def test_refusals_and_failures_are_as_described(
-    container: Container, described: Document, monkeypatch: pytest.MonkeyPatch
+    new_container: Callable[[], Container], described: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each status that the description has for errors is met once."""
     path = ACTION + "find"
@@ -89,7 +90,8 @@ def test_refusals_and_failures_are_as_described(
     monkeypatch.setenv("MONGODB_URI", "mongodb://nowhere.invalid/")
 
     def post(headers: Document, body: str = body) -> int:
-        reply = container.call("POST", path, headers=headers, body=body, limit_s=1)
+        # A container of its own: variables are read once.
+        reply = new_container().call("POST", path, headers=headers, body=body, limit_s=1)
         assert_as_described(described, path, "post", reply)
         return reply.status
 
@@ -102,15 +104,15 @@ def test_refusals_and_failures_are_as_described(
     statuses.append(post(key))
 
     assert statuses == [400, 401, 400, 415, 503, 404, 500]
-    assert_as_described(described, "/api/health", "get", container.health(limit_s=1))
+    assert_as_described(described, "/api/health", "get", new_container().health(limit_s=1))
 
 
 def test_the_description_names_no_secret(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    new_container: Callable[[], Container], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is open to everybody, so it is the same whatever is configured."""
-    before = container.call("GET", "/api/openapi.json").text
+    before = new_container().call("GET", "/api/openapi.json").text
     for name in ("API_KEYS", "DATA_SOURCE", "JWT_ISSUER", "ALLOWED_OPERATORS", "MONGODB_URI"):
         monkeypatch.setenv(name, "a-secret")
 
-    assert container.call("GET", "/api/openapi.json").text == before
+    assert new_container().call("GET", "/api/openapi.json").text == before

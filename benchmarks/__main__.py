@@ -1,0 +1,83 @@
+"""python -m benchmarks: measure every figure (or one), and print the table.
+
+All of them are written to results.md and results.json; one alone is only printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+import pymongo
+
+from benchmarks import (
+    build_time,
+    cold_start,
+    deploy_time,
+    history,
+    inspect_size,
+    package_size,
+    rollback_time,
+    warm_call,
+)
+from benchmarks.room import Room
+from benchmarks.table import as_json, as_markdown
+
+_FIGURES = {
+    "cold-start": cold_start.measure,
+    "warm-call": warm_call.measure,
+    "build": build_time.measure,
+    "package-size": package_size.measure,
+    "deploy": deploy_time.measure,
+    "rollback": rollback_time.measure,
+    "history": history.measure,
+    "inspect": inspect_size.measure,
+}
+_PEERS = ("aws-sam-cli", "chalice", "aws-lambda-powertools", "mangum", "fastapi", "zopfli")
+_HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--peers", type=Path, required=True, help="their virtual environment")
+    parser.add_argument("--only", choices=_FIGURES, help="measure this figure alone")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        room = Room(Path(folder), asked.peers.resolve())
+        names = [asked.only] if asked.only else list(_FIGURES)
+        rows = [row for name in names for row in _FIGURES[name](room)]
+        facts = _facts(room)
+    markdown = as_markdown(rows, facts)
+    print(markdown, end="")
+    if not asked.only:
+        (_HERE / "results.md").write_text(markdown)
+        document = json.dumps(as_json(rows, facts), indent=2, ensure_ascii=False)
+        (_HERE / "results.json").write_text(document + "\n")
+
+
+def _facts(room: Room) -> dict[str, str]:
+    """Tell what was measured with; the load says how quiet the machine was at the end."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    peers = ", ".join(f"{name} {room.version_of(name)}" for name in _PEERS)
+    return {
+        "machine": f"{os.cpu_count()} × {cpu}, {platform.system()} {platform.release()}",
+        "load over the last 15 minutes": f"{os.getloadavg()[2]:.1f}",
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "versions": f"Python {platform.python_version()}, pymongo {pymongo.version}, {peers}",
+    }
+
+
+main()

@@ -1,0 +1,125 @@
+"""The service as it is deployed, to release to and to roll back: ours and Terraform alone in turn.
+
+Terraform has its provider started anew by every command, as it has for people and in jobs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import boto3
+
+from benchmarks.measure import Cost, run_child
+from benchmarks.room import Room
+from pipeline import store, terraform
+from pipeline.aws import Aws
+from pipeline.bundle import Bundle
+from pipeline.environment import Environment
+from pipeline.ledger import Ledger, Release
+from tests.conftest import cloud
+from tests.mongodb import own_mongod
+from tests.project import Project
+
+LOCAL = ("--environment", "local")
+FUNCTION = "mongo-client-local"
+
+
+@dataclass
+class Released:
+    """A project that a cloud of its own serves, and bundles of it that differ in their code."""
+
+    project: Project
+    terraform_data: Path
+    _bundles: list[Path] = field(default_factory=list)
+
+    def new_bundle(self) -> Path:
+        """Build a bundle whose code is like no other's; it is in the store as well."""
+        number = len(self._bundles)
+        self.project.append_to_handler(f"\n# change {number}\n")
+        folder = self.project.folder / f"bundle-{number}"
+        self.project.must("build", "--out", str(folder))
+        self._bundles.append(folder)
+        return folder
+
+    def deploy(self, bundle: Path) -> Cost:
+        """Deploy a bundle, all at once."""
+        return self._run(
+            self.project.command("deploy", *LOCAL, "--bundle", str(bundle), "--all-at-once")
+        )
+
+    def store(self, bundle: Path) -> None:
+        """Upload a bundle for Terraform, which expects it there."""
+        store.put(self.aws, Bundle.read(bundle))
+
+    def terraform_apply(self, bundle: Path) -> Cost:
+        """Let Terraform alone apply a stored bundle."""
+        given = self.project.folder / "given.tfvars.json"
+        manifest = Bundle.read(bundle).manifest
+        given.write_text(json.dumps(terraform.bundle_variables(self.aws, manifest)))
+        files = ["environments/local/terraform.tfvars", given]
+        return self._terraform(
+            "apply", "-auto-approve", "-input=false", *(f"-var-file={each}" for each in files)
+        )
+
+    def terraform_init(self) -> Cost:
+        """Let Terraform set itself up for the environment."""
+        backend = {
+            "bucket": self.aws.state_bucket,
+            "key": "mongo-client/local.tfstate",
+            "region": self.aws.region,
+            "use_path_style": "true",
+        }
+        settings = [f"-backend-config={name}={value}" for name, value in backend.items()]
+        return self._terraform(
+            "init", "-input=false", "-reconfigure", "-lockfile=readonly", *settings
+        )
+
+    def live(self) -> str:
+        """Return the version that live points to."""
+        found = self.aws.functions.get_alias(FunctionName=FUNCTION, Name="live")
+        return found["FunctionVersion"]
+
+    def newest(self) -> Release:
+        """Return what the ledger has last."""
+        found = Ledger(self.aws, Environment("local")).newest()
+        assert found
+        return found
+
+    def _terraform(self, *arguments: str) -> Cost:
+        command = ["terraform", f"-chdir={self.project.folder / 'terraform'}", *arguments]
+        return self._run(command)
+
+    def _run(self, command: Sequence[str]) -> Cost:
+        environment = self.project.process_environment()
+        environment |= {"TF_DATA_DIR": str(self.terraform_data), "TF_IN_AUTOMATION": "1"}
+        return run_child(command, cwd=self.project.folder, env=environment)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The account, as its owner sees it."""
+        settings = self.project.environment
+        session = boto3.Session(
+            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+            region_name=settings["AWS_REGION"],
+        )
+        url = settings["AWS_ENDPOINT_URL"]
+        account = session.client("sts", endpoint_url=url).get_caller_identity()["Account"]
+        functions = session.client("lambda", endpoint_url=url)
+        s3 = session.client("s3", endpoint_url=url)
+        return Aws(account, settings["AWS_REGION"], functions, s3, session)
+
+
+@contextmanager
+def released(room: Room, name: str) -> Iterator[Released]:
+    """Give a service with a first release."""
+    folder = room.new_folder(name)
+    with own_mongod() as server, cloud(folder / "cloud", server.uri) as settings:
+        found = Released(Project.copy_to(folder / "project", settings), folder / "terraform")
+        found.deploy(found.new_bundle())
+        yield found
