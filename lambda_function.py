@@ -32,14 +32,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, partial
 from http import HTTPStatus
-from itertools import batched
 from typing import Any, NamedTuple, Protocol
 
-import bson
 import pymongo
 from bson import json_util
 from bson import Binary, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -47,7 +45,6 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
-from pymongo.cursor import RawBatchCursor
 from pymongo.errors import ConfigurationError, ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.results import DeleteResult, UpdateResult
 
@@ -67,7 +64,6 @@ _SELECTION_S = 5.0  # at most, to find a server where none is known to be up
 _SELECTION_AGAIN_S = 1.0  # the same, where the request before has found none
 _CONNECT_MS = 3_000
 _MAX_OBJECTS = 500_000
-_AT_ONCE = 10  # documents
 _RETRY_AFTER_S = 1  # a search for a server lies behind the caller already
 _CREDENTIALS_REFUSED = (18, 8000)  # MongoDB's code AuthenticationFailed, and Atlas's own for it
 _INTERRUPTED = 11601  # MongoDB's, of what an administrator or, within JavaScript, time has ended
@@ -335,7 +331,7 @@ class Action(NamedTuple):
 
 
 def _find(collection: Collection[Document], fields: Document) -> Document:
-    cursor = collection.find_raw_batches(
+    cursor = collection.find(
         fields["filter"],
         fields["projection"] or None,
         sort=fields["sort"] or None,
@@ -343,23 +339,7 @@ def _find(collection: Collection[Document], fields: Document) -> Document:
         limit=fields["limit"],
         batch_size=fields["limit"],  # one round trip, where one reply of MongoDB's holds them all
     )
-    return {"documents": _documents(cursor, collection)}
-
-
-def _aggregate(collection: Collection[Document], fields: Document) -> Document:
-    cursor = collection.aggregate_raw_batches(fields["pipeline"])
-    return {"documents": _documents(cursor, collection)}
-
-
-def _documents(
-    cursor: RawBatchCursor[Any], collection: Collection[Document]
-) -> Iterator[list[Document]]:
-    # A few documents at once: to get and write each by itself takes half as long again, and the
-    # text of many could outgrow the memory before it is found too long.
-    with cursor:
-        for reply in cursor:
-            documents = bson.decode_all(reply, collection.codec_options)
-            yield from map(list, batched(documents, _AT_ONCE))
+    return {"documents": cursor}
 
 
 def _update(method: Callable[..., UpdateResult], change: str) -> Run:
@@ -421,7 +401,7 @@ ACTIONS = {
         {**_TARGET, "pipeline": Field("an array of objects")},
         "read",
         {200: {"documents"}},
-        _aggregate,
+        lambda c, f: {"documents": c.aggregate(f["pipeline"])},
     ),
 }
 
@@ -809,14 +789,14 @@ def write_result(result: Document, write: Callable[[Any], str], limit_bytes: int
         text = write(result)
         _refuse_above(limit_bytes, _payload_bytes(text))
         return text
-    parts, size_bytes = [], 0
-    with closing(result["documents"]) as some:
-        for documents in some:
-            text = write(documents)[1:-1]  # without the brackets
-            parts.append(text)
+    documents, size_bytes = [], 0
+    with result["documents"] as cursor:
+        for document in cursor:
+            text = write(document)
+            documents.append(text)
             size_bytes += _payload_bytes(text) + 1  # the comma
             _refuse_above(limit_bytes, size_bytes)
-    return f'{{"documents":[{",".join(parts)}]}}'
+    return f'{{"documents":[{",".join(documents)}]}}'
 
 
 def _payload_bytes(text: str) -> int:
