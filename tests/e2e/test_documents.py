@@ -48,9 +48,10 @@ def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
     assert len(shown.splitlines()) <= 24 and "..." not in shown.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("verb", pipeline.commands)
+@pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
 def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
-    command = pipeline.commands[verb]
+    command = pipeline.get_command(click.Context(pipeline), verb)
+    assert command
     lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     assert lines
     for line in lines:
