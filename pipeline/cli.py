@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import NoReturn
 
 import click
+from click.exceptions import NoSuchCommand
 
 from pipeline import output
 from pipeline.errors import PipelineError, Stopped
@@ -38,9 +39,9 @@ class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in _VERBS:
-            return None
+            raise NoSuchCommand(cmd_name, possibilities=_VERBS, ctx=ctx)
         command: click.Command = import_module(f"pipeline.{_VERBS[cmd_name]}").command
         return command
 

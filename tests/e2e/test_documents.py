@@ -39,7 +39,6 @@ def test_every_pipeline_command_can_be_typed(line: str) -> None:
     """Verb, options and values are such as the command line takes."""
     verb, *arguments = shlex.split(line)
     command = pipeline.get_command(click.Context(pipeline), verb)
-    assert command
     command.make_context(verb, arguments)
 
 
@@ -48,10 +47,14 @@ def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
     assert len(shown.splitlines()) <= 24 and "..." not in shown.partition("Commands:")[2]
 
 
+def test_a_typo_is_answered_with_the_nearest_verb() -> None:
+    done = CliRunner().invoke(pipeline, ["roleback"])
+    assert done.exit_code == 2 and "Did you mean 'rollback'?" in done.output
+
+
 @pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
 def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
     command = pipeline.get_command(click.Context(pipeline), verb)
-    assert command
     lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     assert lines
     for line in lines:
