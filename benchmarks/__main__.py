@@ -23,6 +23,7 @@ from benchmarks import (
     inspect_size,
     package_size,
     rollback_time,
+    throughput,
     warm_call,
 )
 from benchmarks.room import Room
@@ -37,6 +38,7 @@ _FIGURES = {
     "rollback": rollback_time.measure,
     "history": history.measure,
     "inspect": inspect_size.measure,
+    "throughput": throughput.measure,
 }
 _PEERS = ("aws-sam-cli", "chalice", "aws-lambda-powertools", "mangum", "fastapi", "zopfli")
 _HERE = Path(__file__).parent

@@ -33,7 +33,7 @@ _ROUNDS = 20
 _TARGET_S = 100e-6
 _DOCUMENTS = 1_000
 _PLACE = {"database": "benchmark", "collection": "things"}
-_FLOOR, _OURS = "pymongo alone", "handler"
+FLOOR, _OURS = "pymongo alone", "handler"
 _APPS = {
     "Powertools": "powertools_app",
     "Chalice": "chalice_app",
@@ -110,7 +110,7 @@ def filled_mongod() -> Iterator[str]:
 
 def measure(room: Room) -> list[Row]:
     """Measure the three actions."""
-    modules = {_FLOOR: "pymongo_alone", _OURS: "lambda_function"} | _APPS
+    modules = {FLOOR: "pymongo_alone", _OURS: "lambda_function"} | _APPS
     imports = [APPS, room.ours.function, room.ours.layer / "python"]
     with ExitStack() as stack:
         uri = stack.enter_context(filled_mongod())
@@ -123,7 +123,7 @@ def measure(room: Room) -> list[Row]:
 
 def event_of(task: Task, name: str = _OURS) -> dict[str, Any]:
     """Return the event that brings a contender the task."""
-    if name == _FLOOR:
+    if name == FLOOR:
         return {"action": task.action, "fields": dict(task.fields)}
     path = f"/api/data/v1/action/{task.action}"
     body = json.dumps({"dataSource": "mongodb", **task.fields})
@@ -139,11 +139,11 @@ def event_of(task: Task, name: str = _OURS) -> dict[str, Any]:
 def _row(task: Task, workers: Mapping[str, Worker]) -> Row:
     for name, each in workers.items():
         warmed = each.round(event_of(task, name), task.calls)["first"]
-        if name != _FLOOR and not re.search(r"'statusCode': 20[01]\b", warmed):
+        if name != FLOOR and not re.search(r"'statusCode': 20[01]\b", warmed):
             raise ChildFailed(f"{name} answered {task.action} with {warmed}")
     turns = {name: _turn(each, event_of(task, name), task) for name, each in workers.items()}
     found = alternate(turns, _ROUNDS)
-    floor = [p50_s for p50_s, _ in found[_FLOOR]]
+    floor = [p50_s for p50_s, _ in found[FLOOR]]
     overhead = {
         name: Measured(
             name,
@@ -152,7 +152,7 @@ def _row(task: Task, workers: Mapping[str, Worker]) -> Row:
             tuple(cpu_s for _, cpu_s in each),
         )
         for name, each in found.items()
-        if name != _FLOOR
+        if name != FLOOR
     }
     ours, *others = overhead.values()
     best_s = min(spread_of(each.values).median for each in others)
@@ -161,7 +161,7 @@ def _row(task: Task, workers: Mapping[str, Worker]) -> Row:
     return Row(
         f"warm call: overhead of {task.action}" + (" of 1,000" if task.action == "find" else ""),
         ours,
-        (*others, Measured(_FLOOR + ", the call itself", "s", tuple(floor))),
+        (*others, Measured(FLOOR + ", the call itself", "s", tuple(floor))),
         target=("≤ 100 µs, and " if has_limit else "") + "< 0.5 of the best other",
         ratio=ours_s / best_s,
         ratio_of="ours / best other",
