@@ -42,7 +42,7 @@ demo: $(READY) need-terraform ## Watch a change go to a running function, and ba
 
 .PHONY: test
 test: lint $(CLIENT_READY) $(AXE_READY) ## Check everything, with the real parts
-	$(PYTHON) -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: crash
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
