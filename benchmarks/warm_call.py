@@ -78,6 +78,8 @@ def worker(python: Path, module: str, imports: list[Path], mongodb_uri: str) -> 
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": ":".join(map(str, imports)),
+        # The trees are those of other figures, too.
+        "PYTHONDONTWRITEBYTECODE": "1",
         "MONGODB_URI": mongodb_uri,
         "API_KEYS": api_keys({KEY: "read write"}),
     }
