@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 from localcloud.demo import scratch_copy
 
@@ -78,3 +81,13 @@ class Project:
         done = self.run(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def client(self, service: Any) -> Any:
+        """Return a client of an AWS service, as a person at the console would have."""
+        return boto3.client(
+            service,
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            region_name=self.environment["AWS_REGION"],
+            aws_access_key_id="person",
+            aws_secret_access_key="person",
+        )

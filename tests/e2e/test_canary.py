@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests import http
@@ -39,16 +38,6 @@ def _steps(project: Project, watch_s: float, least_calls: int, alarms: list[str]
     )
 
 
-def _client(project: Project, service: Any) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=project.environment["AWS_ENDPOINT_URL"],
-        region_name=project.environment["AWS_REGION"],
-        aws_access_key_id="person",
-        aws_secret_access_key="person",
-    )
-
-
 @dataclass
 class Service:
     """A released service that takes 20 ms for each call, and its source."""
@@ -64,7 +53,7 @@ class Service:
         return self.project.run("deploy", *ENVIRONMENT, *options)
 
     def live(self) -> tuple[str, dict[str, float]]:
-        alias = _client(self.project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
+        alias = self.project.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")
         routing = alias.get("RoutingConfig") or {}
         return alias["FunctionVersion"], routing.get("AdditionalVersionWeights") or {}
 
@@ -143,7 +132,7 @@ def test_what_callers_get_closes_the_gate_while_it_is_watched(
 
 def test_only_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> None:
     """One that fires already tells nothing about the canary, or its cure could not be deployed."""
-    cloudwatch = _client(service.project, "cloudwatch")
+    cloudwatch = service.project.client("cloudwatch")
     for name in ("firing", "calm"):
         cloudwatch.put_metric_alarm(
             AlarmName=name,

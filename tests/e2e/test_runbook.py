@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests import http, provider
@@ -65,17 +64,6 @@ def follow(project: Project, block: str, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-def _client(project: Project, service: str) -> Any:
-    settings = project.environment
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=settings["AWS_ENDPOINT_URL"],
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id="person",
-        aws_secret_access_key="person",
-    )
-
-
 def _releases(project: Project) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
     return found
@@ -125,7 +113,7 @@ def test_a_rollback_is_refused(project: Project) -> None:
 
 
 def test_the_state_is_locked(project: Project) -> None:
-    s3, bucket = _client(project, "s3"), "mongo-client-terraform-state-123456789012"
+    s3, bucket = project.client("s3"), "mongo-client-terraform-state-123456789012"
     lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
     lock |= {"Info": "", "Created": "2026-01-02T03:04:05.67Z", "Path": "state"}
     key = "mongo-client/local.tfstate.tflock"
@@ -142,7 +130,7 @@ def test_the_state_is_locked(project: Project) -> None:
 
 def test_reality_and_terraform_differ(project: Project) -> None:
     """Seen with what serves, and undone with it."""
-    functions = _client(project, "lambda")
+    functions = project.client("lambda")
     wanted = functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"]
     functions.update_function_configuration(FunctionName=FUNCTION, MemorySize=wanted + 64)
     see, undo = recipe("Reality and Terraform differ")
@@ -159,7 +147,7 @@ def test_a_stored_bundle_is_missing(project: Project) -> None:
     lost = _releases(project)[0]["bundle"]
     handler = project.handler.read_text()
     _release(project, "after it")
-    s3, bucket = _client(project, "s3"), "mongo-client-artifacts-123456789012"
+    s3, bucket = project.client("s3"), "mongo-client-artifacts-123456789012"
     s3.delete_object(Bucket=bucket, Key=f"bundles/{lost}/manifest.json")
     release = next(each for each in _releases(project) if each["bundle"] == lost)
     done = project.run("rollback", *ENVIRONMENT, "--to", str(release["release"]))

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests import http
@@ -45,25 +44,13 @@ def project(first: Project, tmp_path: Path) -> Project:
     return project
 
 
-def _client(project: Project, service: str) -> Any:
-    """A client as a person at the console would have, for `service`."""
-    settings = project.environment
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=settings["AWS_ENDPOINT_URL"],
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id="person",
-        aws_secret_access_key="person",
-    )
-
-
 def _live_version(project: Project) -> str:
-    alias = _client(project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
+    alias = project.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")
     return str(alias["FunctionVersion"])
 
 
 def _live_weights(project: Project) -> dict[str, float]:
-    alias = _client(project, "lambda").get_alias(FunctionName=FUNCTION, Name="live")
+    alias = project.client("lambda").get_alias(FunctionName=FUNCTION, Name="live")
     routing = alias.get("RoutingConfig") or {}
     return dict(routing.get("AdditionalVersionWeights") or {})
 
@@ -117,7 +104,7 @@ def test_the_next_deployment_works_without_anyone_cleaning_up(project: Project) 
 
 def test_a_person_who_moves_live_meanwhile_wins(project: Project) -> None:
     """The deployment says so, changes no traffic, and is recorded as failed."""
-    functions = _client(project, "lambda")
+    functions = project.client("lambda")
     before = _live_version(project)
     other = next(
         each["Version"]
@@ -215,7 +202,7 @@ def test_being_told_to_stop_while_terraform_applies_leaves_nothing_half_done(
 
 def test_what_an_apply_changed_and_did_not_publish_is_published(project: Project) -> None:
     """Terraform takes such a change for done: "No changes". It agrees afterwards, too."""
-    functions, known = _client(project, "lambda"), _live_version(project)
+    functions, known = project.client("lambda"), _live_version(project)
     manifest = json.loads((project.folder / "bundle" / "manifest.json").read_text())
     functions.update_function_code(
         FunctionName=FUNCTION,
@@ -231,7 +218,7 @@ def test_what_an_apply_changed_and_did_not_publish_is_published(project: Project
 
 def _terraform_takes_for_done(project: Project, manifest: dict[str, Any]) -> None:
     """Let the state say what a provider writes into it that was stopped before it published."""
-    s3, bucket = _client(project, "s3"), "mongo-client-terraform-state-123456789012"
+    s3, bucket = project.client("s3"), "mongo-client-terraform-state-123456789012"
     state = json.load(s3.get_object(Bucket=bucket, Key="mongo-client/local.tfstate")["Body"])
     package = manifest["content"]["function"]
     [function] = [each for each in state["resources"] if each["type"] == "aws_lambda_function"]
@@ -265,7 +252,7 @@ def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
 
     If a release died with it, long enough ago, the next deployment takes it away.
     """
-    s3 = _client(project, "s3")
+    s3 = project.client("s3")
     bucket, key = "mongo-client-terraform-state-123456789012", "mongo-client/local.tfstate.tflock"
     lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
     lock |= {"Info": "", "Created": "2026-01-02T03:04:05.67Z", "Path": f"{bucket}/{key}"}
@@ -342,7 +329,7 @@ def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project
     releases = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
     succeeded = [each for each in releases if each["outcome"] == "succeeded"]
     target = next(each for each in succeeded if each["bundle"] != succeeded[0]["bundle"])
-    s3, bucket = _client(project, "s3"), "mongo-client-artifacts-123456789012"
+    s3, bucket = project.client("s3"), "mongo-client-artifacts-123456789012"
     manifest = json.load(
         s3.get_object(Bucket=bucket, Key=f"bundles/{target['bundle']}/manifest.json")["Body"]
     )
@@ -378,7 +365,7 @@ def test_a_layer_only_change_goes_there_and_back_and_there_again(project: Projec
         "aws_lambda_function.mongo_client": "update",
     }
     project.must("deploy", *ENVIRONMENT, "--bundle", "slim")
-    functions, slim = _client(project, "lambda"), _newest(project)["release"]
+    functions, slim = project.client("lambda"), _newest(project)["release"]
 
     def layer_of_live() -> str:
         live = functions.get_function_configuration(FunctionName=FUNCTION, Qualifier="live")
