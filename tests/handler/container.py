@@ -18,8 +18,22 @@ from tests.handler import events
 
 _HANDLER = Path(__file__).parents[2] / "lambda_function.py"
 _PAYLOAD_LIMIT_BYTES = 6_291_556
+
 KEY = "a-key-for-tests-only"
 type Document = dict[str, Any]
+# The least that each action takes beside where it acts.
+EVERY_ACTION: dict[str, Document] = {
+    "findOne": {},
+    "find": {},
+    "insertOne": {"document": {}},
+    "insertMany": {"documents": [{}]},
+    "updateOne": {"filter": {}, "update": {"$set": {"a": 1}}},
+    "updateMany": {"filter": {}, "update": {"$set": {"a": 1}}},
+    "replaceOne": {"filter": {}, "replacement": {}},
+    "deleteOne": {"filter": {}},
+    "deleteMany": {"filter": {}},
+    "aggregate": {"pipeline": []},
+}
 
 
 def api_keys(scopes: dict[str, str]) -> str:

@@ -10,8 +10,7 @@ import jsonschema
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler.container import KEY, Container, Document, Reply
-from tests.handler.test_refusals import EVERY_ACTION
+from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply
 
 PLAIN, EXTENDED = "application/json", "application/ejson"
 ACTION = "/api/data/v1/action/"

@@ -10,20 +10,8 @@ import pytest
 from pymongo.collection import Collection
 
 from tests.handler import events
-from tests.handler.container import KEY, Container, Document, Reply
+from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply
 
-EVERY_ACTION: dict[str, Document] = {
-    "findOne": {},
-    "find": {},
-    "insertOne": {"document": {}},
-    "insertMany": {"documents": [{}]},
-    "updateOne": {"filter": {}, "update": {"$set": {"a": 1}}},
-    "updateMany": {"filter": {}, "update": {"$set": {"a": 1}}},
-    "replaceOne": {"filter": {}, "replacement": {}},
-    "deleteOne": {"filter": {}},
-    "deleteMany": {"filter": {}},
-    "aggregate": {"pipeline": []},
-}
 TARGET = {"dataSource": "mongodb", "database": "nowhere", "collection": "nothing"}
 REQUIRED = [
     (action, field) for action, fields in EVERY_ACTION.items() for field in (*TARGET, *fields)

@@ -13,7 +13,7 @@ import pymongo
 import pytest
 
 from tests.handler import events
-from tests.handler.container import KEY, Container, Document, Reply, api_keys
+from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply, api_keys
 
 ISSUER = "https://issuer.example"
 KEYS = {
@@ -30,18 +30,6 @@ SECRET = "the secret"
 type Attempt = tuple[str | None, str, str, Document, tuple[int, str]]
 type Right = tuple[str, str, str, Document]
 
-BODIES: dict[str, Document] = {
-    "findOne": {},
-    "find": {},
-    "insertOne": {"document": {}},
-    "insertMany": {"documents": [{}]},
-    "updateOne": {"filter": {}, "update": {"$set": {"a": 1}}},
-    "updateMany": {"filter": {}, "update": {"$set": {"a": 1}}},
-    "replaceOne": {"filter": {}, "replacement": {}},
-    "deleteOne": {"filter": {}},
-    "deleteMany": {"filter": {}},
-    "aggregate": {"pipeline": []},
-}
 READS = ("findOne", "find", "aggregate")
 
 
@@ -292,7 +280,7 @@ ATTEMPTS |= {
         fields,
         NO_RULE,
     )
-    for action, fields in BODIES.items()
+    for action, fields in EVERY_ACTION.items()
 }
 
 
@@ -353,7 +341,7 @@ RIGHTS |= {
         "shop.orders",
         fields,
     )
-    for action, fields in BODIES.items()
+    for action, fields in EVERY_ACTION.items()
 }
 
 
@@ -422,7 +410,7 @@ def test_what_is_allowed_is_done(
 
 def with_token(claims: Document, *, action: str = "find", **place: Any) -> Document:
     """Return an event with claims where API Gateway puts those of a token that it has verified."""
-    body = {"dataSource": "x", "database": "shop", "collection": "orders", **BODIES[action]}
+    body = {"dataSource": "x", "database": "shop", "collection": "orders", **EVERY_ACTION[action]}
     path = f"/api/data/v1/action/{action}"
     event = events.http_api("POST", path, {"Authorization": "Bearer eyJ"}, json.dumps(body))
     event["requestContext"]["authorizer"] = {"jwt": {"claims": claims, "scopes": None}}
