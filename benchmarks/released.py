@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import boto3
 
 from benchmarks.measure import Cost, run_child
 from benchmarks.room import Room
@@ -102,17 +101,7 @@ class Released:
     @cached_property
     def aws(self) -> Aws:
         """The account, as its owner sees it."""
-        settings = self.project.environment
-        session = boto3.Session(
-            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-            region_name=settings["AWS_REGION"],
-        )
-        url = settings["AWS_ENDPOINT_URL"]
-        account = session.client("sts", endpoint_url=url).get_caller_identity()["Account"]
-        functions = session.client("lambda", endpoint_url=url)
-        s3 = session.client("s3", endpoint_url=url)
-        return Aws(account, settings["AWS_REGION"], functions, s3, session)
+        return self.project.account()
 
 
 @contextmanager

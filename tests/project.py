@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from localcloud.demo import scratch_copy
+from pipeline.aws import Aws
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,3 +92,17 @@ class Project:
             aws_access_key_id="person",
             aws_secret_access_key="person",
         )
+
+    def account(self) -> Aws:
+        """Return the account, as its owner sees it, for what of the pipeline runs in a test."""
+        settings = self.environment
+        session = boto3.Session(
+            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+            region_name=settings["AWS_REGION"],
+        )
+        url = settings["AWS_ENDPOINT_URL"]
+        account = session.client("sts", endpoint_url=url).get_caller_identity()["Account"]
+        functions = session.client("lambda", endpoint_url=url)
+        s3 = session.client("s3", endpoint_url=url)
+        return Aws(account, settings["AWS_REGION"], functions, s3, session)

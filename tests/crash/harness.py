@@ -19,7 +19,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import boto3
 
 from pipeline import quarantine
 from pipeline.aws import Aws
@@ -205,17 +204,7 @@ class Harness:
     @cached_property
     def _aws(self) -> Aws:
         """The account, as its owner sees it; in this process, for a new one takes a second."""
-        settings = self.project.environment
-        session = boto3.Session(
-            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-            region_name=settings["AWS_REGION"],
-        )
-        url = settings["AWS_ENDPOINT_URL"]
-        account = session.client("sts", endpoint_url=url).get_caller_identity()["Account"]
-        functions = session.client("lambda", endpoint_url=url)
-        s3 = session.client("s3", endpoint_url=url)
-        return Aws(account, settings["AWS_REGION"], functions, s3, session)
+        return self.project.account()
 
     def _traces(self) -> tuple[Any, ...]:
         """Return all that a verb may leave: objects but for the lease, live, versions, the code."""
