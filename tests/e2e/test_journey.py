@@ -291,7 +291,7 @@ def test_terraform_is_set_up_once_and_anew_for_another_state(
         )
         return told, log.read_text().count(" init ")
 
-    assert plan("production")[0].startswith("+ ")
+    assert plan("production")[0].lstrip().startswith("+ ")
     assert plan("local") == ("No changes.\n", 1)
     assert plan("local") == ("No changes.\n", 0)
 
