@@ -61,6 +61,10 @@ outage: $(READY) need-terraform ## Kill the database under load, again and again
 bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside others' (ONLY=cold-start: one)
 	$(PYTHON) -m benchmarks --peers $(PEERS) $(if $(ONLY),--only $(ONLY))
 
+.PHONY: pictures
+pictures: $(READY) need-terraform ## Make the README's pictures anew, of a demo (needs chromium)
+	$(PYTHON) -m tests.page.pictures
+
 .PHONY: lint
 lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)

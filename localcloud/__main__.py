@@ -65,9 +65,15 @@ def status(folder: Path) -> None:
 
 
 @localcloud.command()
-def demo() -> None:
+@click.option(
+    "--page",
+    type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
+    default=demonstration.PAGE,
+    help="Folder for the release page, which stays.  [default: page/demo, beside localcloud]",
+)
+def demo(page: Path) -> None:
     """Take a change from source to a running function, and back."""
-    demonstration.run()
+    demonstration.run(page)
 
 
 @localcloud.command(hidden=True)

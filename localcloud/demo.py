@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from localcloud import control
+from localcloud import control, story
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CHANGE = """
@@ -49,6 +49,9 @@ _BY_HAND = {
 
 _PATIENCE_S = 30
 
+# Where the release page stays when all the rest of the demo is gone; git leaves it out.
+PAGE = _ROOT / "page" / "demo"
+
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -56,27 +59,36 @@ class DemoFailed(Exception):
     """A step of the demo did not do what it must; the message says which."""
 
 
-def run() -> None:
-    """Run the demo in a scratch copy and a cloud of its own; raise DemoFailed if a step fails."""
+def run(page: Path) -> None:
+    """Run the demo in a scratch copy and a cloud of its own; raise DemoFailed if a step fails.
+
+    All that stays is the release page, in the folder `page`.
+    """
     with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
         cloud = Path(scratch, "cloud")
         source = scratch_copy(Path(scratch, "source"))
         _title("Start AWS, the Lambda runtime, the HTTP front and MongoDB on this machine")
         try:
             control.up(cloud)
-            _Demo(source, control.read_env(cloud)).tell()
+            told = _Demo(source, control.read_env(cloud), page).play()
         finally:
             _title("Stop everything")
             control.down(cloud)
+    _title("What happened")
+    for line in told:
+        _console.print(line, markup=False)
+    _console.print(f"The page of these releases: {(page / 'index.html').as_uri()}", markup=False)
 
 
 class _Demo:
-    def __init__(self, source: Path, settings: dict[str, str]) -> None:
+    def __init__(self, source: Path, settings: dict[str, str], page: Path) -> None:
         self._source = source
         self._settings = settings
         self._environment = os.environ | settings
+        self._page = page
 
-    def tell(self) -> None:
+    def play(self) -> list[str]:
+        """Play it all; return the story of it in a few lines."""
         _title("Build the bundle, and inspect it as a stranger's")
         self._pipeline("build --out build")
         self._pipeline("inspect build")
@@ -93,18 +105,24 @@ class _Demo:
         started = time.monotonic()
         self._pipeline("build --out build")
         build_s = time.monotonic() - started
-        with _client(self._settings["API_URL"]) as answers:
+        with _client(self._settings["API_URL"]) as while_deployed:
             self._pipeline("deploy --environment local --bundle build --reason", "the change")
-        _show_answers(answers)
+        _show_answers(while_deployed)
         _title("Roll back, while a client keeps calling")
-        with _client(self._settings["API_URL"]) as answers:
+        with _client(self._settings["API_URL"]) as while_rolled_back:
             self._pipeline("rollback --environment local --reason", "we liked the old one better")
-        _show_answers(answers)
+        _show_answers(while_rolled_back)
         _title("Terraform agrees: with the restored bundle there is nothing to change")
         releases = json.loads(self._pipeline("releases --environment local --json", quiet=True))
         self._pipeline(f"plan --environment local --bundle {releases[0]['bundle']}")
         self._pipeline("releases --environment local")
         _show_timeline(releases[1], build_s)
+        _title("Write the release page")
+        self._pipeline("page --environment local --out", str(self._page))
+        return [
+            *story.lines(releases, {2: while_deployed, 3: while_rolled_back}),
+            "Terraform  has nothing to change",
+        ]
 
     def _pipeline(self, verb: str, *more: str, quiet: bool = False) -> str:
         """Run a verb as a person would, and return what it printed if `quiet`."""
@@ -172,8 +190,7 @@ def _client(api_url: str) -> Iterator[Counter[str]]:
 
 
 def _show_answers(answers: Counter[str]) -> None:
-    told = ", ".join(f"{name}: {count}" for name, count in sorted(answers.items()))
-    _console.print(f"Meanwhile the client was answered by {told}; failed: {answers['failed']}")
+    _console.print(f"Meanwhile {story.counted(answers)}")
     if answers["failed"] or len(answers) < 2:
         raise DemoFailed("the client must see the old and the new version, and no failure")
 

@@ -6,12 +6,12 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 170, 52, 10, 10, 24];
 const packageSize = (index) => (release) => packagesOf(release)[index]?.size;
 
 const CHARTS = [
-  { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "their manifest is missing" },
-  { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "they have no layer, or their manifest is missing" },
+  { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "the manifest is missing" },
+  { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "there is no layer, or the manifest is missing" },
   { id: "init", title: "Cold start: init duration, median", of: (release) => release.figures?.init,
-    words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log tells of no cold start of theirs" },
+    words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log tells of no cold start" },
   { id: "errors", title: "Error rate", of: (release) => release.figures && (100 * release.figures.errors) / release.figures.calls,
-    words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log tells of no call of theirs" },
+    words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log tells of no call" },
 ];
 
 function draw(name, attributes, ...children) {
@@ -24,7 +24,7 @@ function draw(name, attributes, ...children) {
 /** Return the lowest and highest value that an axis shows. */
 function range(values, fromZero) {
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
-  if (fromZero) return [0, high * 1.1 || 1];
+  if (fromZero) return [0, (high || 1) * 1.1];
   const room = (high - low) * 0.15 || high * 0.05 || 1;
   return [Math.max(0, low - room), high + room];
 }
@@ -101,10 +101,12 @@ function nearest(points, wanted) {
 
 function* axis(low, high, py, words, fromZero) {
   const ticks = fromZero ? [0, high / 2.2, high / 1.1] : [low, (low + high) / 2, high];
+  const differ = (more) => new Set(ticks.map((value) => words(value, more))).size === ticks.length;
+  const more = [0, 1, 2].find(differ) ?? 0;
   for (const value of ticks) {
     const y = py(value).toFixed(1);
     yield draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" });
-    yield draw("text", { x: LEFT - 6, y: Number(y) + 4, class: "end" }, words(value));
+    yield draw("text", { x: LEFT - 6, y: Number(y) + 4, class: "end" }, words(value, more));
   }
 }
 

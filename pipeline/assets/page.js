@@ -24,11 +24,11 @@ const count = new Intl.NumberFormat("en");
 
 const plural = (number, word) => `${count.format(number)} ${word}${number === 1 ? "" : "s"}`;
 
-/** Return a size in bytes, as people read it. */
-function size(bytes) {
+/** Return a size in bytes, as people read it; with so many digits more, as sizes that are alike need. */
+function size(bytes, more = 0) {
   if (bytes < 10_000) return `${count.format(Math.round(bytes))} B`;
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`;
-  return `${(bytes / 1_000_000).toFixed(2)} MB`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1 + more)} KB`;
+  return `${(bytes / 1_000_000).toFixed(2 + more)} MB`;
 }
 
 function duration(seconds) {
@@ -75,7 +75,8 @@ function tell(text) {
 
 /** Return a command with a button that copies it. */
 function command(text) {
-  const words = make("code", {}, text);
+  // A line may end between words, and not within an option: "--" at its end would read as one.
+  const words = make("code", {}, text.split(" ").flatMap((word, index) => [index ? " " : "", make("span", {}, word)]));
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);

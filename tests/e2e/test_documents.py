@@ -19,6 +19,7 @@ _DOCUMENTS = (
     "SECURITY.md",
     "CHANGELOG.md",
     "YOUR-OWN.md",
+    "COMPARISON.md",
 )
 
 
@@ -85,6 +86,20 @@ def test_links_lead_somewhere() -> None:
     for name in (*_DOCUMENTS, "RUNBOOK.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
             assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_each_claim_of_the_comparison_has_its_link_and_each_link_a_claim() -> None:
+    text = (ROOT / "COMPARISON.md").read_text()
+    used = re.findall(r"\]\[([\w-]+)\]", text)
+    defined = re.findall(r"^\[([\w-]+)\]: https://\S+$", text, re.MULTILINE)
+    assert sorted(defined) == sorted(set(used))
+
+
+def test_the_tables_of_the_comparison_are_whole() -> None:
+    """A cell that is forgotten would shift what is said of one tool to another."""
+    for table in (ROOT / "COMPARISON.md").read_text().split("\n\n"):
+        if table.startswith("|"):
+            assert len({row.count("|") for row in table.splitlines()}) == 1, table
 
 
 def test_the_tests_that_are_named_exist() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.page import reading
 from tests.project import ROOT, Result, outside_of_a_job
 
 _TOOLS = ("bash", "make", "awk", "sed", "sort", "head", "printf", "cat", "cksum", "cut", "true")
@@ -80,20 +81,35 @@ def test_no_python_3_13_is_one_clear_line(bare_path: Path, tmp_path: Path) -> No
 
 
 def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
-    """Source to running function, called, replaced and rolled back; nothing is left behind."""
+    """Source to running function, called, replaced and rolled back; only the page is left."""
+    scratch, page = tmp_path / "scratch", tmp_path / "page"
+    scratch.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "localcloud", "demo"],
+        [sys.executable, "-m", "localcloud", "demo", "--page", str(page)],
         cwd=ROOT,
-        env=outside_of_a_job() | {"TMPDIR": str(tmp_path), "NO_COLOR": "1"},
+        env=outside_of_a_job() | {"TMPDIR": str(scratch), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=400,
     )
     assert done.returncode == 0, done.stdout
-    told = re.findall(r"answered by version 1: (\d+), version 2: (\d+); failed: 0", done.stdout)
-    assert len(told) == 2, done.stdout
+    told = re.findall(r"answered by version 1: [\d,]+, version 2: [\d,]+; failed: 0", done.stdout)
+    # Each where it was counted, and again in the story at the end.
+    assert len(told) == 4 and told[:2] == told[2:], done.stdout
     assert '"drink":"coffee"' in done.stdout.replace('": "', '":"')
     assert "No changes." in done.stdout and "rollback to 1" in done.stdout
     assert re.search(r"total +[\d.]+ +47", done.stdout)
-    assert list(tmp_path.iterdir()) == []
+    assert list(scratch.iterdir()) == []
+    _, _, story = done.stdout.partition("== What happened\n")
+    lines = story.splitlines()
+    assert [line[:11].strip() for line in lines] == [
+        *("release 1", "release 2", "", "release 3", "", "Terraform", "The page of"),
+    ]
+    assert lines[-1].endswith((page / "index.html").as_uri())
+    releases = reading.told(page / "index.html")["releases"]
+    assert [(each["number"], each["kind"], each["reason"]) for each in releases] == [
+        (3, "rollback", "we liked the old one better"),
+        (2, "deploy", "the change"),
+        (1, "deploy", "the first release"),
+    ]

@@ -112,6 +112,33 @@ def test_each_chart_has_a_point_for_each_release_with_a_figure(
     assert "no figure" not in browser.text("#chart-layer")
 
 
+def test_the_lines_of_a_chart_are_called_differently(browser: Browser, tmp_path: Path) -> None:
+    """However alike the sizes are; and what is always 0 has a scale of round figures."""
+    releases = made.history(2)
+    manifests = {
+        each.bundle: replace(manifest, function=replace(manifest.function, size_bytes=size))
+        for each, size in zip(releases, (13_286, 13_222), strict=True)
+        for manifest in [made.manifest(each.number)]
+    }
+    figures = {each.number: replace(made.figures(each.number), errors=0) for each in releases}
+    browser.open(written(tmp_path, made.facts(releases, manifests=manifests, figures=figures)))
+    lines = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
+    sizes = browser.run(lines, "#chart-function line + text")
+    assert len(set(sizes)) == 3 and sizes[1] == "13.25 KB"
+    assert browser.run(lines, "#chart-errors line + text") == ["0 %", "0.50 %", "1.00 %"]
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_line_of_a_command_ends_between_words(browser: Browser, page: Path, width: int) -> None:
+    browser.open(page, (width, 800))
+    rows = (
+        "return [...document.querySelectorAll('#live .command span')]"
+        ".map((each) => each.getClientRects().length)"
+    )
+    assert set(browser.run(rows)) == {1}
+    assert browser.run("return document.documentElement.scrollWidth") == width
+
+
 def test_the_figures_are_there_without_the_pictures(
     browser: Browser, page: Path, facts: PageFacts
 ) -> None:

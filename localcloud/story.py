@@ -1,0 +1,52 @@
+"""What the demo did, in a few lines: released, moved, rolled back, and who was answered by what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_DIGITS = 12
+_LABEL = 11
+
+
+def lines(
+    releases: Sequence[Mapping[str, Any]], answers: Mapping[int, Mapping[str, int]]
+) -> list[str]:
+    """Tell releases, which come as `releases --json` prints them, the oldest first.
+
+    `answers` are those that a client got while a release was made, by the release's number.
+    """
+    told = []
+    for release in sorted(releases, key=lambda each: int(each["release"])):
+        number = release["release"]
+        how = _restored(release) if release.get("restores") else _deployed(release)
+        told.append(f"{f'release {number}':{_LABEL}}{release['reason']!r}: {how}")
+        if number in answers:
+            told.append(f"{'':{_LABEL}}meanwhile {counted(answers[number])}")
+    return told
+
+
+def counted(answers: Mapping[str, int]) -> str:
+    """Say how many answers each version gave, and how many calls failed."""
+    versions = sorted(name for name in answers if name != "failed")
+    told = ", ".join(f"{name}: {answers[name]:,}" for name in versions)
+    return f"the client was answered by {told}; failed: {answers.get('failed', 0)}"
+
+
+def _deployed(release: Mapping[str, Any]) -> str:
+    steps = [phase["name"] for phase in release["phases"] if phase["name"].endswith("%")]
+    of_calls = f", with {' and then '.join(steps)} of the calls" if steps else ""
+    return f"bundle {release['bundle'][:_DIGITS]} as version {release['version']}{of_calls}"
+
+
+def _restored(release: Mapping[str, Any]) -> str:
+    """What comes first in a rollback is the proof, and then the move of live."""
+    seconds = 0.0
+    for phase in release["phases"]:
+        seconds += phase["seconds"]
+        if phase["name"] == "switch":
+            break
+    return (
+        f"release {release['restores']} again, whose version {release['version']} "
+        f"had the calls back after {seconds:.1f} s"
+    )
