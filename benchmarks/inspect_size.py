@@ -1,6 +1,7 @@
-"""`inspect` of layers with 10, 1,000 and 10,000 files more, and with 240 MB more: time and memory.
+"""`inspect` of layers with more files, and with more bytes: time and memory.
 
-The real bundle with padding in its layer. Memory is the most that the process ever had resident, as
+The real bundle with padding in its layer. Time is linear in bytes if twice the bytes take twice the
+time, above what the bundle takes without them. Memory is the most that the process ever had resident, as
 the kernel tells it at its end (proc(5): VmHWM).
 """
 
@@ -24,13 +25,14 @@ from tests.project import ROOT
 
 _ROUNDS = 3
 _FLAT = 1.5
+_LINEAR = 1.2
 _MB = 1_000_000
 _PADDINGS = {
     "10 files": (10, 2_000),
     "1,000 files": (1_000, 2_000),
     "10,000 files": (10_000, 2_000),
 }
-_LARGE = {"240 MB": (24, 10 * _MB)}
+_LARGE = {"120 MB": (12, 10 * _MB), "240 MB": (24, 10 * _MB)}
 _INSPECT = """\
 import atexit, re, runpy, sys
 peak = lambda: print("peak", re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
@@ -48,8 +50,18 @@ def measure(room: Room) -> list[Row]:
     times = [Measured(name, "s", tuple(s for s, _ in each)) for name, each in found.items()]
     peaks = [Measured(name, "bytes", tuple(b for _, b in each)) for name, each in found.items()]
     ratio = spread_of(peaks[-1].values).median / spread_of(peaks[0].values).median
+    floor_s, *_, half_s, whole_s = (spread_of(each.values).median for each in times)
+    slope = (whole_s - floor_s) / (half_s - floor_s) / 2
     return [
-        Row("inspect, time", times[-1], tuple(times[:-1])),
+        Row(
+            "inspect, time",
+            times[-1],
+            tuple(times[:-1]),
+            target=f"linear in bytes: ≤ {_LINEAR}",
+            ratio=slope,
+            ratio_of="a byte of 240 MB / of 120 MB, above 10 files",
+            met=slope <= _LINEAR,
+        ),
         Row(
             "inspect, peak memory",
             peaks[-1],
