@@ -1,8 +1,8 @@
 """`inspect` of layers with more files, and with more bytes: time and memory.
 
 The real bundle with padding in its layer. Time is linear in bytes if twice the bytes take twice the
-time, above what the bundle takes without them. Memory is the most that the process ever had resident, as
-the kernel tells it at its end (proc(5): VmHWM).
+time, above what the bundle takes without them. Memory is the most that the process ever had
+resident, as the kernel tells it at its end (proc(5): VmHWM).
 """
 
 from __future__ import annotations
