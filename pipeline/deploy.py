@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
+    aftermath,
     aws,
     checks,
     github,
@@ -84,6 +85,7 @@ from pipeline.traffic import Switch
     metavar="SHA256",
     help="Digest of the plan that was approved: apply no other one.",
 )
+@aftermath.untouched("nothing was done")
 def command(
     environment: Environment,
     reference: str,
@@ -201,7 +203,7 @@ class _Deployment:
         if plan.is_empty and self._is_served():
             return None
         verdict = judge(plan.document)
-        switch = Switch(self._account.functions, self._name)
+        switch = self._facts.switch = Switch(self._account.functions, self._name)
         release = ledger.next_release(
             newest,
             "deploy",
