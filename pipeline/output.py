@@ -19,6 +19,16 @@ _out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty(
 _err = Console(soft_wrap=True, highlight=False, stderr=True)
 
 
+def terminal() -> Console | None:
+    """Return the console that something can move on, or None where lines are all there is.
+
+    What is said meanwhile has to go through the same console, or it would tear what moves.
+    """
+    # Rich takes a variable's word for it that there is a terminal (FORCE_COLOR).
+    moves = sys.stderr.isatty() and _err.is_interactive and not github.in_actions()
+    return _err if moves else None
+
+
 def say(line: str, style: str = "") -> None:
     """Print one line of progress for people."""
     _err.print(Text(line, style=style))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from pipeline import progress
 from pipeline.aws import Aws, absent_if, create_object
 from pipeline.bundle import Bundle, Manifest, Package
 from pipeline.errors import BundleError
+from pipeline.progress import Bar
 
 _TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
 _ID_START = re.compile(r"[0-9a-f]{7,64}")
@@ -33,16 +37,28 @@ def put(aws: Aws, bundle: Bundle) -> None:
 
     The manifest goes last: a bundle that has one is whole.
     """
-    for package, archive in bundle.zips():
-        key = package_key(package)
-        if not create_object(aws, key, archive):
-            raise BundleError(
-                f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
-                "Somebody changed the store. Find out who before you deploy anything from it.",
-            )
+    total = sum(package.size_bytes for package in bundle.manifest.packages())
+    with progress.step("store", total) as bar:
+        before = 0
+        for package, archive in bundle.zips():
+            _upload(aws, package, archive, partial(_show_sent, bar, package.name, before, total))
+            before += package.size_bytes
     if not create_object(aws, _manifest_key(bundle.id), bundle.manifest.to_text().encode()):
         # It may name another commit: the same content built from there is the same bundle.
         manifest(aws, bundle.id)
+
+
+def _upload(aws: Aws, package: Package, archive: bytes, on_sent: Callable[[int], None]) -> None:
+    key = package_key(package)
+    if not create_object(aws, key, archive, on_sent):
+        raise BundleError(
+            f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+            "Somebody changed the store. Find out who before you deploy anything from it.",
+        )
+
+
+def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:
+    bar.update(before + sent, f"{before + sent:,} of {total:,} bytes  {name}")
 
 
 def fetch(aws: Aws, bundle_id: str) -> Bundle:

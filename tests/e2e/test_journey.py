@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http
+from tests import http, terminal
 from tests.page import reading
 from tests.project import Project, Result
+from tests.terminal import Terminal
 
 ENVIRONMENT = ("--environment", "local")
 
@@ -30,6 +32,7 @@ class Journey:
     first_bundle: str
     second_bundle: str
     first: Result
+    second: Terminal
     again: Result
     plan_of_change: dict[str, Any]
     plan_after_deploy: int
@@ -50,7 +53,10 @@ def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     second_bundle = project.must("build").strip()
     plan_of_change = json.loads(project.must("plan", *ENVIRONMENT, "--json"))
     with http.calling(fresh_cloud["API_URL"]) as during_deploy:
-        project.must("deploy", *ENVIRONMENT, "--bundle", "build", "--reason", "the second")
+        second = ("deploy", *ENVIRONMENT, "--bundle", "build", "--reason", "the second")
+        with terminal.at(project, *second) as seen:
+            pass
+        assert seen.process.returncode == 0, seen.text
     plan_after_deploy = _terraform_plan(project, second_bundle)
 
     with http.calling(fresh_cloud["API_URL"]) as during_rollback:
@@ -61,6 +67,7 @@ def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactor
         first_bundle=first_bundle,
         second_bundle=second_bundle,
         first=first,
+        second=seen,
         again=again,
         plan_of_change=plan_of_change,
         plan_after_deploy=plan_after_deploy,
@@ -123,6 +130,29 @@ def test_a_changed_handler_changes_the_functions_code_and_nothing_else(journey: 
     assert change["action"] == "update"
     assert change["attributes"] == ["s3_key", "source_code_hash"]
     assert journey.plan_of_change["destroys"] == []
+
+
+def test_a_terminal_shows_how_far_a_deployment_is(journey: Journey) -> None:
+    """Bytes that were sent, resources as Terraform counts them, what the canary's calls came to."""
+    told = journey.second.text
+    total = len(journey.plan_of_change["changes"])
+    assert f"0 of {total} resources  aws_lambda_function.mongo_client" in told
+    assert f"{total} of {total} resources" in told
+    assert re.search(r"([\d,]+) of \1 bytes +pymongo-layer.zip", told)
+    assert re.search(r"10 % .* s left +version 2: \d+ calls, 0 failed; version 1: [1-9]", told)
+    assert re.search(r"calls .* version 2: (\d+) calls, 0 failed; version 1: \1 calls", told)
+
+
+def test_what_stays_on_a_terminal_is_what_a_log_has(journey: Journey) -> None:
+    """Bars are gone when their step is, and a log has never had any."""
+    log = journey.first.stderr + journey.rollback.stderr
+    assert "\x1b" not in log + journey.first.stdout and "resources" not in log
+    stayed = journey.second.screen
+    assert not any("━" in line or "resources" in line for line in stayed)
+    assert any("Modifications complete" in line for line in stayed)
+    phases = [line.split()[0] for line in stayed if re.match(r"[a-z]+ {2,6}[a-z]", line)]
+    assert phases == ["inspect", "store", "plan", "apply", "smoke", "switch"]
+    assert journey.second.shows_its_cursor
 
 
 def test_terraform_agrees_after_a_deployment(journey: Journey) -> None:
