@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return the question whether one of those that are near was meant; "" if none is."""
-    # Ids are digits, of which any two share many: what is near differs in a quarter at most.
-    near = get_close_matches(given, sorted(set(known)), cutoff=0.75)
-    return f"Did you mean {' or '.join(near)}?" if near else ""
+def did_you_mean(given: str, known: Iterable[str], *, alike: float = 0.5) -> str:
+    """Ask whether what is near was meant; "" if nothing is so much `alike` (0 to 1)."""
+    near = get_close_matches(given, sorted(set(known)), cutoff=alike)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -52,6 +52,20 @@ def test_a_typo_is_answered_with_the_nearest_verb() -> None:
     assert done.exit_code == 2 and "Did you mean 'rollback'?" in done.output
 
 
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("deploy --environment stagin", "Did you mean 'staging'?"),
+        ("rollback --environment prod", "Did you mean 'production'?"),
+        ("deploy --environment production --from stage", "Did you mean 'staging'?"),
+        ("deploy --environement staging", "Did you mean '--environment'?"),
+    ],
+)
+def test_a_typo_in_an_environment_or_an_option_is_answered_too(typed: str, answer: str) -> None:
+    done = CliRunner().invoke(pipeline, typed.split())
+    assert done.exit_code == 2 and answer in done.output
+
+
 @pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
 def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
     command = pipeline.get_command(click.Context(pipeline), verb)

@@ -244,7 +244,11 @@ def test_releasing_from_quarantine_needs_a_reason(journey: Journey) -> None:
 def test_rolling_back_an_unknown_release_lists_those_there_are(journey: Journey) -> None:
     done = journey.project.run("rollback", *ENVIRONMENT, "--to", "77")
     assert done.returncode == 1
-    assert "release 77" in done.stderr and journey.second_bundle[:12] in done.stderr
+    assert "release 77 does not exist: there are 1 to " in done.stderr
+    assert (
+        "Choose one with --to:\n     2  " in done.stderr
+        and journey.second_bundle[:12] in done.stderr
+    )
 
 
 def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
@@ -303,6 +307,18 @@ def test_a_stored_bundle_can_be_planned_by_the_start_of_its_id(journey: Journey)
 
 
 def test_neither_a_folder_nor_a_stored_id_is_a_clear_error(journey: Journey) -> None:
-    for reference in ("nowhere", "0" * 64):
-        done = journey.project.run("plan", *ENVIRONMENT, "--bundle", reference)
+    """With the nearest folder or id, if one is near, whichever verb it was given to."""
+    start = journey.first_bundle[:9]
+    wrong_digit = start[:4] + ("1" if start[4] == "0" else "0") + start[5:]
+    for verb, reference, near in (
+        (("plan", *ENVIRONMENT, "--bundle"), "nowhere", None),
+        (("deploy", *ENVIRONMENT, "--bundle"), "0" * 64, None),
+        (("plan", *ENVIRONMENT, "--bundle"), "biuld", "build"),
+        (("deploy", *ENVIRONMENT, "--bundle"), wrong_digit, start),
+        (("quarantine", *ENVIRONMENT), f"{start[:6]}x{start[7:]}", start),
+        (("fetch", "--out", "fetched"), wrong_digit, start),
+    ):
+        done = journey.project.run(*verb, reference)
         assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
+        asked = re.findall(r"^Did you mean '(.*)'\?$", done.stderr, re.MULTILINE)
+        assert asked == ([near] if near else []), done.stderr
