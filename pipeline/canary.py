@@ -70,14 +70,16 @@ class Canary:
         for look in range(1, _LOOKS + 1):
             until_s = began_s + self.steps.watch_s * look / _LOOKS
             while (now_s := time.time()) < until_s:
-                left_s = began_s + self.steps.watch_s - now_s
-                told = f"{left_s:.0f} s left  {_figures(callers, old, version)}"
-                bar.update(now_s - began_s, told)
+                self._show(bar, now_s - began_s, _figures(callers, old, version))
                 time.sleep(min(until_s - now_s, _SHOWN_EVERY_S))
             callers = calls.read(self.account, self.environment, int(began_s * 1000))
             throttled = Throttled(self._throttled(version, began_s), self._throttled(old, began_s))
+            self._show(bar, until_s - began_s, _figures(callers, old, version))
             self._judge(callers, old, version, throttled)
         return callers
+
+    def _show(self, bar: Bar, watched_s: float, figures: str) -> None:
+        bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
 
     def _fill_up(self, callers: Sequence[Call], old: str, version: str) -> None:
         """Make calls of our own where the callers' are too few to tell."""

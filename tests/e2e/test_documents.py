@@ -39,6 +39,7 @@ def test_every_pipeline_command_can_be_typed(line: str) -> None:
     """Verb, options and values are such as the command line takes."""
     verb, *arguments = shlex.split(line)
     command = pipeline.get_command(click.Context(pipeline), verb)
+    assert command
     command.make_context(verb, arguments)
 
 
@@ -69,6 +70,7 @@ def test_a_typo_in_an_environment_or_an_option_is_answered_too(typed: str, answe
 @pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
 def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
     command = pipeline.get_command(click.Context(pipeline), verb)
+    assert command
     lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     assert lines
     for line in lines:
