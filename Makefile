@@ -20,7 +20,7 @@ CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1
 AXE := $(VENV)/axe
 AXE_LOCK := tests/page/axe/package-lock.json
 AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
-CODE := pipeline localcloud tests benchmarks lambda_function.py
+CODE := pipeline localcloud tests benchmarks $(wildcard *.py)
 # The alternatives that the figures are measured beside.
 PEERS := $(VENV)/peers
 PEERS_READY = $(PEERS)/ready-$(shell cksum < benchmarks/peers.txt | cut -d ' ' -f 1)
@@ -98,10 +98,12 @@ up: $(READY) need-terraform ## Start this machine's own cloud
 down: $(READY) ## Stop it
 	$(PYTHON) -m localcloud down
 
+LOCKED := pipeline/requirements requirements layer/requirements localcloud/runtime \
+  terraform/checkov benchmarks/peers
+
 .PHONY: lock
-lock: $(READY) ## Write the lock files anew from the *.in files
-	for name in pipeline/requirements requirements layer/requirements localcloud/runtime \
-	  terraform/checkov benchmarks/peers; do \
+lock: $(READY) ## Write the lock files anew from the *.in files (ONLY=layer/requirements: one)
+	for name in $(or $(ONLY),$(LOCKED)); do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
 	done

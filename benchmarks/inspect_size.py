@@ -19,6 +19,7 @@ from benchmarks.room import Room
 from benchmarks.table import Measured, Row
 from pipeline import archive
 from pipeline.bundle import Bundle, Package
+from pipeline.project import LAYER_PACKAGE
 from tests.project import ROOT
 
 _ROUNDS = 3
@@ -76,7 +77,7 @@ def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
         content = "".join(blocks)[:size_bytes].encode()
         files[f"python/pymongo/padding/{number:05d}.dat"] = content
     layer = archive.write_zip(files)
-    manifest = replace(real.manifest, layer=Package.of(real.manifest.layer.name, layer))
+    manifest = replace(real.manifest, layer=Package.of(LAYER_PACKAGE, layer))
     folder = room.folder / f"inspect-{name}"
     Bundle(manifest, real.function_zip, layer).write(folder)
     return folder

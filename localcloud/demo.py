@@ -197,7 +197,8 @@ def _show_timeline(release: dict[str, object], build_s: float) -> None:
 def scratch_copy(folder: Path) -> Path:
     """Copy what a deployment needs, so that the demo's change does not touch the real source."""
     folder.mkdir()
-    shutil.copy2(_ROOT / "lambda_function.py", folder)
+    for name in ("function.toml", "lambda_function.py"):
+        shutil.copy2(_ROOT / name, folder)
     for name in ("pipeline", "layer", "terraform"):
         ignored = shutil.ignore_patterns("__pycache__", ".terraform")
         shutil.copytree(_ROOT / name, folder / name, ignore=ignored)

@@ -25,11 +25,10 @@ from localcloud.access import Access, Sessions
 from localcloud.functions import Functions
 from localcloud.http_api import HttpApi
 from localcloud.pool import Pool
+from pipeline.project import ENVIRONMENTS, SERVICE
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-SERVICE = "mongo-client"
-ENVIRONMENTS = ("local", "staging", "production")
 _SETTINGS_OF_ANOTHER_ACCOUNT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 

@@ -70,7 +70,11 @@ class Aws:
     @property
     def github_variables(self) -> dict[str, str]:
         """What the workflows need to know of the account."""
-        return {"AWS_ACCOUNT_ID": self.account_id, "AWS_REGION": self.region}
+        return {
+            "AWS_ACCOUNT_ID": self.account_id,
+            "AWS_REGION": self.region,
+            "SERVICE": SERVICE,
+        }
 
     @property
     def artifact_bucket(self) -> str:

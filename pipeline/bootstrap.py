@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.examples import examples
 from pipeline.judge import judge
 from pipeline.plan import in_words
-from pipeline.project import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, SERVICE
+from pipeline.project import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, LAYER, SERVICE
 from pipeline.terraform import Stack
 
 _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
@@ -56,15 +56,16 @@ def _given(repository: str, ids: str | None) -> dict[str, Any]:
     """Return what the caller decided, as Terraform's variables; raise UsageError."""
     if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repository is {repository!r}", "Give it as OWNER/NAME.")
+    given = {"service": SERVICE, "layer": LAYER, "repository": repository}
     if ids is None:
-        return {"repository": repository}
+        return given
     if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
         raise UsageError(
             f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID",
             f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' says them.",
         )
     both = {"owner": int(found[1]), "repository": int(found[2])}
-    return {"repository": repository, "repository_ids": both}
+    return given | {"repository_ids": both}
 
 
 def _make_buckets(account: Aws) -> None:

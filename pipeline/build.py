@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Set
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,6 +20,7 @@ from pipeline.project import (
     FUNCTION_PACKAGE,
     HANDLER,
     HANDLER_FILE,
+    LAYER,
     LAYER_LOCK,
     LAYER_PACKAGE,
     ROOT,
@@ -36,7 +39,8 @@ from pipeline.project import (
 def command(out: Path) -> None:
     """Build the bundle from this source.
 
-    It is the function package, the layer package and the manifest, the same bytes everywhere.
+    It is the function package, the layer package if there is a layer, and the manifest: the same
+    bytes everywhere.
     """
     bundle = build(out)
     for package in bundle.manifest.packages():
@@ -51,29 +55,52 @@ def build(out: Path) -> Bundle:
     A layer that is already there and made by the same recipe is taken as it is. Raises SourceError
     or LayerError, and then leaves what is in `out` as it was.
     """
-    source = HANDLER_FILE.read_bytes()
+    source = _source()
     check_source(source, HANDLER_FILE.name)
     wanted = imports.needs_from_layer(imports.imported_packages(source))
-    recipe = layer.recipe_sha256(wanted)
     function_zip = archive.write_zip({HANDLER_FILE.name: source})
-    layer_zip = _layer_already_built(out, recipe)
-    if layer_zip is None:
-        output.say("building the layer from layer/requirements.txt")
-        layer_zip = layer.build_layer(wanted)
     manifest = Manifest(
         function=Package.of(FUNCTION_PACKAGE, function_zip),
-        layer=Package.of(LAYER_PACKAGE, layer_zip),
-        layer_lock_sha256=sha256_hex(LAYER_LOCK.read_bytes()),
+        layer=None,
+        layer_lock_sha256=None,
         handler=HANDLER,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
         commit=_commit(),
+        layer_recipe_sha256=None,
+        dependencies={},
+    )
+    bundle = Bundle(manifest, function_zip, None)
+    if LAYER:
+        bundle = _with_layer(bundle, wanted, out)
+    bundle.write(out)
+    return bundle
+
+
+def _source() -> bytes:
+    try:
+        return HANDLER_FILE.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{HANDLER_FILE.name} cannot be read: {error.strerror}",
+            f"function.toml says that the handler is {HANDLER}: correct it, or write that file.",
+        ) from error
+
+
+def _with_layer(bundle: Bundle, wanted: Set[str], out: Path) -> Bundle:
+    recipe = layer.recipe_sha256(wanted)
+    layer_zip = _layer_already_built(out, recipe)
+    if layer_zip is None:
+        output.say("building the layer from layer/requirements.txt")
+        layer_zip = layer.build_layer(wanted)
+    manifest = replace(
+        bundle.manifest,
+        layer=Package.of(LAYER_PACKAGE, layer_zip),
+        layer_lock_sha256=sha256_hex(LAYER_LOCK.read_bytes()),
         layer_recipe_sha256=recipe,
         dependencies=layer.locked_versions(),
     )
-    bundle = Bundle(manifest, function_zip, layer_zip)
-    bundle.write(out)
-    return bundle
+    return replace(bundle, manifest=manifest, layer_zip=layer_zip)
 
 
 def check_source(source: bytes, name: str) -> None:

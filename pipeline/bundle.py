@@ -1,4 +1,4 @@
-"""The bundle: both packages and the manifest that names every file in them."""
+"""The bundle: the packages and the manifest that names every file in them."""
 
 from __future__ import annotations
 
@@ -87,17 +87,17 @@ class Manifest:
 
     `commit`, `layer_recipe_sha256` and `dependencies` (from name to locked version) say what it was
     built from. They are no part of the id: the same content built from another commit is the same
-    bundle.
+    bundle. What is about the layer is None if there is none.
     """
 
     function: Package
-    layer: Package
-    layer_lock_sha256: str
+    layer: Package | None
+    layer_lock_sha256: str | None
     handler: str
     runtime: str
     architecture: str
     commit: str | None
-    layer_recipe_sha256: str
+    layer_recipe_sha256: str | None
     dependencies: Mapping[str, str]
 
     @property
@@ -105,14 +105,14 @@ class Manifest:
         """The sha256 of the manifest's content, written canonically."""
         return sha256_hex(json.dumps(self._content(), **_CANONICAL).encode())
 
-    def packages(self) -> tuple[Package, Package]:
-        return (self.function, self.layer)
+    def packages(self) -> tuple[Package, ...]:
+        return (self.function, self.layer) if self.layer else (self.function,)
 
     def _content(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "function": self.function.as_json(),
-            "layer": self.layer.as_json(),
+            "layer": self.layer.as_json() if self.layer else None,
             "layer_lock_sha256": self.layer_lock_sha256,
             "handler": self.handler,
             "runtime": self.runtime,
@@ -143,13 +143,13 @@ class Manifest:
                 raise ValueError(f"schema {content['schema']} is not {SCHEMA}")
             manifest = cls(
                 function=Package.from_json(content["function"]),
-                layer=Package.from_json(content["layer"]),
-                layer_lock_sha256=str(content["layer_lock_sha256"]),
+                layer=Package.from_json(content["layer"]) if content["layer"] else None,
+                layer_lock_sha256=content["layer_lock_sha256"],
                 handler=str(content["handler"]),
                 runtime=str(content["runtime"]),
                 architecture=str(content["architecture"]),
                 commit=document["source"]["commit"],
-                layer_recipe_sha256=str(document["source"]["layer_recipe_sha256"]),
+                layer_recipe_sha256=document["source"]["layer_recipe_sha256"],
                 # Bundles that were stored before there was this name can still be restored.
                 dependencies=dict(document["source"].get("dependencies", {})),
             )
@@ -165,21 +165,19 @@ _CANONICAL: dict[str, Any] = {"sort_keys": True, "separators": (",", ":")}
 
 @dataclass(frozen=True)
 class Bundle:
-    """A manifest and the bytes of its two packages."""
+    """A manifest and the bytes of its packages; `layer_zip` is None if there is no layer."""
 
     manifest: Manifest
     function_zip: bytes
-    layer_zip: bytes
+    layer_zip: bytes | None
 
     @property
     def id(self) -> str:
         return self.manifest.id
 
-    def zips(self) -> tuple[tuple[Package, bytes], tuple[Package, bytes]]:
-        return (
-            (self.manifest.function, self.function_zip),
-            (self.manifest.layer, self.layer_zip),
-        )
+    def zips(self) -> list[tuple[Package, bytes]]:
+        both = ((self.manifest.function, self.function_zip), (self.manifest.layer, self.layer_zip))
+        return [(package, archive) for package, archive in both if package and archive is not None]
 
     def verify(self) -> Self:
         """Return the bundle if its packages are the manifest's, else raise BundleError."""
@@ -200,7 +198,7 @@ class Bundle:
             bundle = cls(
                 manifest,
                 (folder / FUNCTION_PACKAGE).read_bytes(),
-                (folder / LAYER_PACKAGE).read_bytes(),
+                (folder / LAYER_PACKAGE).read_bytes() if manifest.layer else None,
             )
         except (OSError, ValueError) as error:
             raise BundleError(
@@ -210,14 +208,10 @@ class Bundle:
         return bundle.verify()
 
     def write(self, folder: Path) -> None:
-        """Write the bundle's three files, each one whole or not at all, the manifest last."""
+        """Write the bundle's files, each one whole or not at all, the manifest last."""
         folder.mkdir(parents=True, exist_ok=True)
-        contents = {
-            FUNCTION_PACKAGE: self.function_zip,
-            LAYER_PACKAGE: self.layer_zip,
-            MANIFEST: self.manifest.to_text().encode(),
-        }
-        for name, content in contents.items():
+        contents = {package.name: archive for package, archive in self.zips()}
+        for name, content in (contents | {MANIFEST: self.manifest.to_text().encode()}).items():
             unfinished = folder / f".{name}.{os.getpid()}"
             unfinished.write_bytes(content)
             unfinished.replace(folder / name)

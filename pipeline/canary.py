@@ -7,6 +7,7 @@ in turn. At 100 % the old version has no callers any more, so our own calls deci
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from pipeline.environment import LIVE, Environment, Steps
 from pipeline.errors import GateClosed, UsageError
 from pipeline.gate import Comparison, Throttled
 from pipeline.progress import Bar
+from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic import Switch
 
@@ -106,29 +108,30 @@ class Canary:
             )
 
     def _call_both(self, old: str, version: str) -> list[Call]:
-        """Call both versions in turn, and return the calls: health, and (with a key) a read."""
+        """Call both versions in turn, and return the calls: health, and what may be repeated."""
         output.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
         until_s = time.monotonic() + _OWN_CALLS_S
         key = smoke.data_key(self.account, self.environment)
+        own = [each for each in SMOKE_CALLS if each.canary and key]
+        turns = itertools.cycle([None, *own])
         made: list[Call] = []
         with progress.step("calls", self.steps.least_calls) as bar:
-            for number in range(self.steps.least_calls):
+            for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
                 if time.monotonic() > until_s:
                     output.say("         they take too long: what there is has to do", "yellow")
                     break
-                read_with = key if number % 2 else None
-                made += [self._call(each, read_with) for each in (version, old)]
-                bar.update(number + 1, _figures(made, old, version))
+                made += [self._call(each, key, turn) for each in (version, old)]
+                bar.update(done, _figures(made, old, version))
         return made
 
-    def _call(self, version: str, read_with: str | None) -> Call:
+    def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Call:
         account, environment, began_ms = self.account, self.environment, int(time.time() * 1000)
-        if read_with:
-            answer = smoke.act(account, environment, version, read_with, "findOne", filter={})
+        if key and own:
+            answer = smoke.make(account, environment, version, key, own)
         else:
             answer = checks.call(account.functions, environment.function_name, version)
         lines = [(began_ms, line) for line in answer.log.splitlines()]
-        failed = answer.health.outcome != "200"
+        failed = answer.health.outcome != str(own.status if own else 200)
         # A call that was cut off has no report.
         cut_off = Call(
             answer.request_id, version, began_ms, answer.health.milliseconds or 0, None, None, True

@@ -23,6 +23,7 @@ from pipeline.project import (
     SERVICE,
     TERRAFORM_DIR,
 )
+from pipeline.smoke_calls import SMOKE_CALLS
 
 # A note is about what releases can do without, or what could not be looked at.
 State = Literal["ok", "missing", "note"]
@@ -175,15 +176,17 @@ def _names(subject: str, repository: str) -> bool:
 
 
 def _parameters(account: Aws, environment: Environment) -> Iterator[Finding]:
-    for name, kind, value in (
-        (environment.uri_parameter, "missing", "$URI"),
-        (environment.smoke_parameter, "note", "$key"),
-    ):
+    wanted = [(name, "missing", "$VALUE") for name in environment.secret_parameters()]
+    if SMOKE_CALLS:
+        wanted.append((environment.smoke_parameter, "note", "$key"))
+    for name, kind, value in wanted:
         put = f'aws ssm put-parameter --type SecureString --name {name} --value "{value}"'
         found = _look(f"parameter {name}", put, lambda: _parameter(account, name))
         if found.state == "missing" and kind == "note":
             # A release does without: its first calls then neither write nor read.
-            found = Finding(found.what, "note", "none: first calls neither write nor read", put)
+            found = Finding(
+                found.what, "note", "none: a version is first called for its health alone", put
+            )
         yield found
 
 

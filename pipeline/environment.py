@@ -11,7 +11,7 @@ import click
 
 from pipeline.errors import UsageError
 from pipeline.nearest import did_you_mean
-from pipeline.project import ENVIRONMENTS, SERVICE, TERRAFORM_DIR
+from pipeline.project import ENVIRONMENTS, FUNCTION, LAYER, SERVICE, TERRAFORM_DIR
 
 LIVE = "live"
 
@@ -56,6 +56,10 @@ class Environment:
         return f"{SERVICE}-{self.name}"
 
     @property
+    def layer_name(self) -> str:
+        return f"{self.function_name}-{LAYER}"
+
+    @property
     def log_group(self) -> str:
         return f"/aws/lambda/{self.function_name}"
 
@@ -67,10 +71,9 @@ class Environment:
     def variables_file(self) -> Path:
         return TERRAFORM_DIR / "environments" / self.name / "terraform.tfvars"
 
-    @property
-    def uri_parameter(self) -> str:
-        """Name of the parameter that holds the connection string, for the function to read."""
-        return f"/{SERVICE}/{self.name}/mongodb-uri"
+    def secret_parameters(self) -> list[str]:
+        """Return the names of the parameters whose values the function reads."""
+        return [f"/{SERVICE}/{self.name}/{secret}" for secret in FUNCTION["secrets"]]
 
     @property
     def smoke_parameter(self) -> str:

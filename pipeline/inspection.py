@@ -58,10 +58,7 @@ def require_clean(bundle: Bundle) -> None:
 
 def inspect_loaded(bundle: Bundle) -> Report:
     """Inspect a bundle that is in memory, as of today."""
-    files = {
-        FUNCTION_PACKAGE: io.BytesIO(bundle.function_zip),
-        LAYER_PACKAGE: io.BytesIO(bundle.layer_zip),
-    }
+    files = {package.name: io.BytesIO(archive) for package, archive in bundle.zips()}
     return inspect_packages(bundle.manifest.to_text().encode(), files, _today())
 
 
@@ -99,9 +96,12 @@ def inspect_packages(
 ) -> Report:
     """Inspect a bundle: the text of its manifest, and the (seekable) file of each package by name.
 
-    None stands for a package that is not there. `today` is a UTC date.
+    None stands for a package that is not there. A layer that the manifest does not have is no
+    part of the bundle. `today` is a UTC date.
     """
     manifest, findings = manifest_rules.read_manifest(manifest_text)
+    if manifest and not manifest.layer:
+        files = {name: file for name, file in files.items() if name != LAYER_PACKAGE}
     packages = [open_package(name, file) for name, file in files.items() if file is not None]
     for name in files.keys() - {package.name for package in packages}:
         message = "it is not there, or cannot be read"
@@ -118,7 +118,7 @@ def inspect_packages(
         findings += runtimes.check_runtime(manifest.runtime, today, MANIFEST)
         for package in packages:
             findings += _check_against(manifest, package, contents)
-    findings += _check_imports(packages, contents)
+    findings += _check_imports(manifest, packages, contents)
     bundle_id = manifest.id if manifest else None
     return Report(bundle_id, _facts(manifest, packages), tuple(sorted(findings, key=_place)))
 
@@ -136,7 +136,7 @@ def _check_against(
     manifest: Manifest, package: OpenedPackage, contents: Mapping[str, Contents]
 ) -> list[Finding]:
     """Return the findings about what is different from what the manifest says of the package."""
-    stated = manifest.function if package.name == FUNCTION_PACKAGE else manifest.layer
+    stated = next(each for each in manifest.packages() if each.name == package.name)
     findings = manifest_rules.check_package(stated, package.size_bytes, package.sha256())
     if package.is_readable:
         paths = {entry.path for entry in package.entries if not entry.is_folder}
@@ -146,10 +146,12 @@ def _check_against(
 
 
 def _check_imports(
-    packages: list[OpenedPackage], contents: Mapping[str, Contents]
+    manifest: Manifest | None, packages: list[OpenedPackage], contents: Mapping[str, Contents]
 ) -> list[Finding]:
-    """Return the findings about imports, as far as both packages could be read."""
+    """Return the findings about imports, as far as all packages could be read."""
     function, layer = contents.get(FUNCTION_PACKAGE), contents.get(LAYER_PACKAGE)
+    if manifest and not manifest.layer:
+        layer = Contents()
     if not function or not layer or not all(package.is_readable for package in packages):
         return []
     imported = function.imports.get(HANDLER_FILE.stem)

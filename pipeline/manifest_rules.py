@@ -28,18 +28,22 @@ class _Sha256(str):
     """Stands for 64 hexadecimal digits where the shape of a value is stated."""
 
 
+class _MaybeSha256(_Sha256):
+    """The same, or null."""
+
+
 _Shape = Mapping[str, type | UnionType]
 _DOCUMENT: _Shape = {"id": _Sha256, "content": dict, "source": dict}
 _SOURCE: _Shape = {
     "commit": str | NoneType,
-    "layer_recipe_sha256": _Sha256,
+    "layer_recipe_sha256": _MaybeSha256,
     "dependencies": dict,
 }
 _CONTENT: _Shape = {
     "schema": int,
     "function": dict,
-    "layer": dict,
-    "layer_lock_sha256": _Sha256,
+    "layer": dict | NoneType,
+    "layer_lock_sha256": _MaybeSha256,
     "handler": str,
     "runtime": str,
     "architecture": str,
@@ -71,7 +75,7 @@ def read_manifest(text: bytes) -> tuple[Manifest | None, list[Finding]]:
     except _MalformedError as error:
         report(Rule.MANIFEST_MALFORMED, str(error))
         return None, findings
-    for key, package in (("function", manifest.function), ("layer", manifest.layer)):
+    for key, package in zip(("function", "layer"), manifest.packages(), strict=False):
         if document["content"][key]["sha256_base64"] != package.sha256_base64:
             report(Rule.MANIFEST_BASE64, f"sha256 and sha256_base64 of {package.name} differ")
     if not findings and document["id"] != manifest.id:
@@ -146,8 +150,9 @@ def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
         raise _MalformedError(f"{what} has other members than {', '.join(shape)}")
     for key, kind in shape.items():
         value = data[key]
-        if kind is _Sha256:
-            fits = isinstance(value, str) and bool(_SHA256.fullmatch(value))
+        if kind in (_Sha256, _MaybeSha256):
+            is_digest = isinstance(value, str) and bool(_SHA256.fullmatch(value))
+            fits = is_digest or (value is None and kind is _MaybeSha256)
         else:
             fits = isinstance(value, kind) and not isinstance(value, bool)
         if not fits:
@@ -158,11 +163,14 @@ def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
 def _manifest(document: dict[str, Any]) -> Manifest:
     content = _fields(document["content"], _CONTENT, "its content")
     source = _fields(document["source"], _SOURCE, "its source")
+    about_layer = (content["layer"], content["layer_lock_sha256"], source["layer_recipe_sha256"])
+    if None in about_layer and about_layer != (None, None, None):
+        raise _MalformedError("it says of a layer that there is one and that there is none")
     if not all(isinstance(version, str) for version in source["dependencies"].values()):
         raise _MalformedError("a dependency's version is not a string")
     return Manifest(
         function=_package(content["function"], FUNCTION_PACKAGE),
-        layer=_package(content["layer"], LAYER_PACKAGE),
+        layer=_package(content["layer"], LAYER_PACKAGE) if content["layer"] is not None else None,
         layer_lock_sha256=content["layer_lock_sha256"],
         handler=content["handler"],
         runtime=content["runtime"],

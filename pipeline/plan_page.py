@@ -10,6 +10,7 @@ from pipeline.bundle import Manifest, Package
 from pipeline.judge import Change, Verdict
 from pipeline.ledger import Release
 from pipeline.markdown import bullets, code
+from pipeline.project import SERVICE
 from pipeline.report import Report, describe
 
 SAME = "This is the same as the pull request showed."
@@ -60,8 +61,9 @@ class PlanFacts:
     differences: tuple[str, ...] | None
 
     def packages(self) -> list[PackageSizes]:
-        live = self.live_manifest.packages() if self.live_manifest else (None, None)
-        return [PackageSizes(*both) for both in zip(self.manifest.packages(), live, strict=True)]
+        live = self.live_manifest.packages() if self.live_manifest else ()
+        by_name = {package.name: package for package in live}
+        return [PackageSizes(each, by_name.get(each.name)) for each in self.manifest.packages()]
 
     @property
     def nothing_to_do(self) -> bool:
@@ -72,7 +74,7 @@ class PlanFacts:
 
 def marker(environment: str) -> str:
     """Return the page's first line, which a workflow finds its comment by."""
-    return f"<!-- mongo-client plan: {environment} -->"
+    return f"<!-- {SERVICE} plan: {environment} -->"
 
 
 def page(facts: PlanFacts) -> str:

@@ -82,13 +82,15 @@ def _choose(account: Aws, environment: Environment, keep: int) -> _Pruning:
             else:
                 versions[number] = each["CodeSize"]
     layers: dict[int, int] = {}
-    pages = functions.get_paginator("list_layer_versions").paginate(LayerName=f"{name}-pymongo")
+    pages = functions.get_paginator("list_layer_versions").paginate(
+        LayerName=environment.layer_name
+    )
     listed = [each for page in pages for each in page["LayerVersions"]]
     newest = max((each["Version"] for each in listed), default=0)
     for layer in listed:
         if layer["LayerVersionArn"] not in layers_in_use and layer["Version"] != newest:
             size = functions.get_layer_version(
-                LayerName=f"{name}-pymongo", VersionNumber=layer["Version"]
+                LayerName=environment.layer_name, VersionNumber=layer["Version"]
             )["Content"]["CodeSize"]
             layers[layer["Version"]] = size
     return _Pruning(versions, layers)
@@ -128,5 +130,5 @@ def _delete(account: Aws, environment: Environment, found: _Pruning) -> int:
             output.say(f"version {version} stays: an alias points to it now", "yellow")
             kept += 1
     for number in found.layers:
-        functions.delete_layer_version(LayerName=f"{name}-pymongo", VersionNumber=number)
+        functions.delete_layer_version(LayerName=environment.layer_name, VersionNumber=number)
     return len(found.versions) + len(found.layers) - kept

@@ -174,7 +174,10 @@ def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bund
     )
     if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
         return False
-    for layer in published.get("Layers", []):
+    stated, layers = bundle.manifest.layer, published.get("Layers", [])
+    if bool(stated) != bool(layers):
+        return False
+    for layer in layers:
         layer_name, layer_version = layer["Arn"].split(":")[-2:]
         found = absent_if(
             "ResourceNotFoundException",
@@ -182,7 +185,7 @@ def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bund
                 LayerName=layer_name, VersionNumber=int(layer_version)
             ),
         )
-        if found is None or found["Content"]["CodeSha256"] != bundle.manifest.layer.sha256_base64:
+        if not stated or not found or found["Content"]["CodeSha256"] != stated.sha256_base64:
             return False
     return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -14,6 +13,7 @@ from pipeline.aws import Aws, absent_if
 from pipeline.checks import Answer
 from pipeline.environment import Environment
 from pipeline.errors import CheckFailed
+from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -25,20 +25,20 @@ _CLOCKS_DIFFER_MS = 10_000
 
 
 def run(account: Aws, environment: Environment, version: str) -> None:
-    """Call health, write and read, and find the calls in the log; raise CheckFailed if one fails.
+    """Call health, make the function's own calls, and find health's in the log.
 
-    For the write and the read a data key is needed, which a parameter holds. Without it they are
-    left out, and that is said.
+    Raises CheckFailed if one fails. Its own calls need a key, which a parameter holds. Without it
+    they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
     health = checks.healthy_answer(functions, name, version)
     key = data_key(account, environment)
     if key:
-        _write_and_read(account, environment, version, key)
-    else:
+        _call_all(account, environment, version, key)
+    elif SMOKE_CALLS:
         output.say(
-            f"no write and no read is tried: there is no parameter {environment.smoke_parameter}",
+            "nothing but health is called: there is no parameter " + environment.smoke_parameter,
             "yellow",
         )
     _find_in_log(account, environment, version, health.request_id, began_ms)
@@ -55,50 +55,47 @@ def data_key(account: Aws, environment: Environment) -> str | None:
     return found["Parameter"]["Value"] if found else None
 
 
-def _write_and_read(account: Aws, environment: Environment, version: str, key: str) -> None:
-    """Insert a document, find it, delete it."""
-    document = {"_id": uuid4().hex, "version": version}
-
-    def must(action: str, expected: str, **fields: object) -> Answer:
-        answer = act(account, environment, version, key, action, **fields)
-        if answer.health.outcome != expected:
+def _call_all(account: Aws, environment: Environment, version: str, key: str) -> None:
+    """Make the function's own calls, in their order; raise CheckFailed if an answer is wrong."""
+    new_id = uuid4().hex
+    for each in SMOKE_CALLS:
+        wanted = each.filled({"ID": new_id})
+        answer = make(account, environment, version, key, wanted)
+        status = answer.health.outcome
+        if status != str(wanted.status):
             raise CheckFailed(
-                f"version {version} does not answer {action} with {expected}, but with "
-                f"{answer.health.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
-                f"Does {environment.smoke_parameter} hold a key that may read and write `smoke`?",
+                f"version {version} does not answer {wanted.request} with {wanted.status}, but "
+                f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"Does {environment.smoke_parameter} hold a key that may do this?",
             )
-        return answer
+        if not wanted.is_held_by(answer.body()):
+            raise CheckFailed(
+                f"version {version} answers {wanted.request} without {wanted.holds}: "
+                f"{answer.payload[:500]}",
+                "function.toml says what the answer must hold.",
+            )
 
-    must("insertOne", "201", document=document)
-    found = must("findOne", "200", filter={"_id": document["_id"]}).body()["document"]
-    must("deleteOne", "200", filter={"_id": document["_id"]})
-    if found != document:
-        raise CheckFailed(f"version {version} wrote {document} and read {found}")
 
-
-def act(
-    account: Aws, environment: Environment, version: str, key: str, action: str, **fields: object
-) -> Answer:
-    """Have a version perform an action of the Data API in a place of the pipeline's own."""
+def make(account: Aws, environment: Environment, version: str, key: str, call: SmokeCall) -> Answer:
+    """Make one of the function's own calls to a version."""
     functions, name = account.functions, environment.function_name
-    source = _data_source(functions, name, version)
-    place = {"dataSource": source, "database": "smoke", "collection": "deployments"}
+    filled = call.filled(_variables(functions, name, version))
     return checks.call(
         functions,
         name,
         version,
-        "POST",
-        f"/api/data/v1/action/{action}",
+        filled.method,
+        filled.path,
         headers={"apiKey": key, "content-type": "application/json"},
-        body=json.dumps(place | fields),
+        body=filled.sent(),
     )
 
 
 @cache  # a version's configuration never changes
-def _data_source(functions: LambdaClient, function_name: str, version: str) -> str:
-    """Return the dataSource that a version wants to be named; one that wants none takes any."""
+def _variables(functions: LambdaClient, function_name: str, version: str) -> dict[str, str]:
+    """Return the variables that a version runs with."""
     found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
-    return found.get("Environment", {}).get("Variables", {}).get("DATA_SOURCE", "mongo-client")
+    return found.get("Environment", {}).get("Variables", {})
 
 
 def _find_in_log(

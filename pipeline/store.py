@@ -78,8 +78,8 @@ def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:
 def fetch(aws: Aws, bundle_id: str) -> Bundle:
     """Return a stored bundle, with every digest verified; raise BundleError if it is not whole."""
     stored = manifest(aws, bundle_id)
-    function_zip, layer_zip = (_get(aws, package_key(each)) for each in stored.packages())
-    return Bundle(stored, function_zip, layer_zip).verify()
+    function_zip, *layer_zip = (_get(aws, package_key(each)) for each in stored.packages())
+    return Bundle(stored, function_zip, layer_zip[0] if layer_zip else None).verify()
 
 
 def _find_id(aws: Aws, start: str) -> str:

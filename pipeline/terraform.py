@@ -18,11 +18,11 @@ from typing import Any
 from pipeline import progress
 from pipeline.applying import Applying
 from pipeline.aws import Aws
-from pipeline.bundle import Manifest
+from pipeline.bundle import Manifest, Package
 from pipeline.environment import Environment
 from pipeline.errors import StateLocked, TerraformError
 from pipeline.judge import judge
-from pipeline.project import ROOT, TERRAFORM_DIR
+from pipeline.project import FUNCTION, LAYER, ROOT, SERVICE, TERRAFORM_DIR
 from pipeline.store import package_key
 
 # use_lockfile (the state's lock in S3) came with 1.10.
@@ -207,21 +207,22 @@ def workspace(stack: Stack) -> Iterator[Terraform]:
 
 
 def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
-    """Return the Terraform variables that a bundle decides."""
+    """Return the Terraform variables that a bundle decides, and function.toml."""
     return {
+        "service": SERVICE,
+        "description": FUNCTION["description"],
+        "secrets": FUNCTION["secrets"],
         "artifact_bucket": aws.artifact_bucket,
-        "function_package": {
-            "key": package_key(manifest.function),
-            "sha256_base64": manifest.function.sha256_base64,
-        },
-        "layer_package": {
-            "key": package_key(manifest.layer),
-            "sha256_base64": manifest.layer.sha256_base64,
-        },
+        "function_package": _stored(manifest.function),
+        "layer_package": {"name": LAYER, **_stored(manifest.layer)} if manifest.layer else None,
         "handler": manifest.handler,
         "runtime": manifest.runtime,
         "architecture": manifest.architecture,
     }
+
+
+def _stored(package: Package) -> dict[str, str]:
+    return {"key": package_key(package), "sha256_base64": package.sha256_base64}
 
 
 def version() -> str:

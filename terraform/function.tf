@@ -1,11 +1,15 @@
 locals {
   name = "${var.service}-${var.environment}"
 
+  # From the variable that names a secret's parameter to that name.
+  secrets = {
+    for secret in var.secrets :
+    "${upper(replace(secret, "-", "_"))}_PARAMETER" => "/${var.service}/${var.environment}/${secret}"
+  }
+
   function_environment = merge(
-    {
-      MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
-      API_KEYS              = jsonencode(var.api_keys)
-    },
+    local.secrets,
+    { API_KEYS = jsonencode(var.api_keys) },
     var.data_source == null ? {} : { DATA_SOURCE = var.data_source },
     var.jwt_authorizer == null ? {} : { JWT_ISSUER = var.jwt_authorizer.issuer },
     length(var.allowed_operators) == 0 ? {} : { ALLOWED_OPERATORS = join(",", var.allowed_operators) },
@@ -13,17 +17,17 @@ locals {
   )
 }
 
-resource "aws_lambda_function" "mongo_client" {
+resource "aws_lambda_function" "function" {
   #checkov:skip=CKV_AWS_116:A dead letter queue is for asynchronous calls; the API's are synchronous.
   #checkov:skip=CKV_AWS_173:The variables are names and hashes, no secrets; Lambda encrypts them itself.
   function_name = local.name
-  description   = "HTTP front of a MongoDB database: health, and the Data API's ten actions"
+  description   = var.description
   role          = aws_iam_role.function.arn
 
   s3_bucket        = var.artifact_bucket
   s3_key           = var.function_package.key
   source_code_hash = var.function_package.sha256_base64
-  layers           = [aws_lambda_layer_version.pymongo.arn]
+  layers           = aws_lambda_layer_version.layer[*].arn
 
   handler       = var.handler
   runtime       = var.runtime

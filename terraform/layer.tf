@@ -1,6 +1,8 @@
-resource "aws_lambda_layer_version" "pymongo" {
-  layer_name               = "${local.name}-pymongo"
-  description              = "What lambda_function.py imports beside the standard library"
+resource "aws_lambda_layer_version" "layer" {
+  count = var.layer_package == null ? 0 : 1
+
+  layer_name               = "${local.name}-${var.layer_package.name}"
+  description              = "What ${local.name} imports beside the standard library"
   s3_bucket                = var.artifact_bucket
   s3_key                   = var.layer_package.key
   source_code_hash         = var.layer_package.sha256_base64

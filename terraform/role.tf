@@ -6,7 +6,7 @@ data "aws_region" "current" {}
 
 locals {
   # `id` is the region's name in the provider's 5.x and 6.x alike; `name` and `region` are not.
-  parameter_arn = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter${var.mongodb_uri_parameter}"
+  parameters_arn = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"
 
   permissions_boundary_arn = (
     var.permissions_boundary == null
@@ -33,10 +33,14 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
   }
 
-  statement {
-    sid       = "ReadItsConnectionString"
-    actions   = ["ssm:GetParameter"]
-    resources = [local.parameter_arn]
+  dynamic "statement" {
+    for_each = length(local.secrets) == 0 ? [] : [values(local.secrets)]
+
+    content {
+      sid       = "ReadItsSecrets"
+      actions   = ["ssm:GetParameter"]
+      resources = [for name in statement.value : "${local.parameters_arn}${name}"]
+    }
   }
 
   dynamic "statement" {

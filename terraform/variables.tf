@@ -1,11 +1,5 @@
 # Given by the environment's terraform.tfvars.
 
-variable "service" {
-  description = "Name of the service; every resource is called <service>-<environment>."
-  type        = string
-  default     = "mongo-client"
-}
-
 variable "environment" {
   description = "Environment that this state describes."
   type        = string
@@ -13,16 +7,6 @@ variable "environment" {
   validation {
     condition     = contains(["local", "staging", "production"], var.environment)
     error_message = "environment must be local, staging or production."
-  }
-}
-
-variable "mongodb_uri_parameter" {
-  description = "Name of the SSM SecureString parameter that holds the MongoDB connection string. Only the name: the function reads the value itself."
-  type        = string
-
-  validation {
-    condition     = startswith(var.mongodb_uri_parameter, "/") && !strcontains(var.mongodb_uri_parameter, ":")
-    error_message = "mongodb_uri_parameter must be a parameter's name that starts with /, not a connection string."
   }
 }
 
@@ -295,6 +279,28 @@ variable "code_signing" {
   }
 }
 
+# Given by the pipeline, out of function.toml.
+
+variable "service" {
+  description = "Name of the service; every resource is called <service>-<environment>."
+  type        = string
+}
+
+variable "description" {
+  description = "What the function is, for people."
+  type        = string
+}
+
+variable "secrets" {
+  description = "Which SSM SecureString parameters /<service>/<environment>/… the function may read. It is told the name of each, as mongodb-uri's in MONGODB_URI_PARAMETER, and reads the value itself."
+  type        = set(string)
+
+  validation {
+    condition     = alltrue([for secret in var.secrets : can(regex("^[a-z][a-z0-9-]*$", secret))])
+    error_message = "Each of secrets must be the name of a parameter, of small letters, digits and dashes. Never put a secret itself here."
+  }
+}
+
 # Given by the pipeline, out of the bundle's manifest.
 
 variable "artifact_bucket" {
@@ -308,8 +314,8 @@ variable "function_package" {
 }
 
 variable "layer_package" {
-  description = "The layer's zip: its key in the artifact bucket, and its sha256 in base64."
-  type        = object({ key = string, sha256_base64 = string })
+  description = "The layer's name, and its zip: its key in the artifact bucket, and its sha256 in base64. Null: the function has no layer."
+  type        = object({ name = string, key = string, sha256_base64 = string })
 }
 
 variable "handler" {

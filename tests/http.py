@@ -29,6 +29,12 @@ def action(settings: Mapping[str, str], name: str, **fields: object) -> tuple[in
     )
 
 
+def post(url: str, body: object) -> tuple[int, dict[str, Any]]:
+    """Send a POST of JSON; return the status and the JSON body, whatever the status."""
+    headers = {"Content-Type": "application/json"}
+    return _send(urllib.request.Request(url, json.dumps(body).encode(), headers))
+
+
 @contextmanager
 def calling(url: str, pause_s: float = 0.05) -> Iterator[Counter[str]]:
     """Call `url`/api/health again and again; count the answers by function version."""

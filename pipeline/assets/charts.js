@@ -7,7 +7,7 @@ const packageSize = (index) => (release) => packagesOf(release)[index]?.size;
 
 const CHARTS = [
   { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "their manifest is missing" },
-  { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "their manifest is missing" },
+  { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "they have no layer, or their manifest is missing" },
   { id: "init", title: "Cold start: init duration, median", of: (release) => release.figures?.init,
     words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log tells of no cold start of theirs" },
   { id: "errors", title: "Error rate", of: (release) => release.figures && (100 * release.figures.errors) / release.figures.calls,

@@ -11,21 +11,26 @@ function compareBundles(old, now) {
   const needs = [...new Set([...Object.keys(left.needs), ...Object.keys(right.needs)])].sort()
     .filter((name) => left.needs[name] !== right.needs[name])
     .map((name) => [name, left.needs[name] ?? "none", right.needs[name] ?? "none"]);
-  const pairs = packagesOf(old).map((each, index) => [each, packagesOf(now)[index]]);
-  const packages = pairs.filter(([a, b]) => a !== b);
+  const packages = packagePairs(old, now).filter(([a, b]) => a !== b);
   return { known, settings, needs, packages, files: packages.flatMap(([a, b]) => compareFiles(a, b)) };
+}
+
+/** Return the packages of two releases, in pairs: one of them can be without a layer. */
+function packagePairs(old, now) {
+  const [before, after] = [packagesOf(old), packagesOf(now)];
+  return [...Array(Math.max(before.length, after.length)).keys()].map((index) => [before[index], after[index]]);
 }
 
 /** Return the files that are in one of two packages only, or differ; a file is its number. */
 function compareFiles(old, now) {
   const [before, after] = [old, now].map((each) =>
-    new Map(each.files.map((index) => [data.files[index][0], index])));
+    new Map((each?.files ?? []).map((index) => [data.files[index][0], index])));
   return [...new Set([...before.keys(), ...after.keys()])].sort()
     .filter((path) => before.get(path) !== after.get(path))
     .map((path) => {
       const how = !before.has(path) ? "added" : !after.has(path) ? "removed" : "changed";
       const bytes = (files) => (files.has(path) ? data.files[files.get(path)][1] : undefined);
-      return { package: now.name, path, how, old: bytes(before), now: bytes(after) };
+      return { package: (now ?? old).name, path, how, old: bytes(before), now: bytes(after) };
     });
 }
 
@@ -63,7 +68,8 @@ function compare(form) {
   if (!difference.known) return;
   const [left, right] = [bundleOf(old), bundleOf(now)];
   const columns = ["", `Release ${old.number}`, `Release ${now.number}`];
-  const sizes = packagesOf(old).map((each, index) => [each.name, size(each.size), size(packagesOf(now)[index].size)]);
+  const bytes = (each) => (each ? size(each.size) : "–");
+  const sizes = packagePairs(old, now).map(([a, b]) => [(a ?? b).name, bytes(a), bytes(b)]);
   const rows = [
     ["Bundle", code(short(left.id)), code(short(right.id))],
     ...["runtime", "handler", "architecture"].map((name) => [name[0].toUpperCase() + name.slice(1), left[name], right[name]]),

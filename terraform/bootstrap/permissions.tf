@@ -8,7 +8,7 @@ locals {
     for environment in var.environments : environment => {
       name     = "${var.service}-${environment}"
       function = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.service}-${environment}"
-      layer    = "arn:${local.partition}:lambda:${local.region}:${local.account}:layer:${var.service}-${environment}-pymongo"
+      layer    = "arn:${local.partition}:lambda:${local.region}:${local.account}:layer:${var.service}-${environment}-${var.layer}"
       role     = "arn:${local.partition}:iam::${local.account}:role/${var.service}-${environment}"
       log_groups = flatten([
         for kind in ["lambda", "apigateway"] : [

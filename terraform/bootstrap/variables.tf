@@ -1,9 +1,3 @@
-variable "service" {
-  description = "Name of the service; everything here is called after it."
-  type        = string
-  default     = "mongo-client"
-}
-
 variable "environments" {
   description = "Environments that GitHub deploys to."
   type        = set(string)
@@ -11,6 +5,16 @@ variable "environments" {
 }
 
 # Given by `pipeline bootstrap`.
+
+variable "service" {
+  description = "Name of the service; everything here is called after it."
+  type        = string
+}
+
+variable "layer" {
+  description = "Name of the function's layer. Empty: there is none."
+  type        = string
+}
 
 variable "repository" {
   description = "Repository on GitHub whose jobs get the roles, as OWNER/NAME."

@@ -6,14 +6,16 @@ mock_provider "aws" {
 }
 
 variables {
-  environment           = "staging"
-  mongodb_uri_parameter = "/mongo-client/staging/mongodb-uri"
-  artifact_bucket       = "artifacts"
-  function_package      = { key = "packages/f/lambda_function.zip", sha256_base64 = "Zg==" }
-  layer_package         = { key = "packages/l/pymongo-layer.zip", sha256_base64 = "bA==" }
-  handler               = "lambda_function.lambda_handler"
-  runtime               = "python3.13"
-  architecture          = "x86_64"
+  environment      = "staging"
+  service          = "mongo-client"
+  description      = "What answers"
+  secrets          = ["mongodb-uri"]
+  artifact_bucket  = "artifacts"
+  function_package = { key = "packages/f/lambda_function.zip", sha256_base64 = "Zg==" }
+  layer_package    = { name = "pymongo", key = "packages/l/pymongo-layer.zip", sha256_base64 = "bA==" }
+  handler          = "lambda_function.lambda_handler"
+  runtime          = "python3.13"
+  architecture     = "x86_64"
 }
 
 run "each_is_off_unless_it_is_set" {
@@ -21,14 +23,14 @@ run "each_is_off_unless_it_is_set" {
 
   assert {
     condition = alltrue([
-      length(aws_lambda_function.mongo_client.vpc_config) == 0,
+      length(aws_lambda_function.function.vpc_config) == 0,
       length(data.aws_iam_policy_document.function.statement) == 3,
     ])
     error_message = "Without vpc the function must be in none, and its role must not reach into EC2."
   }
 
   assert {
-    condition     = length(aws_lambda_function.mongo_client.snap_start) == 0
+    condition     = length(aws_lambda_function.function.snap_start) == 0
     error_message = "SnapStart must be off."
   }
 
@@ -38,12 +40,12 @@ run "each_is_off_unless_it_is_set" {
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.reserved_concurrent_executions == null
+    condition     = aws_lambda_function.function.reserved_concurrent_executions == null
     error_message = "No concurrency must be reserved."
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.architectures == tolist(["x86_64"])
+    condition     = aws_lambda_function.function.architectures == tolist(["x86_64"])
     error_message = "The architecture must be the bundle's."
   }
 
@@ -61,7 +63,7 @@ run "each_is_off_unless_it_is_set" {
       length(aws_apigatewayv2_authorizer.jwt) == 0,
       length(aws_apigatewayv2_route.open) == 0,
       aws_apigatewayv2_route.api.authorization_type == "NONE",
-      !contains(keys(aws_lambda_function.mongo_client.environment[0].variables), "JWT_ISSUER"),
+      !contains(keys(aws_lambda_function.function.environment[0].variables), "JWT_ISSUER"),
     ])
     error_message = "There must be no authorizer, and the handler must not be told of an issuer."
   }
@@ -137,8 +139,8 @@ run "vpc_attaches_the_function_and_lets_its_role_do_so" {
 
   assert {
     condition = (
-      aws_lambda_function.mongo_client.vpc_config[0].subnet_ids == toset(var.vpc.subnet_ids)
-      && aws_lambda_function.mongo_client.vpc_config[0].security_group_ids == toset(var.vpc.security_group_ids)
+      aws_lambda_function.function.vpc_config[0].subnet_ids == toset(var.vpc.subnet_ids)
+      && aws_lambda_function.function.vpc_config[0].security_group_ids == toset(var.vpc.security_group_ids)
     )
     error_message = "The function must be in the subnets, with the security groups."
   }
@@ -173,7 +175,7 @@ run "snap_start_is_for_published_versions" {
   variables { snap_start = true }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.snap_start[0].apply_on == "PublishedVersions"
+    condition     = aws_lambda_function.function.snap_start[0].apply_on == "PublishedVersions"
     error_message = "SnapStart must apply to published versions."
   }
 }
@@ -211,7 +213,7 @@ run "concurrency_is_reserved_for_the_function" {
   variables { reserved_concurrency = 20 }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.reserved_concurrent_executions == 20
+    condition     = aws_lambda_function.function.reserved_concurrent_executions == 20
     error_message = "The function must have its reserve."
   }
 }
@@ -237,8 +239,8 @@ run "a_bundle_for_arm64_runs_on_arm64" {
 
   assert {
     condition = (
-      aws_lambda_function.mongo_client.architectures == tolist(["arm64"])
-      && aws_lambda_layer_version.pymongo.compatible_architectures == toset(["arm64"])
+      aws_lambda_function.function.architectures == tolist(["arm64"])
+      && aws_lambda_layer_version.layer[0].compatible_architectures == toset(["arm64"])
     )
     error_message = "Function and layer must be for the bundle's architecture."
   }
@@ -325,7 +327,7 @@ run "a_jwt_authorizer_guards_the_data_routes_and_leaves_health_open" {
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.environment[0].variables["JWT_ISSUER"] == "https://issuer.example"
+    condition     = aws_lambda_function.function.environment[0].variables["JWT_ISSUER"] == "https://issuer.example"
     error_message = "The handler must know whose tokens it may take."
   }
 }

@@ -6,36 +6,38 @@ mock_provider "aws" {
 }
 
 variables {
-  environment           = "staging"
-  mongodb_uri_parameter = "/mongo-client/staging/mongodb-uri"
-  artifact_bucket       = "artifacts"
-  function_package      = { key = "packages/f/lambda_function.zip", sha256_base64 = "Zg==" }
-  layer_package         = { key = "packages/l/pymongo-layer.zip", sha256_base64 = "bA==" }
-  handler               = "lambda_function.lambda_handler"
-  runtime               = "python3.13"
-  architecture          = "x86_64"
+  environment      = "staging"
+  service          = "mongo-client"
+  description      = "What answers"
+  secrets          = ["mongodb-uri"]
+  artifact_bucket  = "artifacts"
+  function_package = { key = "packages/f/lambda_function.zip", sha256_base64 = "Zg==" }
+  layer_package    = { name = "pymongo", key = "packages/l/pymongo-layer.zip", sha256_base64 = "bA==" }
+  handler          = "lambda_function.lambda_handler"
+  runtime          = "python3.13"
+  architecture     = "x86_64"
 }
 
 run "the_function_is_published_from_the_bundle" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.mongo_client.publish
+    condition     = aws_lambda_function.function.publish
     error_message = "Every change must become a version of its own."
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.source_code_hash == var.function_package.sha256_base64
+    condition     = aws_lambda_function.function.source_code_hash == var.function_package.sha256_base64
     error_message = "The function's code must be the bundle's."
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.function_name == "mongo-client-staging"
+    condition     = aws_lambda_function.function.function_name == "mongo-client-staging"
     error_message = "The function must be called <service>-<environment>."
   }
 
   assert {
-    condition     = aws_lambda_layer_version.pymongo.skip_destroy
+    condition     = aws_lambda_layer_version.layer[0].skip_destroy
     error_message = "A layer version that a rollback needs must stay."
   }
 }
@@ -45,14 +47,14 @@ run "the_connection_string_is_named_and_not_carried" {
 
   assert {
     condition = (
-      aws_lambda_function.mongo_client.environment[0].variables["MONGODB_URI_PARAMETER"]
-      == var.mongodb_uri_parameter
+      aws_lambda_function.function.environment[0].variables["MONGODB_URI_PARAMETER"]
+      == "/mongo-client/staging/mongodb-uri"
     )
     error_message = "The function must be told the parameter's name."
   }
 
   assert {
-    condition     = !contains(keys(aws_lambda_function.mongo_client.environment[0].variables), "MONGODB_URI")
+    condition     = !contains(keys(aws_lambda_function.function.environment[0].variables), "MONGODB_URI")
     error_message = "The connection string itself must not be in the configuration."
   }
 }
@@ -84,8 +86,26 @@ run "an_unknown_environment_is_refused" {
 
 run "a_connection_string_is_no_parameter_name" {
   command = plan
-  variables { mongodb_uri_parameter = "mongodb://user:secret@host" }
-  expect_failures = [var.mongodb_uri_parameter]
+  variables { secrets = ["mongodb://user:secret@host"] }
+  expect_failures = [var.secrets]
+}
+
+run "a_function_can_be_without_a_layer_and_secrets" {
+  command = plan
+  variables {
+    layer_package = null
+    secrets       = []
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.function.layers) == 0 && output.layer_version_arn == null
+    error_message = "There must be no layer."
+  }
+
+  assert {
+    condition     = keys(aws_lambda_function.function.environment[0].variables) == tolist(["API_KEYS"])
+    error_message = "It must be told of no parameter."
+  }
 }
 
 run "a_key_is_no_hash" {
@@ -109,7 +129,7 @@ run "a_scope_without_words_is_refused" {
 run "more_than_lambda_takes_is_refused" {
   command = plan
   variables { api_keys = { for n in range(50) : sha256(n) => "read:shop" } }
-  expect_failures = [aws_lambda_function.mongo_client]
+  expect_failures = [aws_lambda_function.function]
 }
 
 run "no_name_is_no_data_source" {
@@ -147,8 +167,8 @@ run "the_function_is_told_who_may_do_what" {
   }
 
   assert {
-    condition = aws_lambda_function.mongo_client.environment[0].variables == tomap({
-      MONGODB_URI_PARAMETER = var.mongodb_uri_parameter
+    condition = aws_lambda_function.function.environment[0].variables == tomap({
+      MONGODB_URI_PARAMETER = "/mongo-client/staging/mongodb-uri"
       API_KEYS              = "{\"${sha256("key")}\":\"read:my-shop write:my-shop.orders.2026\"}"
       DATA_SOURCE           = "Cluster0"
       ALLOWED_OPERATORS     = "$out,$where"
@@ -245,7 +265,7 @@ run "nothing_is_public" {
   }
 
   assert {
-    condition     = aws_lambda_function.mongo_client.environment[0].variables["API_KEYS"] == "{}"
+    condition     = aws_lambda_function.function.environment[0].variables["API_KEYS"] == "{}"
     error_message = "Without keys the data routes must be closed."
   }
 }

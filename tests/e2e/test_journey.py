@@ -126,7 +126,7 @@ def test_deploying_what_is_live_does_nothing(journey: Journey) -> None:
 def test_a_changed_handler_changes_the_functions_code_and_nothing_else(journey: Journey) -> None:
     """The plan updates the function in place; the layer is untouched, nothing is replaced."""
     [change] = journey.plan_of_change["changes"]
-    assert change["address"] == "aws_lambda_function.mongo_client"
+    assert change["address"] == "aws_lambda_function.function"
     assert change["action"] == "update"
     assert change["attributes"] == ["s3_key", "source_code_hash"]
     assert journey.plan_of_change["destroys"] == []
@@ -292,7 +292,7 @@ def test_a_change_of_settings_alone_is_a_release(journey: Journey) -> None:
     }
     plan = json.loads(project.must("plan", *staging, "--json"))
     changed = {each["address"]: each["attributes"] for each in plan["changes"]}
-    assert changed["aws_lambda_function.mongo_client"] == [
+    assert changed["aws_lambda_function.function"] == [
         "logging_config.log_format",
         "memory_size",
         "timeout",

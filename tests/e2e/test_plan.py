@@ -14,7 +14,7 @@ import pytest
 from tests.project import Project, Result
 
 ENVIRONMENT = ("--environment", "local")
-FUNCTION = "aws_lambda_function.mongo_client"
+FUNCTION = "aws_lambda_function.function"
 STATE = {
     "Bucket": "mongo-client-terraform-state-123456789012",
     "Key": "mongo-client/local.tfstate.tflock",

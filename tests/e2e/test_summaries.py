@@ -169,13 +169,13 @@ def test_the_first_release_has_nothing_before_it(seen: Seen) -> None:
     assert "- before the switch: `nothing served`\n" in summary
     assert re.search(r"- after the switch: `200 in \d+ ms`\n", summary)
     assert "There is no release to go back to." in summary
-    assert "+ aws_lambda_function.mongo_client\n" in summary
+    assert "+ aws_lambda_function.function\n" in summary
 
 
 def test_a_release_tells_what_changed_how_long_it_took_and_the_way_back(seen: Seen) -> None:
     summary = seen["second"].summary
     assert summary.splitlines()[2].startswith("By `ada`, ")
-    assert "  ~ aws_lambda_function.mongo_client: s3_key, source_code_hash\n" in summary
+    assert "  ~ aws_lambda_function.function: s3_key, source_code_hash\n" in summary
     assert re.search(r"- `lambda_function.zip: [\d,]+ → [\d,]+ bytes`\n", summary)
     assert re.search(r"- `pymongo-layer.zip: unchanged, [\d,]+ bytes`\n", summary)
     phases = re.findall(r"^    section (.+)$", summary, re.MULTILINE)
@@ -218,7 +218,7 @@ def test_what_a_failed_deployment_left_is_told_to_be_its_doing(seen: Seen) -> No
     step = seen["plan after broken"]
     assert step.done.returncode == 0, step.done.stderr
     assert "by `ada`, failed: what it may have done half-way is part of this plan" in step.summary
-    assert "- `aws_lambda_function.mongo_client`: the function's code" in step.summary
+    assert "- `aws_lambda_function.function`: the function's code" in step.summary
 
 
 def test_what_was_rolled_back_is_told_to_be_in_quarantine(seen: Seen) -> None:
@@ -247,7 +247,7 @@ def test_a_dry_run_shows_what_the_rollback_then_does(seen: Seen) -> None:
         assert re.search(rf"release 3, bundle {second}, .*by ada at .*: faster", told)
         assert re.search(rf"release 1, bundle {first}, .*by ada at .*: the </details> first", told)
         assert re.search(r"lambda_function.zip: [\d,]+ → [\d,]+ bytes", told)
-        assert "  ~ aws_lambda_function.mongo_client: s3_key, source_code_hash\n" in told
+        assert "  ~ aws_lambda_function.function: s3_key, source_code_hash\n" in told
         assert f"bundle {second} would be in quarantine" in told
     # Before it plans, for a rollback does not wait for Terraform either.
     assert step.done.stdout.index("would be in quarantine") < step.done.stdout.index("terraform")

@@ -321,7 +321,7 @@ def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
     terraform.write_text(
         terraform.read_text().replace("function_name = local.name", 'function_name = "renamed"')
     )
-    address = "aws_lambda_function.mongo_client"
+    address = "aws_lambda_function.function"
     done = project.run("plan", *ENVIRONMENT, "--bundle", "bundle")
     assert done.returncode == 1 and "error[plan-refused]" in done.stderr
     assert f"-/+ {address}: function_name\n" in done.stdout
@@ -375,8 +375,8 @@ def test_a_layer_only_change_goes_there_and_back_and_there_again(project: Projec
     project.must("build", "--out", "slim")
     plan = json.loads(project.must("plan", *ENVIRONMENT, "--bundle", "slim", "--json"))
     assert {each["address"]: each["action"] for each in plan["changes"]} == {
-        "aws_lambda_layer_version.pymongo": "replace",
-        "aws_lambda_function.mongo_client": "update",
+        "aws_lambda_layer_version.layer[0]": "replace",
+        "aws_lambda_function.function": "update",
     }
     project.must("deploy", *ENVIRONMENT, "--bundle", "slim")
     functions, slim = project.client("lambda"), _newest(project)["release"]

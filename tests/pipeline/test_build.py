@@ -151,10 +151,10 @@ def test_an_unchanged_layer_is_not_rebuilt(built: Project) -> None:
     assert _digests(built.folder / "build")["pymongo-layer.zip"] == layer
 
 
-def test_one_constant_makes_it_a_bundle_for_arm64(built: Project) -> None:
+def test_one_word_makes_it_a_bundle_for_arm64(built: Project) -> None:
     """The layer is made anew, of the wheels for that machine, and passes the inspection."""
-    names = built.folder / "pipeline" / "project.py"
-    names.write_text(names.read_text().replace('= "x86_64"', '= "arm64"'))
+    told = built.folder / "function.toml"
+    told.write_text(told.read_text().replace('= "x86_64"', '= "arm64"'))
     built.must("build")
     assert "on python3.13, arm64" in built.must("inspect", "build")
     with zipfile.ZipFile(built.folder / "build" / "pymongo-layer.zip") as archive:

@@ -56,13 +56,12 @@ def test_the_rules_of_plan_time_hold(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("name", ["local", "staging", "production"])
-def test_an_environment_names_itself_and_its_own_parameter(name: str) -> None:
+def test_an_environment_names_itself(name: str) -> None:
     """A copied file that still names another environment would deploy to the wrong one."""
     text = Path(ROOT, "terraform/environments", name, "terraform.tfvars").read_text()
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     found = {key.strip(): value.strip().strip('"') for key, value in values.items()}
     assert found["environment"] == name
-    assert found["mongodb_uri_parameter"] == f"/mongo-client/{name}/mongodb-uri"
 
 
 @pytest.mark.parametrize("end", ["", "Init Duration: 190.40 ms\t"])

@@ -222,7 +222,11 @@ class Runner:
                 assert identity == asking, f"GitHub vouches for {asking}, not for {identity}"
 
 
-_VARIABLES = ("--var", "AWS_ACCOUNT_ID=123456789012", "--var", "AWS_REGION=us-east-1")
+_VARIABLES = tuple(
+    argument
+    for value in ("AWS_ACCOUNT_ID=123456789012", "AWS_REGION=us-east-1", "SERVICE=mongo-client")
+    for argument in ("--var", value)
+)
 
 
 def _is_a_strangers(event: dict[str, Any]) -> bool:

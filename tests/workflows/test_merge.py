@@ -370,7 +370,7 @@ def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Run
     done = [name for name, job in run.jobs.items() if job.result == "success"]
     assert done == ["Say why nothing is deployed"]
     [notice] = [each["message"] for each in run.annotations]
-    assert "AWS_ACCOUNT_ID and AWS_REGION are not set" in notice
+    assert "AWS_ACCOUNT_ID, AWS_REGION and SERVICE are not set" in notice
 
 
 def test_a_given_bundle_can_be_deployed_by_hand(by_hand: Chapter, runner: Runner) -> None:

@@ -85,7 +85,7 @@ def test_its_plans_are_a_comment_for_each_environment(ordinary: Seen) -> None:
             each["body"] for each in ordinary.comments if f"for {environment}" in each["body"]
         ]
         assert body.startswith(f"<!-- mongo-client plan: {environment} -->\n")
-        assert "aws_lambda_function.mongo_client" in body and "to create" in body
+        assert "aws_lambda_function.function" in body and "to create" in body
         assert f"commit `{HEAD[:12]}`" in body
         assert "pymongo-layer.zip" in body and "no findings" in body
         assert len(body) < 65_536
@@ -214,7 +214,7 @@ def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -
     runner.repository.start("no-account")
     seen = _run(runner, 9, job="no-plan", variables=False)
     [notice] = [each["message"] for each in seen.run.annotations]
-    assert "AWS_ACCOUNT_ID and AWS_REGION are not set" in notice
+    assert "AWS_ACCOUNT_ID, AWS_REGION and SERVICE are not set" in notice
 
 
 @dataclass
@@ -234,7 +234,7 @@ def destruction(runner: Runner, built_bundle: Path) -> Destruction:
         "terraform/function.tf", "function_name = local.name", 'function_name = "renamed"'
     )
     refused = _run(runner, 7, job="comment")
-    guarded = ("aws_lambda_function.mongo_client", "aws_lambda_alias.live")
+    guarded = ("aws_lambda_function.function", "aws_lambda_alias.live")
     names = ["bug", *(f"allow-destroy:{address}" for address in guarded)]
     runner.hub.pull_requests[7]["labels"] = [{"name": name} for name in names]
     return Destruction(refused, _run(runner, 7, job="comment"))
@@ -246,7 +246,7 @@ def test_a_plan_that_destroys_the_function_stops_at_the_plan(destruction: Destru
     assert refused.run.failed() == [("Plan staging", "Plan")]
     assert any("aws_lambda_function" in each["message"] for each in refused.run.annotations)
     [staging] = [each["body"] for each in refused.comments if "for staging" in each["body"]]
-    assert "allow-destroy:aws_lambda_function.mongo_client" in staging
+    assert "allow-destroy:aws_lambda_function.function" in staging
     assert refused.run.jobs["Plan production"].result == "success"
 
 

@@ -251,7 +251,7 @@ def test_drift_opens_one_issue_and_updates_it(drift: Drift) -> None:
     assert all(run.succeeded for run in drift.runs), [run.why() for run in drift.runs]
     [opened], [updated] = drift.issues[:2]
     assert opened["state"] == "open" and "Plan for production" in opened["body"]
-    assert "time limit" in opened["body"] and "aws_lambda_function.mongo_client" in opened["body"]
+    assert "time limit" in opened["body"] and "aws_lambda_function.function" in opened["body"]
     assert updated["number"] == opened["number"] and updated["body"] != opened["body"]
 
 

@@ -16,6 +16,8 @@ override_resource {
 }
 
 variables {
+  service        = "mongo-client"
+  layer          = "pymongo"
   repository     = "octo-org/mongo-client"
   repository_ids = { owner = 1234, repository = 5678 }
 }

@@ -1,3 +1,2 @@
-environment           = "local"
-mongodb_uri_parameter = "/mongo-client/local/mongodb-uri"
-log_retention_days    = 1
+environment        = "local"
+log_retention_days = 1

@@ -1,4 +1,3 @@
-environment           = "production"
-mongodb_uri_parameter = "/mongo-client/production/mongodb-uri"
-log_retention_days    = 90
-permissions_boundary  = "mongo-client-function"
+environment          = "production"
+log_retention_days   = 90
+permissions_boundary = "mongo-client-function"

@@ -1,3 +1,2 @@
-environment           = "staging"
-mongodb_uri_parameter = "/mongo-client/staging/mongodb-uri"
-permissions_boundary  = "mongo-client-function"
+environment          = "staging"
+permissions_boundary = "mongo-client-function"

@@ -1,0 +1,163 @@
+"""YOUR-OWN.md, followed as it stands there: another function, with a layer, and then without."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud import control
+from tests import http, provider
+from tests.project import ROOT, Project
+
+ENVIRONMENT = ("--environment", "local")
+
+
+def _blocks() -> list[str]:
+    """Return the commands of the document, block by block."""
+    text = (ROOT / "YOUR-OWN.md").read_text()
+    found = re.findall(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE)
+    return [textwrap.dedent(each) for each in found if each.strip()]
+
+
+def _copy_to(folder: Path) -> Project:
+    """Make a copy of the project, with a history of its own."""
+    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
+    for name in filter(None, subprocess.check_output(listed, text=True).split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    git = ["git", "-C", str(folder), "-c", "user.name=somebody", "-c", "user.email=@"]
+    for arguments in (["init"], ["add", "--all"], ["commit", "--message", "copy"]):
+        subprocess.run([*git, *arguments], check=True, stdout=subprocess.DEVNULL)
+    tools = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "VENV": sys.prefix}
+    return Project(folder, tools)
+
+
+def _type(project: Project, block: str) -> str:
+    """Type a block of commands, insist that it works, and return what it printed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=project.folder,
+        # Not as a part of the make that runs the tests.
+        env={
+            name: value
+            for name, value in project.process_environment().items()
+            if name not in ("MAKEFLAGS", "MAKELEVEL")
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, block + done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The copy, in which the document has been followed up to its cloud."""
+    folder = tmp_path_factory.mktemp("your-own")
+    project = _copy_to(folder / "resolver")
+    cloud = project.folder / ".localcloud"
+    *before, release = _blocks()
+    assert before[-1].strip() == "make up" and "deploy" in release
+    try:
+        for block in before:
+            _type(project, block)
+        settings = control.read_env(cloud)
+        with provider.running(settings, folder) as running:
+            project.environment |= settings | running
+            project.environment["ANSWER"] = _type(project, release).splitlines()[-1]
+            yield project
+    finally:
+        control.down(cloud)
+
+
+def test_the_document_leads_to_a_release(project: Project) -> None:
+    """The last command is answered by the function; no finding, and its own call was made."""
+    assert json.loads(project.environment["ANSWER"]) == {"parent": "b.example."}
+    assert project.must("inspect").endswith("no findings\n")
+    assert "resolver.zip" in project.must("inspect") and "dns-layer.zip" in project.must("inspect")
+    log = project.must("logs", *ENVIRONMENT, "--since", "1h")
+    assert "Method: POST, Path: /api/parent" in log
+    [release] = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
+    assert release["outcome"] == "succeeded"
+
+
+def test_its_tests_pass_and_its_style_is_the_projects(project: Project) -> None:
+    told = _type(
+        project, "python -m pytest -q; python -m flake8 *.py tests; black --check *.py tests"
+    )
+    assert "1 passed" in told
+
+
+def test_it_can_lose_its_layer_and_go_back(project: Project) -> None:
+    """The layer goes with the release, and comes back with the rollback; Terraform agrees twice."""
+    handler, told = project.folder / "resolver.py", project.folder / "function.toml"
+    without = handler.read_text().replace("import dns.name\n", "")
+    without = re.sub(r" +name = dns.*\n", "", without)
+    parent = 'json.loads(event["body"])["name"].partition(".")[2] + "."'
+    handler.write_text(without.replace("name.parent().to_text()", parent))
+    told.write_text(re.sub(r"layer .*\n", "", told.read_text()))
+    shutil.rmtree(project.folder / "layer")
+    project.must("build")
+    assert "layer" not in project.must("inspect")
+    project.must("deploy", *ENVIRONMENT, "--all-at-once")
+    assert _answer(project) == (200, {"parent": "b.example."})
+    assert not _serving(project).get("Layers")
+    assert project.must("plan", *ENVIRONMENT, "--bundle", "live").startswith("No changes.")
+    project.must("rollback", *ENVIRONMENT, "--reason", "the layer is missed")
+    assert _answer(project) == (200, {"parent": "b.example."})
+    [layer] = _serving(project)["Layers"]
+    assert layer["Arn"].split(":")[-2] == "resolver-local-dns"
+    assert project.must("plan", *ENVIRONMENT, "--bundle", "live").startswith("No changes.")
+
+
+def test_its_release_page_knows_a_release_without_a_layer(project: Project) -> None:
+    project.must("page", *ENVIRONMENT, "--out", "page")
+    assert "resolver.zip" in (project.folder / "page" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('handler = "nowhere.answer"', "nowhere.py cannot be read"),
+        ('handler = "resolver"', "handler is 'resolver'"),
+        ('secrets = "password"', "secrets is 'password'"),
+        ("colour = 1", "colour means nothing"),
+        ("name = [", "cannot be read"),
+    ],
+)
+def test_a_mistake_in_function_toml_is_a_clear_line(
+    project: Project, tmp_path: Path, line: str, told: str
+) -> None:
+    file = project.folder / "function.toml"
+    good = file.read_text()
+    name = line.split()[0]
+    file.write_text(f"{line}\n" + re.sub(rf"^{name} .*\n", "", good, flags=re.MULTILINE))
+    try:
+        done = project.run("build", "--out", str(tmp_path / "build"))
+    finally:
+        file.write_text(good)
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "build").exists()
+
+
+def _answer(project: Project) -> object:
+    return http.post(f"{project.environment['API_URL']}/api/parent", {"name": "a.b.example"})
+
+
+def _serving(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = project.client("lambda").get_function_configuration(
+        FunctionName="resolver-local", Qualifier="live"
+    )
+    return found
