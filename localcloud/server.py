@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from wsgiref.types import WSGIApplication
@@ -25,10 +26,12 @@ from localcloud.access import Access, Sessions
 from localcloud.functions import Functions
 from localcloud.http_api import HttpApi
 from localcloud.pool import Pool
-from pipeline.project import ENVIRONMENTS, SERVICE
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
+_FUNCTION = tomllib.loads(Path(__file__).parent.with_name("function.toml").read_text("utf-8"))
+SERVICE = _FUNCTION["name"]
+ENVIRONMENTS = ("local", "staging", "production")
 _SETTINGS_OF_ANOTHER_ACCOUNT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from pipeline import progress
 from pipeline.applying import Applying
 from pipeline.aws import Aws
-from pipeline.bundle import Manifest, Package
+from pipeline.bundle import Manifest, Package, sha256_hex
 from pipeline.environment import Environment
 from pipeline.errors import StateLocked, TerraformError
 from pipeline.judge import judge
@@ -120,7 +120,11 @@ class Terraform:
         self._run("force-unlock", "-force", lock_id)
 
     def _init(self, aws: Aws) -> None:
-        """Fetch the provider that the lock file names, and set up the environment's state."""
+        """Fetch the provider that the lock file names, and set up the environment's state.
+
+        Not if that was done here before, for the same state, by the same Terraform and lock file:
+        it reads all of the provider, which takes as long as many a plan.
+        """
         backend = {
             "bucket": aws.state_bucket,
             "key": self._stack.state_key,
@@ -129,7 +133,22 @@ class Terraform:
             "use_path_style": "true",
         }
         settings = [f"-backend-config={name}={value}" for name, value in backend.items()]
+        lock = (self._stack.directory / ".terraform.lock.hcl").read_text("utf-8")
+        made_of = sha256_hex("\n".join([*settings, version(), lock]).encode())
+        done = Path(self._data_dir, "initialised")
+        if done.is_file() and done.read_text() == made_of and self._has_state_at(backend["key"]):
+            return
+        done.unlink(missing_ok=True)
         self._run("init", "-input=false", "-reconfigure", "-lockfile=readonly", *settings)
+        done.write_text(made_of)
+
+    def _has_state_at(self, key: str) -> bool:
+        """Say whether the data folder is still set up for that state: people run Terraform too."""
+        try:
+            file = json.loads(Path(self._data_dir, "terraform.tfstate").read_text("utf-8"))
+            return bool(file["backend"]["config"]["key"] == key)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def _run(
         self, *arguments: str, on_message: Callable[[dict[str, Any]], None] | None = None

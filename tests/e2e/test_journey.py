@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
@@ -305,6 +306,29 @@ def test_a_change_of_settings_alone_is_a_release(journey: Journey) -> None:
 def test_a_stored_bundle_can_be_planned_by_the_start_of_its_id(journey: Journey) -> None:
     plan = journey.project.must("plan", *ENVIRONMENT, "--bundle", journey.first_bundle[:12])
     assert plan.strip() == "No changes."
+
+
+def test_terraform_is_set_up_once_and_anew_for_another_state(
+    journey: Journey, tmp_path: Path
+) -> None:
+    """Both environments share Terraform's data folder here."""
+    log, program = tmp_path / "log", tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec {shutil.which("terraform")} "$@"\n')
+    program.chmod(0o755)
+    path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    project = Project(journey.project.folder, {**journey.settings, **path})
+
+    def plan(environment: str) -> tuple[str, int]:
+        log.unlink(missing_ok=True)
+        told = project.must(
+            *("plan", "--environment", environment, "--bundle", journey.first_bundle)
+        )
+        return told, log.read_text().count(" init ")
+
+    assert plan("production")[0].startswith("+ ")
+    assert plan("local") == ("No changes.\n", 1)
+    assert plan("local") == ("No changes.\n", 0)
 
 
 def test_neither_a_folder_nor_a_stored_id_is_a_clear_error(journey: Journey) -> None:
