@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -163,18 +164,34 @@ def absent_if[T](code: str, call: Callable[[], T]) -> T | None:
         raise
 
 
-def create_object(aws: Aws, key: str, content: bytes) -> bool:
+class _Sent(io.BytesIO):
+    """Bytes that tell how many of them were read."""
+
+    def __init__(self, content: bytes, on_sent: Callable[[int], None]) -> None:
+        super().__init__(content)
+        self._on_sent = on_sent
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self._on_sent(self.tell())
+        return part
+
+
+def create_object(
+    aws: Aws, key: str, content: bytes, on_sent: Callable[[int], None] = lambda _: None
+) -> bool:
     """Write an object of the artifact bucket that must not exist yet, whole or not at all.
 
     Returns False, and changes nothing, if it exists and holds something else. If it holds the same,
-    this very call wrote it, and its answer was lost.
+    this very call wrote it, and its answer was lost. `on_sent` is told how many bytes are on their
+    way.
     """
     try:
         persistently(
             lambda: aws.s3.put_object(
                 Bucket=aws.artifact_bucket,
                 Key=key,
-                Body=content,
+                Body=_Sent(content, on_sent),
                 IfNoneMatch="*",
                 ChecksumAlgorithm="SHA256",
             ),

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline import calls, checks, gate, output, smoke
+from pipeline import calls, checks, gate, output, progress, smoke
 from pipeline.aws import Aws
 from pipeline.calls import Call
 from pipeline.environment import LIVE, Environment, Steps
 from pipeline.errors import GateClosed, UsageError
 from pipeline.gate import Comparison, Throttled
+from pipeline.progress import Bar
 from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic import Switch
@@ -26,6 +27,7 @@ from pipeline.traffic import Switch
 # A version that hangs must not hold up what is its cure: our own calls end after this.
 _OWN_CALLS_S = 300
 
+_SHOWN_EVERY_S = 0.5
 _LOOKS = 5  # while a step is watched; one more when our own calls are made
 
 
@@ -59,16 +61,30 @@ class Canary:
                     switch.share(version, percent)
                 else:
                     switch.to(version)
-                self._watch(old, version)
+                with progress.step(f"{percent:g} %", self.steps.watch_s) as bar:
+                    callers = self._watch(old, version, bar)
+                self._fill_up(callers, old, version)
 
-    def _watch(self, old: str, version: str) -> None:
-        """Look again and again for as long as the step lasts; fill up with calls of our own."""
+    def _watch(self, old: str, version: str, bar: Bar) -> list[Call]:
+        """Look again and again for as long as the step lasts, and return the callers' calls."""
         began_s = time.time()
+        callers: list[Call] = []
         for look in range(1, _LOOKS + 1):
-            time.sleep(max(0, began_s + self.steps.watch_s * look / _LOOKS - time.time()))
+            until_s = began_s + self.steps.watch_s * look / _LOOKS
+            while (now_s := time.time()) < until_s:
+                self._show(bar, now_s - began_s, _figures(callers, old, version))
+                time.sleep(min(until_s - now_s, _SHOWN_EVERY_S))
             callers = calls.read(self.account, self.environment, int(began_s * 1000))
             throttled = Throttled(self._throttled(version, began_s), self._throttled(old, began_s))
+            self._show(bar, until_s - began_s, _figures(callers, old, version))
             self._judge(callers, old, version, throttled)
+        return callers
+
+    def _show(self, bar: Bar, watched_s: float, figures: str) -> None:
+        bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
+
+    def _fill_up(self, callers: Sequence[Call], old: str, version: str) -> None:
+        """Make calls of our own where the callers' are too few to tell."""
         seen = [sum(call.version == each for call in callers) for each in (old, version)]
         if min(seen) < self.steps.least_calls:
             self._judge(self._call_both(old, version), old, version)
@@ -99,11 +115,13 @@ class Canary:
         own = [each for each in SMOKE_CALLS if each.canary and key]
         turns = itertools.cycle([None, *own])
         made: list[Call] = []
-        for turn in itertools.islice(turns, self.steps.least_calls):
-            if time.monotonic() > until_s:
-                output.say("         they take too long: what there is has to do", "yellow")
-                break
-            made += [self._call(each, key, turn) for each in (version, old)]
+        with progress.step("calls", self.steps.least_calls) as bar:
+            for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
+                if time.monotonic() > until_s:
+                    output.say("         they take too long: what there is has to do", "yellow")
+                    break
+                made += [self._call(each, key, turn) for each in (version, old)]
+                bar.update(done, _figures(made, old, version))
         return made
 
     def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Call:
@@ -159,3 +177,12 @@ class Canary:
                 f"{self.environment.steps_file} names it: correct the name, or create it.",
             )
         return frozenset(name for name, state in states.items() if state == "ALARM")
+
+
+def _figures(seen: Sequence[Call], old: str, version: str) -> str:
+    """Return in words how many calls there were of either version, and how many failed."""
+    told = []
+    for each in (version, old):
+        of_it = [call.failed for call in seen if call.version == each]
+        told.append(f"version {each}: {len(of_it)} calls, {sum(of_it)} failed")
+    return "; ".join(told)

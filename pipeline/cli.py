@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import click
 from click.exceptions import NoSuchCommand
+from click.shell_completion import CompletionItem
 
-from pipeline import output
+from pipeline import completion, output
 from pipeline.errors import PipelineError, Stopped
 from pipeline.sdk_errors import translated_errors
 from pipeline.stopping import stop_when_told
@@ -32,6 +33,7 @@ _VERBS = {
     "unlock": "unlock",
     "bootstrap": "bootstrap",
     "doctor": "doctor",
+    "completion": "completion",
 }
 
 
@@ -39,8 +41,15 @@ class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        # Names alone, for whoever has pressed a key is waiting: a verb's help is in its module.
+        verbs = [CompletionItem(each) for each in _VERBS if each.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
+            if ctx.resilient_parsing:
+                return None
             raise NoSuchCommand(cmd_name, possibilities=_VERBS, ctx=ctx)
         command: click.Command = import_module(f"pipeline.{_VERBS[cmd_name]}").command
         return command
@@ -58,7 +67,11 @@ def main() -> None:
     stop_when_told()
     try:
         with translated_errors():
-            pipeline(prog_name="python -m pipeline", standalone_mode=False)
+            pipeline(
+                prog_name="python -m pipeline",
+                standalone_mode=False,
+                complete_var=completion.VARIABLE,
+            )
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
+    aftermath,
     aws,
     checks,
     github,
@@ -30,13 +31,12 @@ from pipeline import (
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.canary import Canary
-from pipeline.environment import LIVE, Environment, environment_option
+from pipeline.environment import LIVE, Environment, EnvironmentName, environment_option
 from pipeline.errors import LostRace, PlanChanged, UsageError, describe
 from pipeline.examples import examples
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
-from pipeline.project import ENVIRONMENTS
 from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts
 from pipeline.terraform import SavedPlan, Terraform
@@ -57,7 +57,7 @@ from pipeline.traffic import Switch
 @click.option(
     "--from",
     "origin",
-    type=click.Choice(ENVIRONMENTS),
+    type=EnvironmentName(),
     help="Take the bundle that this environment serves, instead of --bundle.",
 )
 @allow_destroy_option
@@ -84,6 +84,7 @@ from pipeline.traffic import Switch
     metavar="SHA256",
     help="Digest of the plan that was approved: apply no other one.",
 )
+@aftermath.untouched("nothing was done")
 def command(
     environment: Environment,
     reference: str,
@@ -201,7 +202,7 @@ class _Deployment:
         if plan.is_empty and self._is_served():
             return None
         verdict = judge(plan.document)
-        switch = Switch(self._account.functions, self._name)
+        switch = self._facts.switch = Switch(self._account.functions, self._name)
         release = ledger.next_release(
             newest,
             "deploy",

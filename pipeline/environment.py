@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pipeline.errors import UsageError
+from pipeline.nearest import did_you_mean
 from pipeline.project import ENVIRONMENTS, FUNCTION, LAYER, SERVICE, TERRAFORM_DIR
 
 LIVE = "live"
@@ -93,13 +95,24 @@ class Environment:
             ) from error
 
 
+class EnvironmentName(click.Choice[str]):
+    """The name of an environment. A typo is answered with the nearest one."""
+
+    def __init__(self) -> None:
+        super().__init__(ENVIRONMENTS)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        told = super().get_invalid_choice_message(value, ctx)
+        return f"{told} {did_you_mean(str(value), ENVIRONMENTS)}".rstrip()
+
+
 def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environment:
     return Environment(name)
 
 
 environment_option = click.option(
     "--environment",
-    type=click.Choice(ENVIRONMENTS),
+    type=EnvironmentName(),
     required=True,
     callback=_to_environment,
     help="Environment to work on.",

@@ -9,7 +9,8 @@ class PipelineError(Exception):
     """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
 
     `what` says what happened, `remedy` what to do about it; `file`, `line` and `column` (from 1)
-    point at the cause where it is in a file.
+    point at the cause where it is in a file. What ends a verb that is about live's traffic says
+    with `traffic` what serves by then, and with `next_step` what to type.
     """
 
     id: ClassVar[str]
@@ -30,6 +31,8 @@ class PipelineError(Exception):
         self.file = file
         self.line = line
         self.column = column
+        self.traffic = ""
+        self.next_step = ""
 
 
 class UsageError(PipelineError):

@@ -25,13 +25,15 @@ def command(bundle_id: str, out: Path) -> None:
 
     BUNDLE is its id, or the start of it.
     """
+    account = aws.connect()
     if not re.fullmatch(r"[0-9a-f]{7,64}", bundle_id):
         raise BundleError(
             f"{bundle_id} is not the id of a bundle",
+            f"{store.nearest_ids(account, bundle_id)}\n"
             "An id is 64 digits, of which the first seven are enough: `python -m pipeline releases`"
-            " lists those that were deployed.",
+            " lists those that were deployed.".strip(),
         )
-    bundle = store.load(aws.connect(), bundle_id)
+    bundle = store.load(account, bundle_id)
     if not bundle.id.startswith(bundle_id):
         raise BundleError(f"{bundle_id} is a folder here, with another bundle", "Start elsewhere.")
     bundle.write(out)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import checks, github, output, restore, summary, traffic
+from pipeline import aftermath, checks, github, output, restore, summary, traffic
 from pipeline.aws import Aws
 from pipeline.environment import LIVE, Environment
 from pipeline.errors import ReleaseUnusable, describe
@@ -22,18 +22,19 @@ def summarised(
 ) -> Iterator[Facts]:
     """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
 
-    A summary that fails is told, and changes nothing else.
+    A summary that fails is told, and changes nothing else. A failure says what serves by then.
     """
     facts = Facts(verb, environment, os.environ.get("GITHUB_ACTOR", ""), reason)
     before = _live(account, environment) if github.in_actions() else None
-    try:
-        yield facts
-    except BaseException as problem:
-        facts.problem = problem
-        raise
-    finally:
-        if github.in_actions():
-            _summarise(account, facts, before)
+    with aftermath.told(account, facts):
+        try:
+            yield facts
+        except BaseException as problem:
+            facts.problem = problem
+            raise
+        finally:
+            if github.in_actions():
+                _summarise(account, facts, before)
 
 
 def _summarise(account: Aws, facts: Facts, before: Live | None) -> None:

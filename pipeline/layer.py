@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 
-from pipeline import archive, asynchronous, bytecode, imports
+from pipeline import archive, asynchronous, bytecode, imports, pip_progress, progress
 from pipeline.bundle import sha256_hex
 from pipeline.errors import LayerError
 from pipeline.project import ARCHITECTURE, LAYER_LOCK, RUNTIME
@@ -63,22 +62,26 @@ def build_layer(wanted: Set[str]) -> bytes:
     kept = imports.reachable(wanted, _import_graph(files))
     files = {path: data for path, data in files.items() if imports.top_level(path) in kept}
     files = asynchronous.leave_out(_without_the_unimportable(files, kept))
-    return archive.write_zip(
-        bytecode.compile_sources({f"python/{path}": data for path, data in files.items()})
-    )
+    with progress.step("compile") as bar:
+        bar.update(0, f"{len(files)} files")
+        return archive.write_zip(
+            bytecode.compile_sources({f"python/{path}": data for path, data in files.items()})
+        )
 
 
 def _download(folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
+    command += pip_progress.RAW
     command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     command += ["--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
     for platform in _PLATFORMS:
         command += ["--platform", platform]
     command += ["--requirement", str(LAYER_LOCK)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
+    with progress.step("fetch") as bar:
+        status, complaints = pip_progress.run(command, bar)
+    if status != 0:
         raise LayerError(
-            f"pip could not fetch the layer's wheels:\n{done.stderr.strip()}",
+            f"pip could not fetch the layer's wheels:\n{complaints.strip()}",
             "Check the network and layer/requirements.txt (`make lock` writes it anew).",
         )
 

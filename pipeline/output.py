@@ -19,6 +19,16 @@ _out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty(
 _err = Console(soft_wrap=True, highlight=False, stderr=True)
 
 
+def terminal() -> Console | None:
+    """Return the console that something can move on, or None where lines are all there is.
+
+    What is said meanwhile has to go through the same console, or it would tear what moves.
+    """
+    # Rich takes a variable's word for it that there is a terminal (FORCE_COLOR).
+    moves = sys.stderr.isatty() and _err.is_interactive and not github.in_actions()
+    return _err if moves else None
+
+
 def say(line: str, style: str = "") -> None:
     """Print one line of progress for people."""
     _err.print(Text(line, style=style))
@@ -54,8 +64,12 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 def error(problem: PipelineError) -> None:
     """Say what happened and what to do, and annotate the place on GitHub."""
     _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
+    if problem.traffic:
+        _err.print(Text.assemble(("traffic ", "bold"), f" {problem.traffic}"))
     if problem.remedy:
         _err.print(Text(problem.remedy, style="yellow"))
+    if problem.next_step:
+        _err.print(Text.assemble(("next    ", "bold"), f" {problem.next_step}"))
     if github.in_actions():
         mark = github.annotation(
             problem.what, file=problem.file, line=problem.line, column=problem.column

@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
-from pipeline import aws, github, output, plan_page, quarantine, restore, shown, store, terraform
+from pipeline import (
+    aftermath,
+    aws,
+    github,
+    output,
+    plan_page,
+    quarantine,
+    restore,
+    shown,
+    store,
+    terraform,
+)
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import Environment, environment_option
@@ -68,6 +79,7 @@ allow_destroy_option = click.option(
     help="The plan.json that the pull request showed: say what is different.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
+@aftermath.untouched("a plan moves none")
 def command(
     environment: Environment,
     reference: str,

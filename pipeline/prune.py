@@ -11,7 +11,7 @@ from itertools import islice
 import click
 from botocore.exceptions import ClientError
 
-from pipeline import aws, ledger, output
+from pipeline import aftermath, aws, ledger, output
 from pipeline.aws import Aws, error_code
 from pipeline.environment import Environment, environment_option
 from pipeline.examples import examples
@@ -41,6 +41,7 @@ class _Pruning:
     help="How many of the last releases keep their versions.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, and delete nothing.")
+@aftermath.untouched("prune moves none")
 def command(environment: Environment, keep: int, dry_run: bool) -> None:
     """Delete versions that nothing needs."""
     account = aws.connect()

@@ -120,14 +120,17 @@ def _deployed_after(records: Ledger, current: Release) -> Release | None:
 
 
 def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusable:
+    newest = records.newest() or current
     if number is None:
         what = f"no release before {current.restores or current.number} can be restored"
+    elif not 0 < number <= newest.number:
+        what = f"release {number} does not exist: there are 1 to {newest.number}"
     else:
         what = f"release {number} is not one that can be restored"
     there_are = [
         f"  {each.number:>4}  {each.began}  bundle {each.bundle[:12]}  by {each.actor}"
         for each in islice(records.releases(), _OFFERED)
-        if each.outcome == "succeeded" and each.number != current.number
+        if may_be_asked_for(each, current)
     ]
     if not there_are:
         return ReleaseUnusable(what, "The ledger has no other bundle that ever served.")

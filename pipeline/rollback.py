@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from pipeline import (
+    aftermath,
     aws,
     checks,
     github,
@@ -50,6 +51,7 @@ from pipeline.traffic import Switch
 @allow_destroy_option
 @click.option("--reason", help="Why, for the ledger and for whoever meets the quarantine.")
 @click.option("--dry-run", is_flag=True, help="Show what it would do, and change nothing.")
+@aftermath.untouched("nothing was done")
 def command(
     environment: Environment,
     number: int | None,
@@ -62,7 +64,7 @@ def command(
     verb: Verb = "dry run" if dry_run else "rollback"
     with job.summarised(verb, account, environment, reason) as facts:
         with facts.timeline.phase("prove", "that the release can be restored"):
-            switch = Switch(account.functions, environment.function_name)
+            switch = facts.switch = Switch(account.functions, environment.function_name)
             records = Ledger(account, environment)
             done = number and not dry_run and restore.is_done(records, switch.before, number)
             if done:

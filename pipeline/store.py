@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import progress
 from pipeline.aws import Aws, absent_if, create_object
 from pipeline.bundle import Bundle, Manifest, Package
 from pipeline.errors import BundleError
+from pipeline.nearest import did_you_mean
+from pipeline.progress import Bar
+from pipeline.project import MANIFEST
 
 _TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
-_ID_START = re.compile(r"[0-9a-f]{7,64}")
+_SHORTEST = 7
+_ID_START = re.compile(rf"[0-9a-f]{{{_SHORTEST},64}}")
+# With a digit, or it is a word.
+_TYPED_ID = re.compile(r"(?=.*\d)\w{5,64}")
+_LOOKED_AT = 10_000  # of the stored bundles, for one that is near
 
 
 def package_key(package: Package) -> str:
@@ -23,9 +35,15 @@ def load(aws: Aws, reference: str) -> Bundle:
 
     Raises BundleError if there is none, or if it is damaged.
     """
-    if not _ID_START.fullmatch(reference) or Path(reference).exists():
-        return Bundle.read(Path(reference))
-    return fetch(aws, _find_id(aws, reference))
+    folder = Path(reference)
+    if _ID_START.fullmatch(reference) and not folder.exists():
+        return fetch(aws, _find_id(aws, reference))
+    try:
+        return Bundle.read(folder)
+    except BundleError as problem:
+        if not folder.exists():
+            problem.remedy = f"{_nearest(aws, reference)}\n{problem.remedy}".strip()
+        raise
 
 
 def put(aws: Aws, bundle: Bundle) -> None:
@@ -33,16 +51,28 @@ def put(aws: Aws, bundle: Bundle) -> None:
 
     The manifest goes last: a bundle that has one is whole.
     """
-    for package, archive in bundle.zips():
-        key = package_key(package)
-        if not create_object(aws, key, archive):
-            raise BundleError(
-                f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
-                "Somebody changed the store. Find out who before you deploy anything from it.",
-            )
+    total = sum(package.size_bytes for package in bundle.manifest.packages())
+    with progress.step("store", total) as bar:
+        before = 0
+        for package, archive in bundle.zips():
+            _upload(aws, package, archive, partial(_show_sent, bar, package.name, before, total))
+            before += package.size_bytes
     if not create_object(aws, _manifest_key(bundle.id), bundle.manifest.to_text().encode()):
         # It may name another commit: the same content built from there is the same bundle.
         manifest(aws, bundle.id)
+
+
+def _upload(aws: Aws, package: Package, archive: bytes, on_sent: Callable[[int], None]) -> None:
+    key = package_key(package)
+    if not create_object(aws, key, archive, on_sent):
+        raise BundleError(
+            f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+            "Somebody changed the store. Find out who before you deploy anything from it.",
+        )
+
+
+def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:
+    bar.update(before + sent, f"{before + sent:,} of {total:,} bytes  {name}")
 
 
 def fetch(aws: Aws, bundle_id: str) -> Bundle:
@@ -59,12 +89,36 @@ def _find_id(aws: Aws, start: str) -> str:
     ids = [item["Key"].split("/")[1] for item in listed.get("Contents", [])]
     if len(ids) != 1:
         problem = "names more than one stored bundle" if ids else "is neither a folder nor stored"
+        asked = "" if ids else _nearest(aws, start)
         raise BundleError(
             f"{start} {problem}",
-            "Give a folder that `python -m pipeline build` wrote, or the bundle's whole id "
-            "(`python -m pipeline releases` lists those that were deployed).",
+            f"{asked}\nGive a folder that `python -m pipeline build` wrote, or the bundle's "
+            "whole id (`python -m pipeline releases` lists those that were deployed).".strip(),
         )
     return ids[0]
+
+
+def _nearest(aws: Aws, reference: str) -> str:
+    """Ask whether a folder with a bundle was meant, or a stored one, that is called much alike."""
+    manifests = Path(reference).parent.glob(f"*/{MANIFEST}")
+    asked = did_you_mean(reference, (str(each.parent) for each in manifests))
+    return asked or nearest_ids(aws, reference)
+
+
+def nearest_ids(aws: Aws, start: str) -> str:
+    """Ask whether a stored bundle was meant whose id begins much alike; "" if there is none."""
+    if not _TYPED_ID.fullmatch(start):
+        return ""
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=aws.artifact_bucket, Prefix="bundles/", PaginationConfig={"MaxItems": _LOOKED_AT}
+    )
+    # Any two ids share some digits in order: what was meant is different in a quarter at most.
+    length = max(len(start), _SHORTEST)
+    try:
+        ids = [item["Key"].split("/")[1] for page in pages for item in page.get("Contents", [])]
+    except (ClientError, BotoCoreError):
+        return ""
+    return did_you_mean(start, (each[:length] for each in ids), alike=0.75)
 
 
 def _manifest_key(bundle_id: str) -> str:

@@ -15,7 +15,7 @@ from pipeline.ledger import Release
 from pipeline.markdown import block, bullets, code, one_line
 from pipeline.plan import in_words
 from pipeline.timeline import Timeline
-from pipeline.traffic import Live
+from pipeline.traffic import Live, Switch
 
 type Verb = Literal["deploy", "rollback", "dry run"]
 
@@ -25,9 +25,10 @@ class Facts:
     """What is known of a deployment or a rollback, filled in as it goes on.
 
     `manifest` is that of the bundle that is to serve, `serving` the release that served before,
-    `restored` the one that a rollback goes back to, `proved` whether it can be restored, `release`
-    the one that was recorded, `settings` the names of those that a rollback brings back,
-    `quarantined` why the bundle that it brings back is in quarantine, if it is.
+    `restored` the one that a rollback goes back to, `switch` what moves live, `proved` whether the
+    release can be restored, `release` the one that was recorded, `settings` the names of those that
+    a rollback brings back, `quarantined` why the bundle that it brings back is in quarantine, if it
+    is.
     """
 
     verb: Verb
@@ -38,6 +39,7 @@ class Facts:
     manifest: Manifest | None = None
     serving: Release | None = None
     restored: Release | None = None
+    switch: Switch | None = None
     proved: bool = False
     settings: Sequence[str] = ()
     quarantined: str | None = None

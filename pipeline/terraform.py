@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import output
+from pipeline import progress
+from pipeline.applying import Applying
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest, Package, sha256_hex
 from pipeline.environment import Environment
@@ -94,20 +95,22 @@ class Terraform:
         given.write_text(json.dumps(variables))
         files = [each for each in (self._stack.variables_file, given) if each]
         path = self._folder / "plan"
-        self._run(
-            *("plan", "-json", "-input=false", f"-out={path}"),
-            f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
-            *(f"-var-file={each}" for each in files),
-        )
-        return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
+        with progress.step("plan"):
+            self._run(
+                *("plan", "-json", "-input=false", f"-out={path}"),
+                f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
+                *(f"-var-file={each}" for each in files),
+            )
+            return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
 
     def apply(self, plan: SavedPlan) -> dict[str, Any]:
         """Apply exactly a saved plan, say what changes as it goes, and return the outputs."""
-        said = self._run(
-            *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
-            str(plan.path),
-            on_message=_say_progress,
-        )
+        with progress.step("apply") as bar:
+            said = self._run(
+                *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
+                str(plan.path),
+                on_message=Applying(bar).take,
+            )
         messages = (_message(line) for line in said.splitlines())
         return _values(next(each["outputs"] for each in messages if each and "outputs" in each))
 
@@ -278,11 +281,6 @@ def _message(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) else None
-
-
-def _say_progress(message: dict[str, Any]) -> None:
-    if message.get("type") in ("apply_complete", "apply_errored"):
-        output.say(f"         {message['@message']}")
 
 
 def _failure(

@@ -58,6 +58,16 @@ class Switch:
         self.before = read(functions, function_name)
         self._known = self.before
         self._tried: set[_Route] = set()
+        self.undoing = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether this tried to move live."""
+        return bool(self._tried)
+
+    def pointed_to(self, live: Live) -> bool:
+        """Say whether this tried to let live point where it does."""
+        return live.route in self._tried
 
     def to(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
@@ -86,6 +96,7 @@ class Switch:
         """
         if self.before is None or not self._tried:
             return
+        self.undoing = True
         before = self.before
         now = persistently(lambda: read(self._functions, self._function_name))
         if now is None or now.route not in self._tried | {before.route}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pipeline import aws, output, terraform
+from pipeline import aftermath, aws, output, terraform
 from pipeline.environment import Environment, environment_option
 from pipeline.examples import examples
 
@@ -15,6 +15,7 @@ from pipeline.examples import examples
 )
 @environment_option
 @click.argument("lock_id", metavar="ID")
+@aftermath.untouched("a lock moves none")
 def command(environment: Environment, lock_id: str) -> None:
     """Take a dead process's lock of the state away.
 

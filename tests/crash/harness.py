@@ -185,6 +185,8 @@ class Harness:
         if done.returncode == 1 and point.verb == "deploy" and newest.outcome == "failed":
             if served != before:
                 problems.append(f"it failed, and live went from {before} to {served}")
+        if done.returncode == 1 and not _is_true_of_traffic(done.stderr, before, served):
+            problems.append(f"live went from {before} to {served}: {done.stderr[-1500:]}")
         return problems
 
     def _look_at_the_end(self, verb: str, target: str, left: str) -> list[str]:
@@ -231,6 +233,15 @@ class Harness:
         alias = self._aws.functions.get_alias(FunctionName=FUNCTION, Name="live")
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return {alias["FunctionVersion"]: 1.0} | weights
+
+
+def _is_true_of_traffic(told: str, before: dict[str, float], now: dict[str, float]) -> bool:
+    """Say whether a failure says what serves: all versions that do, or that it is not known."""
+    [line] = re.findall(r"^traffic  (.*)$", told, re.MULTILINE) or [""]
+    named = set(re.findall(r"version (\d+)", line))
+    if "unchanged" in line and before != now:
+        return False
+    return named == set(now) or bool(re.match("unchanged: nothing was done|.*not known", line))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def test_every_pipeline_command_can_be_typed(line: str) -> None:
     """Verb, options and values are such as the command line takes."""
     verb, *arguments = shlex.split(line)
     command = pipeline.get_command(click.Context(pipeline), verb)
+    assert command
     command.make_context(verb, arguments)
 
 
@@ -54,9 +55,24 @@ def test_a_typo_is_answered_with_the_nearest_verb() -> None:
     assert done.exit_code == 2 and "Did you mean 'rollback'?" in done.output
 
 
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("deploy --environment stagin", "Did you mean 'staging'?"),
+        ("rollback --environment prod", "Did you mean 'production'?"),
+        ("deploy --environment production --from stage", "Did you mean 'staging'?"),
+        ("deploy --environement staging", "Did you mean '--environment'?"),
+    ],
+)
+def test_a_typo_in_an_environment_or_an_option_is_answered_too(typed: str, answer: str) -> None:
+    done = CliRunner().invoke(pipeline, typed.split())
+    assert done.exit_code == 2 and answer in done.output
+
+
 @pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
 def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
     command = pipeline.get_command(click.Context(pipeline), verb)
+    assert command
     lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     assert lines
     for line in lines:

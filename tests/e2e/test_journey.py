@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -15,9 +16,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http
+from tests import http, terminal
 from tests.page import reading
 from tests.project import Project, Result
+from tests.terminal import Terminal
 
 ENVIRONMENT = ("--environment", "local")
 
@@ -31,6 +33,7 @@ class Journey:
     first_bundle: str
     second_bundle: str
     first: Result
+    second: Terminal
     again: Result
     plan_of_change: dict[str, Any]
     plan_after_deploy: int
@@ -51,7 +54,10 @@ def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     second_bundle = project.must("build").strip()
     plan_of_change = json.loads(project.must("plan", *ENVIRONMENT, "--json"))
     with http.calling(fresh_cloud["API_URL"]) as during_deploy:
-        project.must("deploy", *ENVIRONMENT, "--bundle", "build", "--reason", "the second")
+        second = ("deploy", *ENVIRONMENT, "--bundle", "build", "--reason", "the second")
+        with terminal.at(project, *second) as seen:
+            pass
+        assert seen.process.returncode == 0, seen.text
     plan_after_deploy = _terraform_plan(project, second_bundle)
 
     with http.calling(fresh_cloud["API_URL"]) as during_rollback:
@@ -62,6 +68,7 @@ def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactor
         first_bundle=first_bundle,
         second_bundle=second_bundle,
         first=first,
+        second=seen,
         again=again,
         plan_of_change=plan_of_change,
         plan_after_deploy=plan_after_deploy,
@@ -124,6 +131,31 @@ def test_a_changed_handler_changes_the_functions_code_and_nothing_else(journey: 
     assert change["action"] == "update"
     assert change["attributes"] == ["s3_key", "source_code_hash"]
     assert journey.plan_of_change["destroys"] == []
+
+
+def test_a_terminal_shows_how_far_a_deployment_is(journey: Journey) -> None:
+    """Bytes that were sent, resources as Terraform counts them, what the canary's calls came to."""
+    told = journey.second.text
+    changes = journey.plan_of_change["changes"]
+    total = len(changes)
+    assert f"0 of {total} resources  {changes[0]['address']}" in told
+    assert f"{total} of {total} resources" in told
+    assert re.search(r"([\d,]+) of \1 bytes +pymongo-layer.zip", told)
+    assert re.search(r"10 % .* s left +version 2: \d+ calls, 0 failed; version 1: [1-9]", told)
+    assert re.search(r"calls .* version 2: (\d+) calls, 0 failed; version 1: \1 calls", told)
+
+
+def test_what_stays_on_a_terminal_is_what_a_log_has(journey: Journey) -> None:
+    """Bars are gone when their step is, and a log has never had any."""
+    log = journey.first.stderr + journey.rollback.stderr
+    assert "\x1b" not in log + journey.first.stdout and "resources" not in log
+    stayed = journey.second.screen
+    assert not any("━" in line or "resources" in line for line in stayed)
+    assert any("Modifications complete" in line for line in stayed)
+    before_the_table = stayed[: stayed.index(next(each for each in stayed if "phase " in each))]
+    told = [line.split()[0] for line in before_the_table if re.match("[a-z]+ +[a-z]", line)]
+    assert told == ["inspect", "store", "plan", "apply", "smoke", "switch"]
+    assert journey.second.shows_its_cursor
 
 
 def test_terraform_agrees_after_a_deployment(journey: Journey) -> None:
@@ -215,7 +247,11 @@ def test_releasing_from_quarantine_needs_a_reason(journey: Journey) -> None:
 def test_rolling_back_an_unknown_release_lists_those_there_are(journey: Journey) -> None:
     done = journey.project.run("rollback", *ENVIRONMENT, "--to", "77")
     assert done.returncode == 1
-    assert "release 77" in done.stderr and journey.second_bundle[:12] in done.stderr
+    assert "release 77 does not exist: there are 1 to " in done.stderr
+    assert (
+        "Choose one with --to:\n     2  " in done.stderr
+        and journey.second_bundle[:12] in done.stderr
+    )
 
 
 def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
@@ -297,6 +333,18 @@ def test_terraform_is_set_up_once_and_anew_for_another_state(
 
 
 def test_neither_a_folder_nor_a_stored_id_is_a_clear_error(journey: Journey) -> None:
-    for reference in ("nowhere", "0" * 64):
-        done = journey.project.run("plan", *ENVIRONMENT, "--bundle", reference)
+    """With the nearest folder or id, if one is near, whichever verb it was given to."""
+    start = journey.first_bundle[:9]
+    wrong_digit = start[:4] + ("1" if start[4] == "0" else "0") + start[5:]
+    for verb, reference, near in (
+        (("plan", *ENVIRONMENT, "--bundle"), "nowhere", None),
+        (("deploy", *ENVIRONMENT, "--bundle"), "0" * 64, None),
+        (("plan", *ENVIRONMENT, "--bundle"), "biuld", "build"),
+        (("deploy", *ENVIRONMENT, "--bundle"), wrong_digit, start),
+        (("quarantine", *ENVIRONMENT), f"{start[:6]}x{start[7:]}", start),
+        (("fetch", "--out", "fetched"), wrong_digit, start),
+    ):
+        done = journey.project.run(*verb, reference)
         assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
+        asked = re.findall(r"^Did you mean '(.*)'\?$", done.stderr, re.MULTILINE)
+        assert asked == ([near] if near else []), done.stderr

@@ -100,13 +100,14 @@ def test_a_rollback_is_refused(project: Project) -> None:
     """Each refusal of the table is one that there is; choosing another release works."""
     section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
     source = "".join(path.read_text() for path in (ROOT / "pipeline").glob("*.py"))
-    for words in ("under way", "is not one that can be restored", "takes no more updates"):
+    refusals = ("under way", "does not exist", "is not one that can be restored")
+    for words in (*refusals, "takes no more updates"):
         assert words in section.partition("\n## ")[0] and words in source
     good = next(each for each in _releases(project) if each["outcome"] == "succeeded")
     _release(project, "one")
     _release(project, "two")
     done = project.run("rollback", *ENVIRONMENT, "--to", "4711")
-    assert done.returncode == 1 and "is not one that can be restored" in done.stderr
+    assert done.returncode == 1 and "release 4711 does not exist" in done.stderr
     [block] = recipe("A rollback is refused")
     follow(project, block, RELEASE=str(good["release"]))
     assert _releases(project)[0]["bundle"] == good["bundle"]

@@ -21,6 +21,7 @@ from tests.project import Project
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
+_LOGS = "python -m pipeline logs --environment local"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,8 @@ def test_a_version_that_fails_its_check_gets_no_traffic(project: Project) -> Non
     assert set(answers) == {before}
     newest = _newest(project)
     assert newest["outcome"] == "failed" and "OSError" in newest["error"]
+    assert f"\ntraffic  unchanged: version {before} serves all of it\n" in done.stderr
+    assert f"\nnext     {_LOGS} --version {newest['version']}\n" in done.stderr
 
 
 def test_the_next_deployment_works_without_anyone_cleaning_up(project: Project) -> None:
@@ -121,6 +124,7 @@ def test_a_person_who_moves_live_meanwhile_wins(project: Project) -> None:
     assert done.returncode == 1
     assert "error[lost-race]" in done.stderr and f"version {other}" in done.stderr
     assert _live_version(project) == other
+    assert f"\ntraffic  moved by somebody else: version {other} serves all of it\n" in done.stderr
     assert _newest(project)["outcome"] == "failed"
     functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion=before)
 
@@ -158,9 +162,10 @@ def test_a_cancelled_job_leaves_live_where_it_was(project: Project) -> None:
         while _live_weights(project):
             assert time.monotonic() < patience_ends
             time.sleep(0.02)
-        process.communicate(timeout=60)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert _live_version(project) == before
+    assert f"\ntraffic  back at version {before}: version {before} serves all of it\n" in told
     assert (_newest(project)["outcome"], _newest(project)["error"]) == ("failed", "stopped")
 
 
@@ -188,8 +193,10 @@ def test_being_told_to_stop_while_terraform_applies_leaves_nothing_half_done(
     rollback = ("rollback", *ENVIRONMENT, "--to", str(old_release))
     with _running(project, "apply", *rollback) as process:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 1
+    assert f"\ntraffic  moved: version {old} serves all of it\n" in told
+    assert f"\nnext     python -m pipeline {' '.join(rollback)}\n" in told
     assert (_live_version(project), _newest(project)["outcome"]) == (old, "failed")
     refused = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
     assert "error[bundle-quarantined]" in refused.stderr
@@ -261,10 +268,12 @@ def test_a_held_state_lock_is_told_with_its_holder(project: Project) -> None:
     done = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
     assert done.returncode == 1
     assert "error[state-locked]" in done.stderr and "ada@desk" in done.stderr
+    assert f"\ntraffic  not touched: version {_live_version(project)} serves all" in done.stderr
     assert _newest(project) == before
     [way_out] = re.findall(r"python -m pipeline (unlock .*)", done.stderr)
     another = project.run(*way_out.replace("3b5b", "4c6c").split())
     assert another.returncode == 1 and "error[terraform-failed]" in another.stderr
+    assert "\ntraffic  unchanged: " in another.stderr and "\nnext     python" in another.stderr
     assert "is gone" in project.must(*way_out.split())
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
 
@@ -317,9 +326,13 @@ def test_a_plan_that_replaces_the_function_is_refused(project: Project) -> None:
     assert done.returncode == 1 and "error[plan-refused]" in done.stderr
     assert f"-/+ {address}: function_name\n" in done.stdout
     assert f"--allow-destroy {address}" in done.stderr
+    assert "\ntraffic  unchanged: a plan moves none\n" in done.stderr
     before = _newest(project)
-    assert project.run("deploy", *ENVIRONMENT, "--bundle", "bundle").returncode == 1
-    assert _newest(project) == before
+    refused = project.run("deploy", *ENVIRONMENT, "--bundle", "bundle")
+    assert refused.returncode == 1 and _newest(project) == before
+    assert re.search(
+        "\nnext     python -m pipeline plan .* --bundle [0-9a-f]{12}\n", refused.stderr
+    )
     word = ("--allow-destroy", address, "--allow-destroy", "aws_lambda_alias.live")
     project.must("plan", *ENVIRONMENT, "--bundle", "bundle", *word)
 
@@ -342,6 +355,7 @@ def test_a_stored_bundle_that_was_tampered_with_is_not_restored(project: Project
         done = project.run("rollback", *ENVIRONMENT, "--to", str(target["release"]))
         assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
         assert (_live_version(project), _newest(project)) == before
+        assert f"\ntraffic  unchanged: version {before[0]} serves all of it\n" in done.stderr
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=good)
 

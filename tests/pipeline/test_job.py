@@ -35,9 +35,11 @@ def test_a_failure_is_told_even_if_aws_is_gone(
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    with pytest.raises(LostRace):
+    with pytest.raises(LostRace) as raised:
         with job.summarised("deploy", unreachable, PRODUCTION, "why"):
             raise LostRace("somebody was faster")
+    assert "not known" in raised.value.traffic and "get-alias" in raised.value.traffic
+    assert "releases --environment production" in raised.value.next_step
     told = (tmp_path / "summary.md").read_text()
     assert "AWS could not be asked where live points" in told and "somebody was faster" in told
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from pipeline import aws
+from pipeline import aftermath, aws, traffic
 from pipeline.errors import LostRace
 from pipeline.traffic import Switch
 
@@ -72,6 +72,23 @@ def test_if_it_cannot_go_back_that_is_an_error() -> None:
     functions.unreachable = 9
     with pytest.raises(ConnectionClosedError):
         switch.undo()
+    functions.unreachable = 0
+    assert _told(switch) == "version 2 serves all of it, and it could not be taken back"
+
+
+def test_what_serves_is_told_with_its_shares() -> None:
+    """What live was to be pointed to is told as such; only then is it this command's doing."""
+    functions = _Lambda("1", {})
+    switch = _switch(functions)
+    assert _told(switch) == "unchanged: version 1 serves all of it"
+    switch.share("2", 10)
+    assert _told(switch) == "moved: version 1 serves 90 %, version 2 10 %"
+    switch.undo()
+    assert _told(switch) == "back at version 1: version 1 serves all of it"
+
+
+def _told(switch: Switch) -> str:
+    return aftermath.in_words(switch, traffic.read(switch._functions, "f"))
 
 
 @pytest.mark.parametrize(("unreachable", "lost"), [(0, 1), (1, 0)])
@@ -96,3 +113,4 @@ def test_what_a_person_did_meanwhile_stays() -> None:
     with pytest.raises(LostRace, match="version 7"):
         switch.undo()
     assert functions.route == ("7", {})
+    assert _told(switch) == "moved by somebody else: version 7 serves all of it"

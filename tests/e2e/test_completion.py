@@ -1,0 +1,100 @@
+"""What a shell completes once it has evaluated what `completion` prints."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import get_completion_class
+from click.testing import CliRunner
+
+from pipeline.cli import pipeline
+from pipeline.project import ENVIRONMENTS
+from tests.project import ROOT, outside_of_a_job
+
+
+def _run(shell: str, script: str) -> list[str]:
+    """Run a script in a shell, in a checkout whose `python` is this one; return what it prints."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [shell, "--norc", "-c", script] if shell == "bash" else [shell, "-c", script],
+        cwd=ROOT,
+        env=outside_of_a_job() | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+def _complete_in_bash(*words: str) -> list[str]:
+    """Let bash complete the last word, with the function that is registered for `pipeline`."""
+    return _run(
+        "bash",
+        f"""
+        eval "$(python -m pipeline completion bash)"
+        COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}
+        set -- $(complete -p pipeline)
+        while [ "$1" != -F ]; do shift; done
+        "$2" pipeline
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["ro"], ["rollback"]),
+        (["re"], ["releases"]),
+        (["deploy", "--environment", ""], list(ENVIRONMENTS)),
+        (["deploy", "--environment", "st"], ["staging"]),
+        (["deploy", "--environment", "staging", "--from", "l"], ["local"]),
+        (["logs", "--fo"], ["--follow"]),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+        (["no-such-verb", "--x"], [""]),
+    ],
+)
+def test_bash_completes(words: list[str], expected: list[str]) -> None:
+    assert _complete_in_bash("pipeline", *words) == expected
+
+
+def test_the_short_name_is_the_same_command() -> None:
+    script = 'eval "$(python -m pipeline completion bash)"; pipeline rollback --help'
+    assert _run("bash", script) == _run("bash", "python -m pipeline rollback --help")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_what_click_has_for_it(shell: str) -> None:
+    """But for whom it asks: the name is a function's, and neither `env` nor zsh would find it."""
+    made = CliRunner().invoke(pipeline, ["completion", shell]).output
+    known = get_completion_class(shell)
+    assert known
+    clicks = known(pipeline, {}, "pipeline", "_PIPELINE_COMPLETE").source()
+    added = set(made.splitlines()) - set(clicks.splitlines())
+    assert len(added) == 2 and all("python -m pipeline" in line for line in added)
+    assert f"_PIPELINE_COMPLETE={shell}_complete" in max(added, key=len)
+    if shutil.which(shell):
+        _run(shell, f"{shell} -n <<'end'\n{made}\nend")
+
+
+def test_completing_a_verb_imports_none() -> None:
+    """Whoever has pressed a key is waiting: the AWS SDK alone takes half a second to import."""
+    words = {"COMP_WORDS": "pipeline d", "COMP_CWORD": "1", "_PIPELINE_COMPLETE": "bash_complete"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline"],
+        cwd=ROOT,
+        env=outside_of_a_job() | words,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["plain,deploy", "plain,doctor"]
+    assert "pipeline.cli" in done.stderr
+    assert "pipeline.deploy" not in done.stderr and " boto3" not in done.stderr
