@@ -18,6 +18,7 @@ _DOCUMENTS = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "FUNCTION.md",
     "YOUR-OWN.md",
     "COMPARISON.md",
 )
