@@ -62,7 +62,10 @@ def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, buck
 def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
     """Not with `terraform destroy` either: the guard has to be taken away first, by a person."""
     project = account.project
-    settings = project.process_environment() | {"TF_VAR_repository": REPOSITORY}
+    given = {"repository": REPOSITORY, "service": "mongo-client", "layer": "pymongo"}
+    settings = project.process_environment() | {
+        f"TF_VAR_{name}": value for name, value in given.items()
+    }
     planned = subprocess.run(
         ["terraform", "-chdir=terraform/bootstrap", "plan", "-destroy", "-no-color", "-lock=false"],
         cwd=project.folder,
