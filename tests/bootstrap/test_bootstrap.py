@@ -122,7 +122,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """GitHub as bootstrap's last lines leave it."""
     folder = tmp_path_factory.mktemp("hub")
     with serving(Hub(folder / "origin", folder)) as hub:
-        hub.variables = {"AWS_ACCOUNT_ID": ACCOUNT, "AWS_REGION": "us-east-1"}
+        hub.variables = {
+            "AWS_ACCOUNT_ID": ACCOUNT,
+            "AWS_REGION": "us-east-1",
+            "SERVICE": "mongo-client",
+        }
         for environment in ("staging", "production"):
             hub.reviewers_of |= {environment: False, f"{environment}-rollback": False}
         hub.reviewers_of["production-approval"] = True
