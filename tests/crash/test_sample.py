@@ -23,9 +23,7 @@ def points(harness: Harness) -> dict[str, list[Point]]:
     ("verb", "kind", "name", "fault"),
     [
         ("deploy", "terraform", "apply", "kill during"),
-        ("deploy", "aws", "/aliases/live", "lose"),
         ("rollback", "aws", "/aliases/live", "kill after"),
-        ("rollback", "aws", "/end.json", "fail"),
     ],
 )
 def test_whatever_goes_wrong_nobody_notices_and_the_next_try_finishes(

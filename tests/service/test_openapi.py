@@ -17,7 +17,7 @@ _CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-_EXAMPLES = 15  # of each action and each phase
+_EXAMPLES = 8  # of each action and each phase
 
 
 def test_nothing_undocumented_is_answered(service: Service, tmp_path: Path) -> None:
