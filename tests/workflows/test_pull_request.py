@@ -128,7 +128,7 @@ def test_a_syntax_error_stops_at_its_line(runner: Runner) -> None:
     line = len(handler.read_text().splitlines()) + 2
     runner.repository.append("lambda_function.py", "\ndef broken(:\n")
     seen = _run(runner, 2)
-    assert ("Lint and test", "Lint") in seen.run.failed()
+    assert ("Lint and test", "Lint, then test") in seen.run.failed()
     step = "Compile the handler, and build the bundle"
     assert ("Build and inspect on ubuntu-24.04", step) in seen.run.failed()
     places = [(each.get("file"), each.get("line")) for each in seen.run.annotations]
@@ -155,11 +155,13 @@ def test_an_extra_file_in_the_package_stops_at_the_inspection(runner: Runner) ->
 
 def test_a_failing_test_stops_at_its_line(runner: Runner) -> None:
     runner.repository.start("failing-test")
+    # That it is linted first is seen above.
+    runner.repository.replace("Makefile", "test: lint $(CLIENT_READY)", "test: $(CLIENT_READY)")
     runner.repository.replace(
         "tests/handler/test_health.py", "reply.status == 200", "reply.status == 418"
     )
     seen = _run(runner, 4, job="check")
-    assert seen.run.failed() == [("Lint and test", "Test")]
+    assert seen.run.failed() == [("Lint and test", "Lint, then test")]
     [found] = [each for each in seen.run.annotations if each.get("file")]
     assert found["file"] == "tests/handler/test_health.py" and "418" in found["message"]
 
@@ -192,7 +194,7 @@ def test_a_fork_gets_all_that_needs_no_role(runner: Runner) -> None:
     """It is linted, tested, built, compared and inspected; and is told what was left out."""
     runner.repository.start("fork")
     # What they do is not the point here, that they run is.
-    runner.repository.write("Makefile", "lint test:\n\t@echo make $@\n")
+    runner.repository.write("Makefile", "test:\n\t@echo make $@\n")
     seen = _run(runner, 6, repository="stranger/mongo-client")
     assert seen.run.succeeded, seen.run.why()
     assert seen.run.jobs["Plan staging"].result == "skipped"
