@@ -167,7 +167,7 @@ def _commit(project: Project, handler: str) -> str:
     now = project.handler.read_text()
     project.handler.write_text(handler)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    source = ["Makefile", "lambda_function.py", "layer", "pipeline"]
+    source = ["Makefile", "function.toml", "lambda_function.py", "layer", "pipeline"]
     for command in (["init", "-q"], ["add", *source], ["commit", "-qm", "then"]):
         subprocess.run([*git, *command], cwd=project.folder, check=True)
     commit = subprocess.check_output([*git, "rev-parse", "HEAD"], cwd=project.folder, text=True)
