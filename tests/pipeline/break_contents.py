@@ -84,6 +84,11 @@ def handler_imports_what_nobody_provides(draft: Draft) -> None:
     draft.item(HANDLER).content += b"def late():\n    import requests.adapters\n"
 
 
+@breaks(Rule.IMPORT_NOT_PROVIDED, FUNCTION_PACKAGE, HANDLER, line=1)
+def handler_imports_what_only_a_layer_could_have(draft: Draft) -> None:
+    draft.leave_the_layer_out()
+
+
 @breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
 def layer_holds_a_module_that_nobody_imports(draft: Draft) -> None:
     draft.layer.append(Item("python/six.py", b"import pymongo\n"))

@@ -66,6 +66,11 @@ def manifest_has_a_version_that_is_no_string(draft: Draft) -> None:
     draft.manifest_text = json.dumps(document).encode()
 
 
+@breaks(Rule.MANIFEST_MALFORMED, MANIFEST)
+def manifest_says_that_there_is_a_layer_and_none(draft: Draft) -> None:
+    draft.values = {"layer_lock_sha256": None}
+
+
 @breaks(Rule.MANIFEST_SCHEMA, MANIFEST)
 def manifest_has_an_unknown_schema(draft: Draft) -> None:
     draft.values = {"schema": 2}

@@ -151,6 +151,11 @@ class Draft:
         """Return the entry at `path`, of either package."""
         return next(item for item in (*self.function, *self.layer) if item.path == path)
 
+    def leave_the_layer_out(self) -> None:
+        """Make it a bundle that has none."""
+        self.values |= {"layer": None, "layer_lock_sha256": None}
+        self.missing.add(LAYER_PACKAGE)
+
     def zips(self) -> dict[str, bytes]:
         return {
             FUNCTION_PACKAGE: (
@@ -186,10 +191,11 @@ class Draft:
 def manifest_text(content: dict[str, Any], bundle_id: str | None = None) -> bytes:
     """Return a manifest with that content, and its true id if none is given."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    recipe = "0" * 64 if content["layer"] else None
     document = {
         "id": bundle_id or hashlib.sha256(canonical).hexdigest(),
         "content": content,
-        "source": {"commit": None, "layer_recipe_sha256": "0" * 64, "dependencies": {}},
+        "source": {"commit": None, "layer_recipe_sha256": recipe, "dependencies": {}},
     }
     return json.dumps(document).encode()
 

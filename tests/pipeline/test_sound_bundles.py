@@ -39,6 +39,14 @@ def nothing_is_changed(_: Draft) -> None:
 
 
 @passes
+def there_is_no_layer(draft: Draft) -> None:
+    draft.item(HANDLER).content = (
+        b"import json\n\n\ndef lambda_handler(event, context):\n    pass\n"
+    )
+    draft.leave_the_layer_out()
+
+
+@passes
 def layer_has_folders(draft: Draft) -> None:
     draft.layer.insert(0, Item("python/", mode=0o40755))
 

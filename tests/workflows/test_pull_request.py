@@ -171,8 +171,8 @@ def test_images_that_build_different_bytes_stop_before_the_plan(runner: Runner) 
     runner.repository.start("different-bytes")
     runner.repository.replace(
         "pipeline/build.py",
-        "    source = HANDLER_FILE.read_bytes()\n",
-        "    source = HANDLER_FILE.read_bytes() + f'# {Path.cwd()}'.encode()\n",
+        "    source = _source()\n",
+        "    source = _source() + f'# {Path.cwd()}'.encode()\n",
     )
     seen = _run(runner, 5, job="plan")
     assert seen.run.failed() == [("Same bytes on both images", "Compare")]
@@ -184,6 +184,7 @@ def test_a_plan_that_says_nothing_is_told_in_a_comment(runner: Runner) -> None:
     """Such as one that Terraform broke off: the job that writes has no file to write."""
     step = ("ci.yml", "comment", "Write the comment, or the one that is there anew")
     values = {"ENVIRONMENT": "staging", "NUMBER": "10", "HEAD": HEAD, "RUN": "https://run"}
+    values["SERVICE"] = "mongo-client"
     assert runner.script(*step, PLANNED="failure", **values).returncode == 0
     [comment] = runner.hub.comments[10]
     assert comment["body"].startswith("<!-- mongo-client plan: staging -->\n### Plan for staging: ")
