@@ -165,7 +165,14 @@ class Terraform:
         with said.open("w") as output_file, complaints.open("w") as error_file:
             process = subprocess.Popen(
                 [_executable(), f"-chdir={self._stack.directory}", *arguments, "-no-color"],
-                env=os.environ | {"TF_DATA_DIR": self._data_dir, "TF_IN_AUTOMATION": "1"},
+                env={
+                    # Terraform and its provider live for seconds. Collecting their garbage less
+                    # often saves a quarter of their CPU time, for a tenth more memory.
+                    "GOGC": "300",
+                    **os.environ,
+                    "TF_DATA_DIR": self._data_dir,
+                    "TF_IN_AUTOMATION": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output_file,
                 stderr=error_file,

@@ -140,6 +140,8 @@ def opened(chromium: str, chromedriver: str, profile: Path) -> Iterator[Browser]
         options.add_argument(each)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    # What looks for barriers takes its time, beside other tests.
+    driver.set_script_timeout(180)
     try:
         yield Browser(driver)
     finally:
