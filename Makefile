@@ -37,7 +37,7 @@ help: ## List the targets
 setup: $(READY) $(CLIENT_READY) $(AXE_READY) ## Make .venv with everything that is needed
 
 .PHONY: demo
-demo: $(READY) need-terraform ## Watch a change go to a running function, and back (about 2 minutes)
+demo: $(READY) need-terraform ## Watch a change go to a running function, and back (a few minutes)
 	$(PYTHON) -m localcloud demo
 
 .PHONY: test
