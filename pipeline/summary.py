@@ -82,12 +82,12 @@ def page(facts: Facts, ending: Ending | None) -> str:
 
 def preview(facts: Facts, left: Manifest | None) -> list[str]:
     """Return what a rollback would do, for a terminal, a line each."""
-    lines = [f"{label:<9} {one_line(text)}" for label, text in _releases(facts)]
+    lines = [f"{label:<8} {one_line(text)}" for label, text in _releases(facts)]
     if facts.manifest:
-        lines += [f"{'package':<9} {line}" for line in _packages(left, facts.manifest)]
-        lines += [f"{'needs':<9} {line}" for line in _dependencies(left, facts.manifest)]
-    lines += [f"{'settings':<9} {name} is different" for name in facts.settings]
-    return lines + [f"{'then':<9} {line}" for line in _after_rollback(facts)]
+        lines += [f"{'package':<8} {line}" for line in _packages(left, facts.manifest)]
+        lines += [f"{'needs':<8} {line}" for line in _dependencies(left, facts.manifest)]
+    lines += [f"{'settings':<8} {name} is different" for name in facts.settings]
+    return lines + [f"{'then':<8} {line}" for line in _after_rollback(facts)]
 
 
 def _headline(facts: Facts, ending: Ending | None) -> str:
