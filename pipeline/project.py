@@ -12,8 +12,8 @@ from pipeline.errors import UsageError
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_FILE = ROOT / "function.toml"
 
-# The longest names made of it are the state's bucket (63 characters, of which 29 are ours) and the
-# layer's, which has no room to complain of.
+# The longest name made of `name` is that of the state's bucket: <name>-terraform-state-<account>,
+# of 63 characters at most ("General purpose bucket naming rules", Amazon S3 user guide).
 _SHAPES = {
     "name": r"[a-z][a-z0-9-]{1,32}[a-z0-9]",
     "description": r".{0,256}",
