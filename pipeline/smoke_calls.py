@@ -17,8 +17,8 @@ from pipeline.project import FUNCTION, FUNCTION_FILE
 class SmokeCall:
     """One request and what it must be answered with.
 
-    `holds` is what the answer's JSON body must have. A `canary` call changes nothing, and can be
-    made again and again.
+    `holds` are members that the answer's JSON body must have, exactly so. A `canary` call changes
+    nothing, and can be made again and again.
     """
 
     request: str
@@ -55,8 +55,11 @@ class SmokeCall:
         return "" if self.body is None else json.dumps(self.body)
 
     def is_held_by(self, answer: Any) -> bool:
-        """Say whether an answer's body has all that it must hold."""
-        return self.holds is None or _is_within(self.holds, answer)
+        """Say whether an answer's body has each member that it must hold, exactly so."""
+        return all(
+            isinstance(answer, Mapping) and answer.get(name) == value
+            for name, value in (self.holds or {}).items()
+        )
 
 
 def _substitute(value: Any, values: Mapping[str, str]) -> Any:
@@ -67,14 +70,6 @@ def _substitute(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_substitute(each, values) for each in value]
     return value
-
-
-def _is_within(part: Any, whole: Any) -> bool:
-    if isinstance(part, Mapping):
-        return isinstance(whole, Mapping) and all(
-            key in whole and _is_within(value, whole[key]) for key, value in part.items()
-        )
-    return bool(part == whole)
 
 
 def _told() -> tuple[SmokeCall, ...]:
