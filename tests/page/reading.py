@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 from pathlib import Path
 from typing import Any
 
 
 def told(page: Path) -> dict[str, Any]:
     """Return the data that is in a page."""
-    [data] = re.findall(r' id="data">(.*?)</script>', page.read_text("utf-8"))
+    return _told(page.read_text("utf-8"))
+
+
+def told_by_site(artifact: Path) -> dict[str, Any]:
+    """Return the data of the page of a site, which was packed for GitHub Pages."""
+    with tarfile.open(artifact / "artifact.tar") as site:
+        [page] = [each for each in site.getmembers() if each.isfile()]
+        assert page.name == "./index.html"
+        content = site.extractfile(page)
+        assert content
+        return _told(content.read().decode())
+
+
+def _told(page: str) -> dict[str, Any]:
+    [data] = re.findall(r' id="data">(.*?)</script>', page)
     return dict(json.loads(data))

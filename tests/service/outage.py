@@ -56,15 +56,15 @@ class Outage:
         ]
         try:
             # One after the other: so many cold starts at once would take longer than a call may.
-            for thread in writers:
+            for writer, thread in enumerate(writers):
                 thread.start()
-                self._await_writes(10)
+                self._await_write(f"{writer}-")
             for kill in range(kills):
                 time.sleep(chance.uniform(0.5, 3))
                 mongod.kill()
                 time.sleep(_DOWN_S[kill % len(_DOWN_S)])
                 mongod.start()
-                self.recovered_s.append(self._await_writes(1))
+                self.recovered_s.append(self._await_write())
         finally:
             stop.set()
             for thread in writers:
@@ -122,10 +122,14 @@ class Outage:
             self.strange.append(f"{action} {fields} was answered {status} {answer}")
         return acknowledged
 
-    def _await_writes(self, count: int) -> float:
-        """Wait until `count` more writes are acknowledged; return how many seconds it took."""
-        started, before = time.monotonic(), len(self.inserted)
-        while len(self.inserted) < before + count:
+    def _await_write(self, writer: str = "") -> float:
+        """Wait for one more write, of any or of this writer; return how many seconds it took."""
+
+        def acknowledged() -> int:
+            return sum(key.startswith(writer) for key in list(self.inserted))
+
+        started, before = time.monotonic(), acknowledged()
+        while acknowledged() == before:
             if time.monotonic() - started > _PATIENCE_S:
                 self.strange.append(f"no write was acknowledged for {_PATIENCE_S} s")
                 break

@@ -41,6 +41,8 @@ class Hub:
     issues: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, str]] = field(default_factory=list)
+    # The sites that GitHub Pages was given: the folders of their artifacts.
+    sites: list[Path] = field(default_factory=list)
     reviewers_of: dict[str, bool] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -78,6 +80,9 @@ class Hub:
             ("GET", f"{_ROOT}/actions/workflows/(\\S+)/runs", self._runs),
             ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
             ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
+            ("GET", f"{_ROOT}/pages", self._pages),
+            ("POST", f"{_ROOT}/pages/deployments", self._publish),
+            ("GET", f"{_ROOT}/pages/deployments/(\\d+)", self._published),
             ("GET", f"{_ROOT}/issues", self._issues),
             ("POST", f"{_ROOT}/issues", self._open_issue),
             ("PATCH", f"{_ROOT}/issues/(\\d+)", self._edit_issue),
@@ -89,9 +94,9 @@ class Hub:
     def _token(self, query: dict[str, str], _: Any) -> Answer:
         claims = {
             "iss": "https://token.actions.githubusercontent.com",
-            "aud": query["audience"],
-            "sub": query["sub"],
-            "ref": query["ref"],
+            "aud": query.get("audience", f"https://github.com/{REPOSITORY.partition('/')[0]}"),
+            "sub": query.get("sub", f"repo:{REPOSITORY}:environment:github-pages"),
+            "ref": query.get("ref", "refs/heads/main"),
         }
         payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
         return 200, {"value": f"e30.{payload}.c2lnbmF0dXJl"}
@@ -171,13 +176,32 @@ class Hub:
         return 200, {"total_count": len(found), "artifacts": found}
 
     def _artifact(self, _: Any, __: Any, number: str) -> Answer:
-        folders = (self.state / "artifacts").glob("*/*")
-        folder = next(each for each in folders if artifact_id(each) == number)
+        folder = self._kept(number)
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             for path in sorted(folder.rglob("*")):
                 archive.write(path, path.relative_to(folder))
         return 200, content.getvalue()
+
+    def _kept(self, number: str) -> Path:
+        """Return the folder of an artifact."""
+        folders = (self.state / "artifacts").glob("*/*")
+        return next(each for each in folders if artifact_id(each) == number)
+
+    def _pages(self, _: Any, __: Any) -> Answer:
+        return 200, {"html_url": f"https://{REPOSITORY.replace('/', '.github.io/')}/"}
+
+    def _publish(self, _: Any, body: Any) -> Answer:
+        """Take a site: an artifact, said by whom who may ask for a token."""
+        assert set(body) == {"artifact_id", "pages_build_version", "oidc_token"}
+        assert body["oidc_token"] == self._token({}, None)[1]["value"]
+        self.sites.append(self._kept(str(body["artifact_id"])))
+        return 200, {"id": len(self.sites), "status_url": ""}
+
+    def _published(self, _: Any, __: Any, number: str) -> Answer:
+        """Say how far it is: at the first look it is still at work."""
+        asked = ("GET", f"{_ROOT}/pages/deployments/{number}")
+        return 200, {"status": "succeed" if self.requests.count(asked) > 1 else "updating_pages"}
 
     def _issues(self, query: dict[str, str], _: Any) -> Answer:
         return 200, [

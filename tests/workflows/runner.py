@@ -49,11 +49,13 @@ class Runner:
         *,
         job: str | None = None,
         variables: bool = True,
+        pages: bool = False,
     ) -> Run:
         """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
 
         With `job`, only that one (its id) and those that it needs; without `variables`, as if the
-        repository's were not set. Fails if a role does not trust the job that got it.
+        repository's were not set; with `pages`, as if it wanted GitHub Pages. Fails if a role does
+        not trust the job that got it.
         """
         self._runs += 1
         folder = self.hub.state / f"run-{self._runs}"
@@ -68,6 +70,7 @@ class Runner:
             *("--action-cache-path", str(folder / "cache"), "--actor", "octocat"),
             *("--secret", f"GITHUB_TOKEN={_TOKEN}"),
             *(_VARIABLES if variables and not _is_a_strangers(event) else ()),
+            *(("--var", "PAGES=on") if pages else ()),
             *[f"--{kind}-file=/dev/null" for kind in ("env", "secret", "var", "input")],
             *[
                 part

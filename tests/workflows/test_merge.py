@@ -106,7 +106,7 @@ def second(first: Chapter, runner: Runner) -> Chapter:
     hub.pull_requests[12]["merge_commit_sha"] = repository.git("rev-parse", "HEAD")
     repository.git("push", "--quiet", "origin", "HEAD:main")
     with http.calling(_url(runner, "production"), pause_s=0.1) as answers:
-        run = runner.run("push", "deploy.yml", events.push("Merge pull request #12"))
+        run = runner.run("push", "deploy.yml", events.push("Merge pull request #12"), pages=True)
     chapter = _chapter(runner, run, repository.git("rev-parse", "HEAD"))
     chapter.answers = answers
     return chapter
@@ -115,7 +115,7 @@ def second(first: Chapter, runner: Runner) -> Chapter:
 def test_a_merge_reaches_staging_and_then_production(first: Chapter, runner: Runner) -> None:
     assert first.run.succeeded, first.run.why()
     results = first.run.results()
-    assert results.pop("Say why nothing is deployed") == "skipped"
+    assert results.pop("Say why nothing is deployed") == "skipped" == results.pop("Pages / Publish")
     assert set(results.values()) == {"success"}
     order = [name for name in first.run.jobs if name in DEPLOY.values()]
     assert order == ["Staging / Deploy", "Production / Deploy"]
@@ -191,6 +191,13 @@ def test_each_deployment_leaves_a_release_page(second: Chapter, runner: Runner) 
         assert told["wayBack"] == 1 and told["releases"][1]["restore"] is True
         assert told["bundles"][told["releases"][0]["bundle"]]["id"] == releases[0]["bundle"]
         assert told["releases"][0]["figures"]["calls"] > 0
+
+
+def test_the_site_is_productions_page(first: Chapter, second: Chapter, runner: Runner) -> None:
+    """Where the repository wants one; the first merge found it did not."""
+    [site] = runner.hub.sites
+    assert reading.told_by_site(site) == second.pages["production"]
+    assert "https://octo-org.github.io/mongo-client/" in second.run.summary
 
 
 def test_an_older_merge_does_not_land_on_a_newer_one(

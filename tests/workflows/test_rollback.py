@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from tests import http
+from tests.page import reading
 from tests.project import Project
 from tests.workflows.act_log import Run
 from tests.workflows import events
@@ -57,10 +58,12 @@ class Production:
             aws_secret_access_key="somebody",
         )
 
-    def roll_back(self, ref: str = "refs/heads/main", dry_run: bool = False) -> Run:
+    def roll_back(
+        self, ref: str = "refs/heads/main", dry_run: bool = False, pages: bool = False
+    ) -> Run:
         inputs = {"environment": "production", "release": "", "reason": "it was `bad`; $(id)"}
         event = events.dispatch(ref, **inputs, dry_run="true" if dry_run else "false")
-        return self.runner.run("workflow_dispatch", "rollback.yml", event)
+        return self.runner.run("workflow_dispatch", "rollback.yml", event, pages=pages)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +192,7 @@ class RolledBack:
 @pytest.fixture(scope="module")
 def rolled_back(production: Production) -> RolledBack:
     with http.calling(production.url, pause_s=0.1) as answers:
-        run = production.roll_back()
+        run = production.roll_back(pages=True)
     return RolledBack(run, answers)
 
 
@@ -211,6 +214,15 @@ def test_the_ledger_says_who_rolled_back_and_why(
     assert (newest["kind"], newest["restores"], newest["outcome"]) == ("rollback", 1, "succeeded")
     assert newest["actor"] == "octocat" and newest["reason"] == "it was `bad`; $(id)"
     assert "/actions/runs/" in newest["run"]
+
+
+def test_the_site_shows_the_rollback(production: Production, rolled_back: RolledBack) -> None:
+    """At once: that is when people look. Written by the tree that works, and with its role."""
+    [site] = production.runner.hub.sites
+    told = reading.told_by_site(site)
+    assert (told["environment"], told["live"]["version"]) == ("production", "1")
+    assert [each["kind"] for each in told["releases"]] == ["rollback", "deploy", "deploy"]
+    assert "https://octo-org.github.io/mongo-client/" in rolled_back.run.summary
 
 
 @dataclass

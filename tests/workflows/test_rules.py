@@ -98,11 +98,16 @@ def test_a_deployment_is_not_cut_off() -> None:
 def test_only_a_job_that_needs_an_identity_can_have_one(name: str) -> None:
     """`id-token: write` is what a thief of roles is after."""
     needs_one = {"aws-actions/configure-aws-credentials", "actions/attest"}
-    calls_release = job(name).get("uses") == "./.github/workflows/release.yml"
+    calling = job(name).get("uses") in {
+        "./.github/workflows/release.yml",
+        "./.github/workflows/pages.yml",
+    }
     has_one = "id-token" in writing(job(name))
-    assert has_one == (bool(uses(job(name)) & needs_one) or calls_release)
+    # GitHub Pages takes a site of a job that says by its token who it is.
+    assert has_one == (bool(uses(job(name)) & needs_one) or calling or name == "pages/publish")
 
 
+_A_SITE = {"id-token": "write", "pages": "write"}
 _A_RELEASE = {
     "actions": "read",
     "attestations": "read",
@@ -138,8 +143,10 @@ def test_who_may_do_what() -> None:
         },
         "deploy/approve": {},
         "deploy/production": _A_RELEASE,
+        "deploy/pages": _A_SITE,
         "drift/plan": {"contents": "read", "deployments": "read", "id-token": "write"},
         "drift/report": {"issues": "write"},
+        "pages/publish": _A_SITE,
         "release/turn": {"actions": "read", "contents": "read"},
         "release/deploy": {
             "attestations": "read",
@@ -150,20 +157,22 @@ def test_who_may_do_what() -> None:
         },
         "rollback/known-good": {"contents": "read", "deployments": "read"},
         "rollback/rollback": {"attestations": "read", "contents": "read", "id-token": "write"},
+        "rollback/pages": _A_SITE,
     }
 
 
 def test_a_called_workflow_needs_no_more_than_its_caller_may() -> None:
     """GitHub refuses to start it otherwise, and never gives it more."""
-    called = [each["permissions"] for name, each in jobs() if name.startswith("release/")]
-    needed = {permission: access for each in called for permission, access in each.items()}
-    assert needed == _A_RELEASE
+    for workflow, granted in (("release/", _A_RELEASE), ("pages/", _A_SITE)):
+        called = [each["permissions"] for name, each in jobs() if name.startswith(workflow)]
+        needed = {permission: access for each in called for permission, access in each.items()}
+        assert needed == granted
 
 
-@pytest.mark.parametrize("name", ["ci/comment", "drift/report"])
+@pytest.mark.parametrize("name", ["ci/comment", "drift/report", "pages/publish"])
 def test_a_job_that_writes_to_github_runs_no_code_and_holds_no_role(name: str) -> None:
     """What a pull request brings must not meet a token that writes: it travels as text."""
-    assert uses(job(name)) <= {"actions/download-artifact"}
+    assert uses(job(name)) <= {"actions/download-artifact", "actions/upload-artifact"}
     for step in job(name)["steps"]:
         assert not re.search(
             r"\b(python|make|terraform|bash|sh|source|eval)\b", step.get("run", "")
@@ -216,7 +225,7 @@ def test_what_starts_a_workflow() -> None:
     assert parsed("ci")["on"] == {"pull_request": {"branches": ["main"]}, "merge_group": None}
     deploy = parsed("deploy")["on"]
     assert deploy["push"] == {"branches": ["main"]} and set(deploy) == {"push", "workflow_dispatch"}
-    assert set(parsed("release")["on"]) == {"workflow_call"}
+    assert set(parsed("release")["on"]) == {"workflow_call"} == set(parsed("pages")["on"])
     assert all(each["required"] for each in _asked("deploy", "bundle", "reason"))
     assert _asked("deploy", "release-from-quarantine")[0]["default"] is False
     assert set(parsed("rollback")["on"]) == {"workflow_dispatch"}
@@ -273,6 +282,27 @@ def test_production_is_behind_its_environment() -> None:
     assert "needs.approve.result == 'success'" in job("deploy/production")["if"]
     assert job("release/deploy")["environment"] == "${{ inputs.environment }}"
     assert job("rollback/rollback")["environment"] == "${{ inputs.environment }}-rollback"
+
+
+def test_the_site_is_for_a_repository_that_wants_it() -> None:
+    """It may be the whole world's to read. A deployment or a rollback that failed is on it, too."""
+    for name, when in (
+        ("deploy/pages", "needs.production.outputs.turn == 'true'"),
+        ("rollback/pages", "!inputs.dry-run && needs.rollback.result != 'skipped'"),
+    ):
+        assert "!cancelled() && vars.PAGES == 'on' &&" in job(name)["if"]
+        assert when in job(name)["if"]
+    assert "inputs.environment == 'production'" in job("rollback/pages")["if"]
+    assert job("pages/publish")["environment"] == "github-pages"
+    assert job("pages/publish")["concurrency"] == {"group": "pages", "queue": "max"}
+
+
+def test_a_page_that_fails_changes_nothing_of_what_was_done() -> None:
+    """GitHub would record a good deployment as failed, and a rollback would pass it over."""
+    for name in ("release/deploy", "rollback/rollback"):
+        for what in ("Write the release page", "Upload the release page"):
+            assert step(name, what)["continue-on-error"] is True
+            assert "!cancelled()" in step(name, what)["if"]
 
 
 def test_nobody_is_asked_to_approve_what_would_not_be_deployed() -> None:

@@ -29,7 +29,7 @@ def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, 
 def environment(jobs: list[dict[str, Any]], inputs: dict[str, str]) -> str | None:
     """Return the name of a job's environment, if it has one; the parameters are `subject`'s."""
     found = jobs[-1].get("environment")
-    values = jobs[0]["with"] if len(jobs) > 1 else inputs
+    values = jobs[0].get("with", {}) if len(jobs) > 1 else inputs
     for name, value in values.items():
         found = found and found.replace(f"${{{{ inputs.{name} }}}}", str(value))
     return str(found) if found else None
