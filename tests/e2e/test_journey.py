@@ -44,8 +44,13 @@ class Journey:
 
 
 @pytest.fixture(scope="module")
-def journey(fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    project = Project.copy_to(tmp_path_factory.mktemp("journey") / "project", fresh_cloud)
+def journey(
+    fresh_cloud: dict[str, str],
+    quick_cloud: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Journey:
+    """The `settings` are for what goes to another environment, the project's are quicker."""
+    project = Project.copy_to(tmp_path_factory.mktemp("journey") / "project", quick_cloud)
     first_bundle = project.must("build").strip()
     first = project.run("deploy", *ENVIRONMENT, "--reason", "the first")
     again = project.run("deploy", *ENVIRONMENT)
