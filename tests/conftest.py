@@ -19,20 +19,21 @@ from tests.project import ROOT, Project
 
 # The slowest files first, so that no worker is left alone with one of them at the end.
 _SLOWEST_FIRST = (
-    "bootstrap",
-    "crash/test_sample.py",
-    "service",
-    "e2e/test_canary.py",
     "workflows/test_merge.py",
     "e2e/test_trouble.py",
-    "e2e/test_plan.py",
-    "e2e/test_journey.py",
+    "workflows/test_pull_request.py",
+    "bootstrap",
+    "e2e/test_canary.py",
+    "workflows/test_rollback.py",
     "e2e/test_runbook.py",
+    "service",
+    "e2e/test_journey.py",
+    "e2e/test_your_own.py",
+    "crash/test_sample.py",
     "e2e/test_summaries.py",
     "e2e/test_front_door.py",
-    "workflows/test_pull_request.py",
     "e2e/test_afterwards.py",
-    "workflows/test_rollback.py",
+    "e2e/test_plan.py",
 )
 
 
