@@ -55,6 +55,14 @@ def test_the_rules_of_plan_time_hold(stack: Stack) -> None:
     assert "0 failed" in done.stdout and "0 passed" not in done.stdout
 
 
+def test_both_stacks_take_the_same_terraform_and_the_same_provider() -> None:
+    """What each requires, and what its lock file has: two copies, for a stack stands by itself."""
+    stacks = [ROOT / "terraform", ROOT / "terraform/bootstrap"]
+    required = {(each / "versions.tf").read_text().partition("\n\n  #")[0] for each in stacks}
+    locked = {(each / ".terraform.lock.hcl").read_text() for each in stacks}
+    assert len(required) == len(locked) == 1 and "required_providers" in required.pop()
+
+
 @pytest.mark.parametrize("name", ["local", "staging", "production"])
 def test_an_environment_names_itself(name: str) -> None:
     """A copied file that still names another environment would deploy to the wrong one."""
