@@ -20,7 +20,7 @@ CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1
 AXE := $(VENV)/axe
 AXE_LOCK := tests/page/axe/package-lock.json
 AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
-CODE := pipeline localcloud tests benchmarks $(wildcard *.py)
+CODE := pipeline localcloud scratch tests benchmarks $(wildcard *.py)
 # The alternatives that the figures are measured beside.
 PEERS := $(VENV)/peers
 PEERS_READY = $(PEERS)/ready-$(shell cksum < benchmarks/peers.txt | cut -d ' ' -f 1)

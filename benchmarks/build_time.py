@@ -19,7 +19,8 @@ from pathlib import Path
 from benchmarks.measure import Cost, alternate, run_child, spread_of
 from benchmarks.room import Room
 from benchmarks.table import Measured, Row
-from tests.project import ROOT, Project
+from scratch.project import Project
+from scratch.source import ROOT
 
 _ROUNDS = 5
 _TARGET = 0.25

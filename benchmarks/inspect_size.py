@@ -21,7 +21,7 @@ from benchmarks.table import Measured, Row
 from pipeline import archive
 from pipeline.bundle import Bundle, Package
 from pipeline.project import LAYER_PACKAGE
-from tests.project import ROOT
+from scratch.source import ROOT
 
 _ROUNDS = 3
 _FLAT = 1.5

@@ -20,9 +20,9 @@ from pipeline.aws import Aws
 from pipeline.bundle import Bundle
 from pipeline.environment import Environment
 from pipeline.ledger import Ledger, Release
-from tests.conftest import cloud
-from tests.mongodb import own_mongod
-from tests.project import Project
+from scratch import cloud
+from scratch.mongodb import own_mongod
+from scratch.project import Project
 
 LOCAL = ("--environment", "local")
 FUNCTION = "mongo-client-local"
@@ -108,7 +108,7 @@ class Released:
 def released(room: Room, name: str) -> Iterator[Released]:
     """Give a service with a first release."""
     folder = room.new_folder(name)
-    with own_mongod() as server, cloud(folder / "cloud", server.uri) as settings:
+    with own_mongod() as server, cloud.running(folder / "cloud", server.uri) as settings:
         found = Released(Project.copy_to(folder / "project", settings), folder / "terraform")
         found.deploy(found.new_bundle())
         yield found

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks import measure
-from tests.project import ROOT, Project
+from scratch.project import Project
+from scratch.source import ROOT
 
 APPS = Path(__file__).parent / "apps"
 

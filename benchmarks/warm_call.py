@@ -25,9 +25,9 @@ from pymongo import MongoClient
 from benchmarks.measure import ChildFailed, alternate, spread_of
 from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
-from tests.handler import events
-from tests.handler.container import KEY, api_keys
-from tests.mongodb import own_mongod
+from scratch import events
+from tests.support.handler import KEY, api_keys
+from scratch.mongodb import own_mongod
 
 _ROUNDS = 20
 _TARGET_S = 100e-6

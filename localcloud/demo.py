@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from localcloud import control, story
+from scratch.source import ROOT, copy_to
 
-_ROOT = Path(__file__).resolve().parent.parent
 _CHANGE = """
 
 _before_the_change = lambda_handler
@@ -50,7 +49,7 @@ _BY_HAND = {
 _PATIENCE_S = 30
 
 # Where the release page stays when all the rest of the demo is gone; git leaves it out.
-PAGE = _ROOT / "page" / "demo"
+PAGE = ROOT / "page" / "demo"
 
 _console = Console(highlight=False, soft_wrap=True)
 
@@ -66,7 +65,7 @@ def run(page: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
         cloud = Path(scratch, "cloud")
-        source = scratch_copy(Path(scratch, "source"))
+        source = copy_to(Path(scratch, "source"))
         _title("Start AWS, the Lambda runtime, the HTTP front and MongoDB on this machine")
         try:
             control.up(cloud)
@@ -209,17 +208,6 @@ def _show_timeline(release: dict[str, object], build_s: float) -> None:
     by_hand = sum(by_hand_s for by_hand_s, _ in _BY_HAND.values())
     table.add_row("total", f"{sum(seconds.values()):.1f}", str(by_hand))
     _console.print(table)
-
-
-def scratch_copy(folder: Path) -> Path:
-    """Copy what a deployment needs, so that the demo's change does not touch the real source."""
-    folder.mkdir()
-    for name in ("function.toml", "lambda_function.py"):
-        shutil.copy2(_ROOT / name, folder)
-    for name in ("pipeline", "layer", "terraform"):
-        ignored = shutil.ignore_patterns("__pycache__", ".terraform")
-        shutil.copytree(_ROOT / name, folder / name, ignore=ignored)
-    return folder
 
 
 def _title(text: str) -> None:

@@ -1,7 +1,7 @@
 """The rules that a bundle must keep: a stable id, what must hold, what to do if it does not.
 
 To add a rule: name it here, look for it in the module of its subject (`manifest_rules`, `packages`,
-`entry_rules`, `code_rules`), and break it in the tests/pipeline/break_*.py of its kind.
+`entry_rules`, `code_rules`), and break it in the tests/unit/break_*.py of its kind.
 """
 
 from __future__ import annotations

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 from xdist.scheduler import LoadFileScheduling
 
-from localcloud import control
-from tests import provider
-from tests.project import ROOT, Project
+from pipeline.aws import Aws
+from scratch import cloud
+from tests.support import provider
+from scratch.project import Project
+from scratch.source import ROOT
 
 # The slowest files first, so that no worker is left alone with one of them at the end.
 _SLOWEST_FIRST = (
@@ -73,40 +75,41 @@ def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def cloud(folder: Path, mongodb_uri: str | None = None) -> Iterator[dict[str, str]]:
-    """Run a cloud of its own; give the settings to use it.
-
-    Its database is `mongodb_uri`, or TEST_MONGODB_URI if that is set; never MONGODB_URI, which may
-    hold real data.
-    """
-    command = [sys.executable, "-m", "localcloud"]
-    database = mongodb_uri or os.environ.get("TEST_MONGODB_URI", "")
-    environment = os.environ | {"MONGODB_URI": database}
-    subprocess.run(
-        [*command, "up", "--dir", str(folder)],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        timeout=180,
-    )
-    try:
-        yield control.read_env(folder)
-    finally:
-        subprocess.run([*command, "down", "--dir", str(folder)], cwd=ROOT, check=True, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def fresh_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A cloud that one test module has for itself."""
-    with cloud(tmp_path_factory.mktemp("cloud") / "cloud") as settings:
+    with cloud.running(tmp_path_factory.mktemp("cloud") / "cloud") as settings:
         yield settings
 
 
 @pytest.fixture(scope="module")
-def quick_cloud(
-    fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, str]]:
-    """The same, for a module that deploys to one environment only: Terraform is quicker there."""
-    with provider.running(fresh_cloud, tmp_path_factory.mktemp("provider")) as running:
+def quick_cloud(fresh_cloud: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The same with a provider that keeps running: Terraform is three times as quick there."""
+    with provider.running(fresh_cloud) as running:
         yield fresh_cloud | running
+
+
+@pytest.fixture(scope="module")
+def moto_server() -> Iterator[str]:
+    """S3 as moto serves it over HTTP."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield f"http://{host}:{port}"
+    moto.stop()
+
+
+@pytest.fixture
+def account(moto_server: str) -> Aws:
+    """An account with nothing in it but an empty artifact bucket."""
+    urllib.request.urlopen(f"{moto_server}/moto-api/reset", data=b"").close()
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    account = Aws(
+        account_id="123456789012",
+        region="us-east-1",
+        functions=session.client("lambda", endpoint_url=moto_server),
+        s3=session.client("s3", endpoint_url=moto_server),
+        session=session,
+    )
+    account.s3.create_bucket(Bucket=account.artifact_bucket)
+    return account

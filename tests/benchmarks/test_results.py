@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benchmarks import table
-from tests.project import ROOT
+from scratch.source import ROOT
 
 
 def test_the_readme_shows_the_table_of_the_last_run() -> None:

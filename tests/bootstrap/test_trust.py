@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.bootstrap.conftest import SUBJECT, Account, subject_of, token
+from tests.bootstrap.account import SUBJECT, Account, subject_of, token
 
 ROLES = [
     f"{environment}-{purpose}"

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import provider
-from tests.conftest import cloud
+from tests.support import provider
+from scratch import cloud
 from tests.crash import load
 from tests.crash.harness import Harness, Outcome, Point, called_throughout
 
@@ -116,9 +116,8 @@ def _load(folder: Path, every: int) -> list[tuple[str, list[str]]]:
 @contextmanager
 def _cloud(folder: Path) -> Iterator[dict[str, str]]:
     folder.mkdir()
-    with cloud(folder / "cloud") as settings:
-        (folder / "provider").mkdir()
-        with provider.running(settings, folder / "provider") as running:
+    with cloud.running(folder / "cloud") as settings:
+        with provider.running(settings) as running:
             yield settings | running
 
 

@@ -24,8 +24,9 @@ from pipeline import quarantine
 from pipeline.aws import Aws
 from pipeline.environment import Environment
 from pipeline.ledger import Ledger, Release
-from tests import http
-from tests.project import ROOT, Project, Result
+from tests.support import http
+from scratch.project import Project, Result
+from scratch.source import ROOT
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"

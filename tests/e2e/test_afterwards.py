@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http
-from tests.project import Project
+from tests.support import http
+from scratch.project import Project
 
 LOCAL, STAGING, PRODUCTION = (
     ("--environment", name) for name in ("local", "staging", "production")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests import http
-from tests.project import Project, Result
+from tests.support import http
+from scratch.project import Project, Result
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"

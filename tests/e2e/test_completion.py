@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import pipeline
 from pipeline.project import ENVIRONMENTS
-from tests.project import ROOT, outside_of_a_job
+from scratch.project import outside_of_a_job
+from scratch.source import ROOT
 
 
 def _run(shell: str, script: str) -> list[str]:

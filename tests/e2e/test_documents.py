@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import pipeline
-from tests.project import ROOT
+from scratch.source import ROOT
 
 _DOCUMENTS = (
     "README.md",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.page import reading
-from tests.project import ROOT, Result, outside_of_a_job
+from tests.support import release_page
+from scratch.project import Result, outside_of_a_job
+from scratch.source import ROOT
 
 _TOOLS = ("bash", "make", "awk", "sed", "sort", "head", "printf", "cat", "cksum", "cut", "true")
 
@@ -107,7 +108,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
         *("release 1", "release 2", "", "release 3", "", "Terraform", "The page of"),
     ]
     assert lines[-1].endswith((page / "index.html").as_uri())
-    releases = reading.told(page / "index.html")["releases"]
+    releases = release_page.told(page / "index.html")["releases"]
     assert [(each["number"], each["kind"], each["reason"]) for each in releases] == [
         (3, "rollback", "we liked the old one better"),
         (2, "deploy", "the change"),

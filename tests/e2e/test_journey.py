@@ -16,10 +16,10 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http, terminal
-from tests.page import reading
-from tests.project import Project, Result
-from tests.terminal import Terminal
+from tests.support import http, terminal
+from tests.support import release_page
+from scratch.project import Project, Result
+from tests.support.terminal import Terminal
 
 ENVIRONMENT = ("--environment", "local")
 
@@ -268,7 +268,7 @@ def test_a_second_rollback_does_not_bounce(journey: Journey) -> None:
 def test_the_release_page_tells_the_journey(journey: Journey, tmp_path: Path) -> None:
     """With the figures of each release's calls, as the function's log has them."""
     journey.project.must("page", *ENVIRONMENT, "--out", str(tmp_path))
-    told = reading.told(tmp_path / "index.html")
+    told = release_page.told(tmp_path / "index.html")
     assert [(each["kind"], each["outcome"]) for each in told["releases"]] == [
         ("rollback", "succeeded"),
         ("deploy", "succeeded"),

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.project import Project, Result
+from scratch.project import Project, Result
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "aws_lambda_function.function"

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests import http, provider
-from tests.conftest import cloud
-from tests.mongodb import Mongod, own_mongod
-from tests.project import ROOT, Project
+from tests.support import http, provider
+from scratch import cloud
+from scratch.mongodb import Mongod, own_mongod
+from scratch.project import Project
+from scratch.source import ROOT
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
@@ -34,8 +35,8 @@ def project(
 ) -> Iterator[Project]:
     """A project that was released, in a cloud whose database can be killed."""
     folder = tmp_path_factory.mktemp("runbook")
-    with cloud(folder / "cloud", mongod.uri) as settings:
-        with provider.running(settings, folder) as running:
+    with cloud.running(folder / "cloud", mongod.uri) as settings:
+        with provider.running(settings) as running:
             project = Project.copy_to(folder / "project", settings | running)
             project.must("deploy", *ENVIRONMENT, "--bundle", str(built_bundle), "--all-at-once")
             yield project

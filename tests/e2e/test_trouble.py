@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests import http
-from tests.project import Project
+from tests.support import http
+from scratch.project import Project
 
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from localcloud import control
-from tests import http, provider
-from tests.project import ROOT, Project
+from tests.support import http, provider
+from scratch.project import Project
+from scratch.source import ROOT
 
 ENVIRONMENT = ("--environment", "local")
 
@@ -83,7 +84,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     try:
         found.said += [_type(project, block) for block in before]
         settings = control.read_env(cloud)
-        with provider.running(settings, folder) as running:
+        with provider.running(settings) as running:
             project.environment |= settings | running
             found.said.append(_type(project, release))
             yield found

@@ -10,8 +10,8 @@ import pymongo
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler.container import KEY, Container, Document, api_keys
-from tests.mongodb import Mongod, mongodb_uri, own_mongod
+from tests.support.handler import KEY, Container, Document, api_keys
+from scratch.mongodb import Mongod, mongodb_uri, own_mongod
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId
 from pymongo.collection import Collection
 
-from tests.handler.container import Container, Document
+from tests.support.handler import Container, Document
 
 
 def names(documents: list[Document]) -> list[str]:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.handler.container import KEY, Container, api_keys
+from tests.support.handler import KEY, Container, api_keys
 
 PATH = "/api/data/v1/action/findOne"
 NO_CREDENTIALS = (

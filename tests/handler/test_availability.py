@@ -17,8 +17,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pymongo.collection import Collection
 
-from tests.handler.container import Container, Document, Reply
-from tests.mongodb import Mongod
+from tests.support.handler import Container, Document, Reply
+from scratch.mongodb import Mongod
 
 PASSWORD = "pa55-w0rd"
 PARAMETER = "/mongo-client/test/mongodb-uri"

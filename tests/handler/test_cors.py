@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.handler import events
-from tests.handler.container import Container
+from scratch import events
+from tests.support.handler import Container
 
 ORIGIN = "https://app.example.com"
 FIND = "/api/data/v1/action/find"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler import events
-from tests.handler.container import KEY, Container, Document
+from scratch import events
+from tests.support.handler import KEY, Container, Document
 
 HEALTH = "/api/health"
 

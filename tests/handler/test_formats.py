@@ -23,7 +23,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo.collection import Collection
 
-from tests.handler.container import KEY, Container, Document
+from tests.support.handler import KEY, Container, Document
 
 PLAIN, EXTENDED = "application/json", "application/ejson"
 OID = "5d505646cf6d4fe581014ab2"

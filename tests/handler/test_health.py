@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pymongo
 
-from tests.handler.container import Container
+from tests.support.handler import Container
 
 
 def test_health_names_the_versions_at_work(

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler import events
-from tests.handler.container import KEY, Container, Document
-from tests.project import ROOT
+from scratch import events
+from tests.support.handler import KEY, Container, Document
+from scratch.source import ROOT
 
 HEALTH = "/api/health"
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply
+from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply
 
 PLAIN, EXTENDED = "application/json", "application/ejson"
 ACTION = "/api/data/v1/action/"

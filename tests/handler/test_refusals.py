@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pymongo.collection import Collection
 
-from tests.handler import events
-from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply
+from scratch import events
+from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply
 
 TARGET = {"dataSource": "mongodb", "database": "nowhere", "collection": "nothing"}
 REQUIRED = [

@@ -12,8 +12,8 @@ from typing import Any
 import pymongo
 import pytest
 
-from tests.handler import events
-from tests.handler.container import EVERY_ACTION, KEY, Container, Document, Reply, api_keys
+from scratch import events
+from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply, api_keys
 
 ISSUER = "https://issuer.example"
 KEYS = {

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from localcloud import control
-from tests.project import ROOT, Result
+from scratch.project import Result
+from scratch.source import ROOT
 
 _UP_PATIENCE_S = 180
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from pipeline import page_data, page_html
 from pipeline.bundle import File, Manifest, Package, sha256_hex
 from pipeline.environment import Environment
 from pipeline.ledger import Release
@@ -140,3 +142,10 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
         hours=720,
     )
     return replace(made, **more)
+
+
+def written(folder: Path, facts: PageFacts) -> Path:
+    """Write the page that tells these facts, as the verb does."""
+    path = folder / "index.html"
+    path.write_text(page_html.page(facts.environment, page_data.document(facts)), "utf-8")
+    return path

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from localcloud.demo import PAGE
 from tests.page.browser import Browser, opened
-from tests.project import ROOT
+from scratch.source import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
 RECORDING = "demo.svg"

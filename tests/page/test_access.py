@@ -10,14 +10,13 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.page import made
 from tests.page.browser import DESK, PHONE, Browser
-from tests.page.conftest import written
 
 _AXE = Path(sys.prefix) / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def test_the_keyboard_reaches_and_shows_everything(browser: Browser, tmp_path: Path) -> None:
     """In the order of the page; what has the focus is outlined."""
-    browser.open(written(tmp_path, made.facts(made.history(3))))
+    browser.open(made.written(tmp_path, made.facts(made.history(3))))
     browser.unfold()
     browser.click("#choice button")
     browser.run("document.activeElement.blur(); scrollTo(0, 0)")
@@ -48,7 +47,7 @@ def test_it_has_no_barrier_and_fits(
 ) -> None:
     """By axe-core, contrast included; nothing of the page has to be scrolled sideways."""
     assert _AXE.is_file(), "axe-core is not installed: run make setup"
-    browser.open(written(tmp_path, made.facts(made.history(23)[:9])), size, scheme)
+    browser.open(made.written(tmp_path, made.facts(made.history(23)[:9])), size, scheme)
     browser.unfold()
     browser.click("#choice button")
     browser.run(_AXE.read_text("utf-8"))
@@ -66,7 +65,7 @@ def test_it_has_no_barrier_and_fits(
 
 
 def test_it_is_dark_where_people_want_it_dark(browser: Browser, tmp_path: Path) -> None:
-    page = written(tmp_path, made.facts(made.history(1)))
+    page = made.written(tmp_path, made.facts(made.history(1)))
     lights = {}
     for scheme in ("light", "dark"):
         browser.open(page, scheme=scheme)

@@ -13,7 +13,6 @@ from pipeline.summary import how_to_roll_back
 from pipeline.traffic import Live
 from tests.page import made
 from tests.page.browser import Browser
-from tests.page.conftest import written
 
 _COUNT = 30
 
@@ -25,7 +24,7 @@ def facts() -> PageFacts:
 
 @pytest.fixture(scope="module")
 def page(facts: PageFacts, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("page"), facts)
+    return made.written(tmp_path_factory.mktemp("page"), facts)
 
 
 def test_what_is_live_comes_first(browser: Browser, page: Path, facts: PageFacts) -> None:
@@ -121,7 +120,7 @@ def test_the_lines_of_a_chart_are_called_differently(browser: Browser, tmp_path:
         for manifest in [made.manifest(each.number)]
     }
     figures = {each.number: replace(made.figures(each.number), errors=0) for each in releases}
-    browser.open(written(tmp_path, made.facts(releases, manifests=manifests, figures=figures)))
+    browser.open(made.written(tmp_path, made.facts(releases, manifests=manifests, figures=figures)))
     lines = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
     sizes = browser.run(lines, "#chart-function line + text")
     assert len(set(sizes)) == 3 and sizes[1] == "13.25 KB"
@@ -188,7 +187,7 @@ def test_a_change_of_what_a_bundle_is_meant_for_is_told(browser: Browser, tmp_pa
     other = made.manifest(1, runtime="python3.12", handler="old.handler", architecture="arm64")
     facts = made.facts([new, replace(old, bundle=other.id)])
     facts = replace(facts, manifests={**facts.manifests, other.id: other})
-    browser.open(written(tmp_path, facts))
+    browser.open(made.written(tmp_path, facts))
     browser.click("#choice button")
     told = browser.text("#verdict")
     assert "runtime python3.12 → python3.13" in told and "architecture arm64 → x86_64" in told
@@ -229,7 +228,7 @@ def test_the_way_back_can_be_copied(browser: Browser, page: Path, facts: PageFac
 
 
 def test_the_first_release_has_nothing_to_go_back_to(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, made.facts(made.history(1))))
+    browser.open(made.written(tmp_path, made.facts(made.history(1))))
     assert "There is no release to go back to." in browser.text("#live")
     assert browser.texts("#live .command") == []
 
@@ -245,13 +244,13 @@ def test_where_live_and_the_ledger_disagree_the_page_says_so(
         (Live("9", (), "r"), "Live points to version 9, which no release has."),
         (None, "By the ledger release 3 serves, and live is gone."),
     ):
-        browser.open(written(tmp_path, replace(facts, live=live)))
+        browser.open(made.written(tmp_path, replace(facts, live=live)))
         assert word in browser.text("#live")
         assert browser.complaints() == []
 
 
 def test_an_environment_without_a_release_has_a_page_too(browser: Browser, tmp_path: Path) -> None:
-    browser.open(written(tmp_path, made.facts([])))
+    browser.open(made.written(tmp_path, made.facts([])))
     assert "Nothing was released to production yet." in browser.text("#live")
     assert browser.text("#count") == "0 releases" and browser.complaints() == []
 
@@ -260,7 +259,7 @@ def test_a_bundle_whose_manifest_is_gone_leaves_a_gap(browser: Browser, tmp_path
     """It cannot be compared, nor restored, and everything else is there."""
     facts = made.facts(made.history(3))
     kept = {key: value for key, value in facts.manifests.items() if key != made.manifest(2).id}
-    browser.open(written(tmp_path, replace(facts, manifests=kept)))
+    browser.open(made.written(tmp_path, replace(facts, manifests=kept)))
     browser.unfold()
     assert "damaged in the store, or missing" in browser.text("#release-2")
     assert browser.texts("#release-2 .command") == [] != browser.texts("#release-1 .command")

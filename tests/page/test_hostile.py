@@ -16,7 +16,6 @@ from pipeline.page_facts import PageFacts
 from pipeline.timeline import Phase
 from tests.page import made
 from tests.page.browser import Browser
-from tests.page.conftest import written
 
 _HOSTILE = [
     "</script><script>window.owned = 1</script>",
@@ -32,7 +31,7 @@ _HOSTILE = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("page"), made.facts(made.history(23)))
+    return made.written(tmp_path_factory.mktemp("page"), made.facts(made.history(23)))
 
 
 def _told_by(text: str) -> PageFacts:
@@ -51,7 +50,7 @@ def _told_by(text: str) -> PageFacts:
 @pytest.mark.parametrize("text", _HOSTILE)
 def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: str) -> None:
     """It is shown as it was written; no element, link or script comes of it."""
-    browser.open(written(tmp_path, _told_by(text)))
+    browser.open(made.written(tmp_path, _told_by(text)))
     elements = "return document.querySelectorAll('script, img, iframe, object, link').length"
     assert browser.run(elements) == 2
     browser.unfold()

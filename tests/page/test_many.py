@@ -9,7 +9,6 @@ import pytest
 
 from tests.page import made
 from tests.page.browser import Browser
-from tests.page.conftest import written
 
 _FEW, _MANY = 50, 5_000
 _ROUNDS = 5
@@ -36,7 +35,7 @@ return performance.now() - started;
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return {
-        count: written(tmp_path_factory.mktemp(f"of-{count}"), made.facts(made.history(count)))
+        count: made.written(tmp_path_factory.mktemp(f"of-{count}"), made.facts(made.history(count)))
         for count in (_FEW, _MANY)
     }
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from tests.page import made, pictures
 from tests.page.browser import Browser
-from tests.page.conftest import written
-from tests.project import ROOT
+from scratch.source import ROOT
 
 _MOST_BYTES = 150_000
 _OUTPUT = """
@@ -42,7 +41,7 @@ def test_the_recording_is_the_end_of_the_demo_and_asks_nobody_for_anything() -> 
 
 
 def test_a_page_gives_a_picture_of_each_name(browser: Browser, tmp_path: Path) -> None:
-    page = written(tmp_path, made.facts(made.history(3)))
+    page = made.written(tmp_path, made.facts(made.history(3)))
     folder = tmp_path / "pictures"
     folder.mkdir()
     pictures.shoot(browser, page, folder)

@@ -9,17 +9,20 @@ import pytest
 from pipeline.aws import Aws
 from pipeline.ledger import Ledger
 from tests.page import made
-from tests.project import ROOT, Project
+from scratch.project import Project
+from scratch.source import ROOT
 
 
 @pytest.fixture
-def project(account: Aws, server: str) -> Project:
+def project(account: Aws, moto_server: str) -> Project:
     """The project, pointed at an account whose ledger has one release."""
     records = Ledger(account, made.PRODUCTION)
     records.begin(made.release(1, outcome="under way"))
     records.end(made.release(1))
     credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    return Project(ROOT, {"AWS_ENDPOINT_URL": server, "AWS_REGION": "us-east-1", **credentials})
+    return Project(
+        ROOT, {"AWS_ENDPOINT_URL": moto_server, "AWS_REGION": "us-east-1", **credentials}
+    )
 
 
 def test_it_writes_one_file_and_says_where_and_how_large(project: Project, tmp_path: Path) -> None:

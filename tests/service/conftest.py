@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.mongodb import Mongod, own_mongod
+from scratch.mongodb import Mongod, own_mongod
 from tests.service.deployed import Service, deployed
 
 # The same examples in every run; `make fuzz` takes new ones, and more of them.

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from tests import provider
-from tests.conftest import cloud
-from tests.project import Project
+from tests.support import provider
+from scratch import cloud
+from scratch.project import Project
 
 LIMIT_S = 10  # timeout_s in terraform/environments/local
 _LOG_GROUP = "/aws/lambda/mongo-client-local"
@@ -66,9 +66,8 @@ class Service:
 @contextmanager
 def deployed(folder: Path, mongodb_uri: str) -> Iterator[Service]:
     """Run a cloud in front of a database, and release the service there."""
-    (folder / "provider").mkdir()
-    with cloud(folder / "cloud", mongodb_uri) as settings:
-        with provider.running(settings, folder / "provider") as running:
+    with cloud.running(folder / "cloud", mongodb_uri) as settings:
+        with provider.running(settings) as running:
             project = Project.copy_to(folder / "source", settings | running)
             project.must("build", "--out", "build")
             project.must("deploy", "--environment", "local", "--bundle", "build")

@@ -21,8 +21,8 @@ from typing import Any
 
 import pymongo
 
-from tests.handler.container import KEY, Container, Context
-from tests.mongodb import mongodb_uri
+from tests.support.handler import KEY, Container, Context
+from scratch.mongodb import mongodb_uri
 from tests.service import hostile
 from tests.service.settings import configured
 

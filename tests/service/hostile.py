@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.handler import events
-from tests.handler.container import KEY
+from scratch import events
+from tests.support.handler import KEY
 
 # Is in documents and headers only, and so must be in no line of the log.
 PRIVATE = "private-3f9c"

@@ -22,7 +22,7 @@ from typing import Any
 
 import pymongo
 
-from tests.mongodb import Mongod, own_mongod
+from scratch.mongodb import Mongod, own_mongod
 from tests.service.deployed import LIMIT_S, Service, deployed
 
 _WRITERS = 8

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.handler.container import KEY, api_keys
+from tests.support.handler import KEY, api_keys
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 from pymongo.results import UpdateResult
 
-from tests.handler.container import Container, Document
-from tests.mongodb import mongodb_uri
+from tests.support.handler import Container, Document
+from scratch.mongodb import mongodb_uri
 from tests.service.settings import configured
 
 Call = tuple[str, Document]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mongodb import Mongod
+from scratch.mongodb import Mongod
 from tests.service.deployed import Service
 from tests.service.outage import Outage
 

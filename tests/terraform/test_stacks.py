@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from localcloud import terraform_cli
-from tests.project import ROOT, Result
+from scratch.project import Result
+from scratch.source import ROOT
 
 
 @dataclass

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.project import ROOT, Project
+from scratch.project import Project
+from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY, Hub, serving
 from tests.workflows.repository import Repository
 from tests.workflows.runner import Runner

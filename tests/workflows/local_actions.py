@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.project import ROOT
+from scratch.source import ROOT
 from tests.workflows.standins import ACTIONS
 
 STANDINS = Path(__file__).with_name("standins.py")

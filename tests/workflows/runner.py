@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.project import ROOT
+from scratch.source import ROOT
 from tests.workflows import act_log, local_actions, trust
 from tests.workflows.act_log import Run
 from tests.workflows.hub import REPOSITORY, Hub

@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http
-from tests.page import reading
-from tests.project import Project
+from tests.support import http
+from tests.support import release_page
+from scratch.project import Project
 from tests.workflows.act_log import Run
 from tests.workflows import events
 from tests.workflows.runner import Runner
@@ -53,7 +53,7 @@ def _chapter(runner: Runner, run: Run, commit: str = "") -> Chapter:
         run,
         _releases(runner, "staging"),
         _releases(runner, "production"),
-        {name: reading.told(page) for name, page in pages.items() if page.exists()},
+        {name: release_page.told(page) for name, page in pages.items() if page.exists()},
         commit,
     )
 
@@ -196,7 +196,7 @@ def test_each_deployment_leaves_a_release_page(second: Chapter, runner: Runner) 
 def test_the_site_is_productions_page(first: Chapter, second: Chapter, runner: Runner) -> None:
     """Where the repository wants one; the first merge found it did not."""
     [site] = runner.hub.sites
-    assert reading.told_by_site(site) == second.pages["production"]
+    assert release_page.told_by_site(site) == second.pages["production"]
     assert "https://octo-org.github.io/mongo-client/" in second.run.summary
 
 

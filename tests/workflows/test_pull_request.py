@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.project import Project
+from scratch.project import Project
 from tests.workflows.act_log import Run
 from tests.workflows import events
 from tests.workflows.runner import Runner

@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests import http
-from tests.page import reading
-from tests.project import Project
+from tests.support import http
+from tests.support import release_page
+from scratch.project import Project
 from tests.workflows.act_log import Run
 from tests.workflows import events
 from tests.workflows.runner import Runner
@@ -219,7 +219,7 @@ def test_the_ledger_says_who_rolled_back_and_why(
 def test_the_site_shows_the_rollback(production: Production, rolled_back: RolledBack) -> None:
     """At once: that is when people look. Written by the tree that works, and with its role."""
     [site] = production.runner.hub.sites
-    told = reading.told_by_site(site)
+    told = release_page.told_by_site(site)
     assert (told["environment"], told["live"]["version"]) == ("production", "1")
     assert [each["kind"] for each in told["releases"]] == ["rollback", "deploy", "deploy"]
     assert "https://octo-org.github.io/mongo-client/" in rolled_back.run.summary

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.project import ROOT
+from scratch.source import ROOT
 from tests.workflows.standins import ACTIONS, PINNED
 
 GITHUB = ROOT / ".github"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT
+from scratch.source import ROOT
 from tests.workflows.act_log import Run
 from tests.workflows import events, trust
 from tests.workflows.hub import REPOSITORY

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.project import ROOT
+from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY
 
 _WORKFLOWS = ROOT / ".github" / "workflows"

@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.entry_rules import MAX_PACKAGE_BYTES
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
-from tests.pipeline.breaking import PYMONGO, found
-from tests.pipeline.hostile import (
+from tests.unit.breaking import PYMONGO, found
+from tests.unit.hostile import (
     DESCRIPTOR,
     HANDLER,
     STORED,

@@ -7,8 +7,8 @@ import json
 
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.rules import Rule
-from tests.pipeline.breaking import PYMONGO, breaks
-from tests.pipeline.hostile import (
+from tests.unit.breaking import PYMONGO, breaks
+from tests.unit.hostile import (
     HANDLER,
     Draft,
     manifest_text,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.code_rules import MAX_SOURCE_BYTES
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.rules import Rule
-from tests.pipeline.breaking import BYTECODE, EXTENSION, PYMONGO, breaks
-from tests.pipeline.hostile import (
+from tests.unit.breaking import BYTECODE, EXTENSION, PYMONGO, breaks
+from tests.unit.hostile import (
     HANDLER,
     STORED,
     Draft,

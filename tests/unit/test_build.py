@@ -15,7 +15,7 @@ import pytest
 from pipeline.archive import write_zip
 from pipeline.bundle import Manifest
 from pipeline.project import LAYER_LOCK
-from tests.project import Project
+from scratch.project import Project
 
 _FILES = ("lambda_function.zip", "pymongo-layer.zip", "manifest.json")
 

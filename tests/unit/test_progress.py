@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import terminal
-from tests.project import Project
+from tests.support import terminal
+from scratch.project import Project
 
 _BAR, _HIDDEN_CURSOR = "━", "\x1b[?25l"
 

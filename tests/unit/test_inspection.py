@@ -23,7 +23,7 @@ from pipeline.errors import BundleError, InspectionError
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST, ROOT
 from pipeline.rules import Rule
 from pipeline.runtimes import RUNTIMES, check_runtime
-from tests.pipeline.hostile import HANDLER, STORED, Item, sound
+from tests.unit.hostile import HANDLER, STORED, Item, sound
 
 TODAY = datetime.date(2026, 11, 23)
 PYMONGO = "python/pymongo/__init__.py"

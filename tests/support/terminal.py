@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.project import Project
+from scratch.project import Project
 
 _COLUMNS = 100
 # Makes file descriptor 0 the terminal that Ctrl-C comes from, and then is the command.

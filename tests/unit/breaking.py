@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.inspection import inspect_bundle
 from pipeline.rules import Rule
-from tests.pipeline.hostile import (
+from tests.unit.hostile import (
     Draft,
 )
 

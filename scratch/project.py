@@ -12,10 +12,8 @@ from typing import Any
 
 import boto3
 
-from localcloud.demo import scratch_copy
 from pipeline.aws import Aws
-
-ROOT = Path(__file__).resolve().parent.parent
+from scratch import source
 
 Result = subprocess.CompletedProcess[str]
 
@@ -47,8 +45,7 @@ class Project:
     @classmethod
     def copy_to(cls, folder: Path, environment: Mapping[str, str] | None = None) -> Project:
         """Copy the project into `folder`, which must not exist."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch_copy(folder)
+        source.copy_to(folder)
         quicken(folder)
         return cls(folder, dict(environment or {}))
 
@@ -56,9 +53,9 @@ class Project:
     def handler(self) -> Path:
         return self.folder / "lambda_function.py"
 
-    def append_to_handler(self, source: str) -> None:
+    def append_to_handler(self, text: str) -> None:
         """Change the handler by adding to its end."""
-        self.handler.write_text(self.handler.read_text() + source)
+        self.handler.write_text(self.handler.read_text() + text)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "pipeline", *arguments]

@@ -13,16 +13,16 @@ from pipeline.packages import CHUNK_BYTES, DamageError, open_package
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.rules import Rule
 from pipeline.unpacking import read_chunks
-from tests.pipeline import break_contents, break_entries, break_manifest, break_zip
-from tests.pipeline.breaking import BREAKS, TODAY, Break, found
-from tests.pipeline.hostile import (
+from tests.unit import break_contents, break_entries, break_manifest, break_zip
+from tests.unit.breaking import BREAKS, TODAY, Break, found
+from tests.unit.hostile import (
     DEFLATED,
     STORED,
     Item,
     sound,
     write_zip,
 )
-from tests.pipeline.test_shared_objects import ELF_CASES
+from tests.unit.test_shared_objects import ELF_CASES
 
 # To import them is to register what they break.
 KINDS = (break_manifest, break_zip, break_entries, break_contents)

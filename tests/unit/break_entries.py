@@ -6,8 +6,8 @@ import struct
 
 from pipeline.project import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.rules import Rule
-from tests.pipeline.breaking import PYMONGO, breaks
-from tests.pipeline.hostile import (
+from tests.unit.breaking import PYMONGO, breaks
+from tests.unit.hostile import (
     DESCRIPTOR,
     ENCRYPTED,
     HANDLER,

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.project import ROOT
+from scratch.source import ROOT
 
 _TERRAFORM = """#!/bin/sh
 [ "$1" = version ] && echo "Terraform v1.11.4" && exit

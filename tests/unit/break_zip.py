@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.entry_rules import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES
 from pipeline.project import LAYER_PACKAGE
 from pipeline.rules import Rule
-from tests.pipeline.breaking import PYMONGO, breaks
-from tests.pipeline.hostile import (
+from tests.unit.breaking import PYMONGO, breaks
+from tests.unit.hostile import (
     BZIP2,
     END,
     STORED,

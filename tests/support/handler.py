@@ -14,7 +14,7 @@ from typing import Any
 import pymongo
 from pymongo.collection import Collection
 
-from tests.handler import events
+from scratch import events
 
 _HANDLER = Path(__file__).parents[2] / "lambda_function.py"
 _PAYLOAD_LIMIT_BYTES = 6_291_556

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.project import LAYER_PACKAGE
 from pipeline.rules import Rule
-from tests.pipeline.breaking import found
-from tests.pipeline.hostile import (
+from tests.unit.breaking import found
+from tests.unit.hostile import (
     STORED,
     Item,
     sound,

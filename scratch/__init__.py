@@ -1,0 +1,1 @@
+"""Throw-away projects, clouds and databases on this machine, for the demo, tests and benchmarks."""

@@ -1,0 +1,93 @@
+"""An account of localcloud, the roles in it, and the journal of the calls to it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from scratch.project import Project, Result
+
+IDS = "1234/5678"
+SUBJECT = "repo:octo-org@1234/mongo-client@5678"
+ACCOUNT = "123456789012"
+# Of the provider that the account has already, for somebody else's sake.
+AUDIENCES = ["https://github.com/somebody-else", "sts.amazonaws.com"]
+# All there are, so that the story can prove what each of them needs.
+OPTIONS = (
+    'options = ["code_signing", "custom_domain", "provisioned_concurrency", "reserved_concurrency",'
+    ' "vpc"]\n'
+)
+
+
+def token(**claims: str) -> str:
+    """Return an identity token as GitHub gives it to a job, with these claims."""
+    told = {
+        "iss": "https://token.actions.githubusercontent.com",
+        "aud": "sts.amazonaws.com",
+        "ref": "refs/heads/main",
+        **claims,
+    }
+    payload = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2lnbmF0dXJl"
+
+
+def subject_of(role: str) -> str:
+    """Return the subject of a job that is meant to have a role (<environment>-<purpose>)."""
+    environment, _, purpose = role.partition("-")
+    return (
+        SUBJECT
+        + {
+            "plan": ":pull_request",
+            "deploy": f":environment:{environment}",
+            "rollback": f":environment:{environment}-rollback",
+        }[purpose]
+    )
+
+
+@dataclass
+class Account:
+    """An account of this machine's cloud."""
+
+    cloud: Mapping[str, str]
+    journal: Path
+    project: Project
+    made_ready: list[Result] = field(default_factory=list)
+    examined: list[Result] = field(default_factory=list)
+
+    def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
+        """Return a client, of the owner or with a role's credentials."""
+        own = credentials or self.cloud
+        return boto3.client(
+            service,
+            endpoint_url=self.cloud["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id=own["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=own["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=own.get("AWS_SESSION_TOKEN"),
+        )
+
+    def assume(self, role: str, identity: str) -> dict[str, str]:
+        """Exchange an identity token for a role's credentials; raise ClientError if refused."""
+        answer = self.client("sts").assume_role_with_web_identity(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}",
+            RoleSessionName="GitHubActions",
+            WebIdentityToken=identity,
+        )["Credentials"]
+        return {
+            "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": answer["SessionToken"],
+        }
+
+    def credentials(self, role: str) -> dict[str, str]:
+        return self.assume(role, token(sub=subject_of(role)))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return every call that was made, as the journal has it."""
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
