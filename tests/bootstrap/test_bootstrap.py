@@ -14,6 +14,8 @@ from tests.bootstrap.account import ACCOUNT, AUDIENCES, Account
 from scratch.project import Result
 from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
 
+pytestmark = pytest.mark.integration
+
 BUCKETS = [f"mongo-client-{purpose}-{ACCOUNT}" for purpose in ("terraform-state", "artifacts")]
 
 

@@ -24,6 +24,8 @@ from tests.bootstrap.account import ACCOUNT, Account
 from scratch.project import Project
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.integration
+
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 _SETTINGS = "terraform/environments/staging/terraform.tfvars"
 

@@ -8,10 +8,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from tests.bootstrap.account import ACCOUNT
 from scratch.project import Project
 from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY
+
+pytestmark = pytest.mark.extended
 
 
 def test_the_accounts_part_can_be_taken_away(fresh_cloud: dict[str, str], tmp_path: Path) -> None:

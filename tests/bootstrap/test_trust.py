@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 
 from tests.bootstrap.account import SUBJECT, Account, subject_of, token
 
+pytestmark = pytest.mark.integration
+
 ROLES = [
     f"{environment}-{purpose}"
     for environment in ("staging", "production")

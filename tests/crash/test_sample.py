@@ -7,6 +7,8 @@ import pytest
 from tests.crash import load
 from tests.crash.harness import Harness, Point, called_throughout
 
+pytestmark = pytest.mark.extended
+
 
 @pytest.fixture(scope="module")
 def harness(quick_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Harness:

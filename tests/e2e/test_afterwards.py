@@ -17,6 +17,8 @@ import pytest
 from tests.support import http
 from scratch.project import Project
 
+pytestmark = pytest.mark.extended
+
 LOCAL, STAGING, PRODUCTION = (
     ("--environment", name) for name in ("local", "staging", "production")
 )

@@ -14,6 +14,8 @@ import pytest
 from tests.support import http
 from scratch.project import Project, Result
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
 

@@ -18,6 +18,8 @@ from pipeline.project import ENVIRONMENTS
 from scratch.project import outside_of_a_job
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.extended
+
 
 def _run(shell: str, script: str) -> list[str]:
     """Run a script in a shell, in a checkout whose `python` is this one; return what it prints."""

@@ -15,6 +15,8 @@ from tests.support import release_page
 from scratch.project import Result, outside_of_a_job
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.extended
+
 _TOOLS = ("bash", "make", "awk", "sed", "sort", "head", "printf", "cat", "cksum", "cut", "true")
 
 

@@ -21,6 +21,8 @@ from tests.support import release_page
 from scratch.project import Project, Result
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.integration
+
 ENVIRONMENT = ("--environment", "local")
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from scratch.project import Project, Result
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "aws_lambda_function.function"
 STATE = {

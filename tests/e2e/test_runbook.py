@@ -19,6 +19,8 @@ from scratch.mongodb import Mongod, own_mongod
 from scratch.project import Project
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
 

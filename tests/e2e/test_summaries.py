@@ -13,6 +13,8 @@ import pytest
 
 from scratch.project import Project, Result
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
 BROKEN = '\n\ndef lambda_handler(event, context):\n    raise OSError("bad </details> @everyone")\n'

@@ -19,6 +19,8 @@ import pytest
 from tests.support import http
 from scratch.project import Project
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
 _LOGS = "python -m pipeline logs --environment local"

@@ -21,6 +21,8 @@ from tests.support import http, provider
 from scratch.project import Project
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.extended
+
 ENVIRONMENT = ("--environment", "local")
 
 

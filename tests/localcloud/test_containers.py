@@ -16,6 +16,8 @@ from localcloud.pool import Pool
 from tests.localcloud.aws import Aws, code
 from tests.localcloud.clouds import eventually
 
+pytestmark = pytest.mark.integration
+
 COUNTING = """
     calls = 0
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.localcloud.aws import Answer, Aws
 
+pytestmark = pytest.mark.integration
+
 SOURCE = """
     import os
     import time

@@ -14,6 +14,8 @@ from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 from tests.localcloud.http_apis import exchange, make_api, send
 
+pytestmark = pytest.mark.integration
+
 ECHO = "def handler(event, context): return event"
 
 

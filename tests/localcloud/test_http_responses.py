@@ -10,6 +10,8 @@ from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 from tests.localcloud.http_apis import Reply, make_api, send
 
+pytestmark = pytest.mark.integration
+
 # Returns what the request's body says, which is a Python expression.
 ANSWERING = "def handler(event, context): return eval(event['body'])"
 WHICH_ROUTE = "def handler(event, context): return {'route': event['routeKey']}"

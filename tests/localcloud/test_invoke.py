@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from tests.localcloud.aws import Aws, code
 from tests.localcloud.clouds import eventually
 
+pytestmark = pytest.mark.integration
+
 ECHO = "def handler(event, context): return event"
 VERSION = "def handler(event, context): return context.function_version"
 

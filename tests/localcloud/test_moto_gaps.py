@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from tests.localcloud.aws import Aws, code
 
+pytestmark = pytest.mark.integration
+
 PLAIN = "def handler(event, context): pass"
 _PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/tests/1234567890"
 

@@ -11,6 +11,8 @@ import pytest
 
 from localcloud import parts
 
+pytestmark = pytest.mark.integration
+
 WHEEL = "aws_sam_cli-1.170.0-py3-none-any.whl"
 
 

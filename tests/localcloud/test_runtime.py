@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from localcloud import parts
 from pipeline.archive import write_zip
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
+
+pytestmark = pytest.mark.integration
 
 
 def test_environment_variables_are_the_functions_own(aws: Aws) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from localcloud.terraform_cli import cli_config
 
+pytestmark = pytest.mark.integration
+
 PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
 
 

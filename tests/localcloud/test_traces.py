@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 from tests.localcloud.aws import Aws
+
+pytestmark = pytest.mark.integration
 
 PLAIN = "def handler(event, context): return 1"
 FAILING = "def handler(event, context): raise ValueError"

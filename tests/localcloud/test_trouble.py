@@ -12,6 +12,8 @@ import pytest
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud, eventually
 
+pytestmark = pytest.mark.integration
+
 NewCloud = Callable[..., Cloud]
 
 

@@ -18,6 +18,8 @@ import pytest
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 
+pytestmark = pytest.mark.integration
+
 NewCloud = Callable[..., Cloud]
 
 

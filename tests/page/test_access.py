@@ -11,6 +11,8 @@ from selenium.webdriver.common.keys import Keys
 from tests.page import made
 from tests.page.browser import DESK, PHONE, Browser
 
+pytestmark = pytest.mark.integration
+
 _AXE = Path(sys.prefix) / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 
 

@@ -14,6 +14,8 @@ from pipeline.traffic import Live
 from tests.page import made
 from tests.page.browser import Browser
 
+pytestmark = pytest.mark.integration
+
 _COUNT = 30
 
 

@@ -17,6 +17,8 @@ from pipeline.timeline import Phase
 from tests.page import made
 from tests.page.browser import Browser
 
+pytestmark = pytest.mark.integration
+
 _HOSTILE = [
     "</script><script>window.owned = 1</script>",
     "<!--<script>",

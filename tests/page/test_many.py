@@ -10,6 +10,8 @@ import pytest
 from tests.page import made
 from tests.page.browser import Browser
 
+pytestmark = pytest.mark.extended
+
 _FEW, _MANY = 50, 5_000
 _ROUNDS = 5
 

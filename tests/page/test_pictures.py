@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.page import made, pictures
 from tests.page.browser import Browser
 from scratch.source import ROOT
+
+pytestmark = pytest.mark.integration
 
 _MOST_BYTES = 150_000
 _OUTPUT = """

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.service import fuzz, hostile
+
+pytestmark = pytest.mark.integration
 
 _SAMPLE = range(2_000)
 

@@ -28,6 +28,8 @@ from tests.support.handler import Container, Document
 from scratch.mongodb import mongodb_uri
 from tests.service.settings import configured
 
+pytestmark = pytest.mark.integration
+
 Call = tuple[str, Document]
 
 _EJSON = "application/ejson"

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.service.deployed import LIMIT_S, Service
+
+pytestmark = pytest.mark.integration
 
 _CHECKS = (
     "not_a_server_error",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scratch.mongodb import Mongod
 from tests.service.deployed import Service
 from tests.service.outage import Outage
+
+pytestmark = pytest.mark.extended
 
 
 def test_no_acknowledged_write_is_lost_or_done_twice(service: Service, mongod: Mongod) -> None:

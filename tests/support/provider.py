@@ -7,8 +7,8 @@ server in this process, which leaves the types that this project does not use ou
 passes everything else on as it is.
 
 A provider serves the environments of one cloud, one Terraform run after the other: it keeps the
-configuration that it was given last. Its credentials are those it was started with, whatever the
-Terraform that uses it has.
+configuration that it was given last. Its credentials are those that `running` is given, whatever
+the Terraform that uses it has in its environment.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from localcloud import processes, terraform_cli
 from scratch.source import ROOT
 
 _NAME = "registry.terraform.io/hashicorp/aws"
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _SERVICE = "/tfplugin5.Provider/"
 _UNLIMITED: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", -1),
@@ -45,16 +46,26 @@ _BY_TYPE = {2, 3, 7, 8}
 
 
 @contextmanager
-def running(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def running(
+    settings: Mapping[str, str], credentials: Path | None = None
+) -> Iterator[dict[str, str]]:
     """Start the provider for a cloud with these `settings`; yield what makes Terraform use it.
+
+    With `credentials`, which `write_credentials` writes, each Terraform run calls AWS with what is
+    in that file when it begins; else with the access key of the `settings`.
 
     Source of the debug mode and of TF_REATTACH_PROVIDERS: Terraform's plugin documentation,
     "Debugging".
     """
-    # With a CA bundle of its own it accepts a configuration only once.
-    environment = {name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}
+    # Nothing of this process's own account; and with AWS_CA_BUNDLE the provider accepts a
+    # configuration only once.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # It lives long and has much memory: collecting garbage seldom is cheaper.
     environment |= {"GOGC": "400", **settings}
+    if credentials:
+        for name in _KEYS:
+            environment.pop(name, None)
+        environment["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
     # Not a pipe: it goes on writing, and would block when nobody reads.
     with tempfile.NamedTemporaryFile("wb", prefix="provider-") as output:
         process = processes.start(
@@ -67,6 +78,15 @@ def running(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
                 yield {"TF_REATTACH_PROVIDERS": json.dumps({_NAME: reattach})}
         finally:
             processes.stop(process)
+
+
+def write_credentials(file: Path, credentials: Mapping[str, str]) -> None:
+    """Write an access key as AWS's shared credentials file has it, given as environment variables.
+
+    Source: "Configuration and credential file settings" in the AWS CLI's user guide.
+    """
+    lines = [f"{name.lower()} = {credentials[name]}" for name in _KEYS if name in credentials]
+    file.write_text("\n".join(["[default]", *lines, ""]))
 
 
 @cache

@@ -14,6 +14,8 @@ from localcloud import terraform_cli
 from scratch.project import Result
 from scratch.source import ROOT
 
+pytestmark = pytest.mark.integration
+
 
 @dataclass
 class Stack:

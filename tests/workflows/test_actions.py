@@ -15,6 +15,8 @@ from tests.workflows.repository import Repository
 from tests.workflows.runner import Runner
 from tests.workflows.standins import PINNED
 
+pytestmark = pytest.mark.integration
+
 _TINY = f"""
 name: tiny
 on: {{workflow_dispatch: {{}}}}

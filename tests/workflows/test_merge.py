@@ -23,7 +23,7 @@ from tests.workflows.runner import Runner
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 DEPLOY = {name: f"{name.title()} / Deploy" for name in ("staging", "production")}
 
-pytestmark = pytest.mark.usefixtures("ready_account")
+pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("ready_account")]
 
 
 @dataclass

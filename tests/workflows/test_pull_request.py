@@ -19,7 +19,7 @@ ENVIRONMENTS = ("staging", "production")
 # What the pull request's branch is at; what is checked out is a merge of it.
 HEAD = "5ca1ab1e" * 5
 
-pytestmark = pytest.mark.usefixtures("ready_account")
+pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("ready_account")]
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tests.workflows.runner import Runner
 
 PRODUCTION = ("--environment", "production")
 
-pytestmark = pytest.mark.usefixtures("ready_account")
+pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("ready_account")]
 
 
 @dataclass

@@ -14,6 +14,8 @@ from tests.workflows.runner import Runner
 from tests.workflows.standins import ACTIONS, PINNED
 from tests.workflows.validate import for_the_runner
 
+pytestmark = pytest.mark.integration
+
 _WORKFLOWS = ROOT / ".github" / "workflows"
 _DEPLOY_ROLE = "arn:aws:iam::123456789012:role/mongo-client-production-deploy"
 _US = f"repo:{REPOSITORY}"
