@@ -34,15 +34,33 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) $(CLIENT_READY) $(AXE_READY) ## Make .venv with everything that is needed
+setup: $(READY) $(CHECKOV_READY) $(CLIENT_READY) $(AXE_READY) ## Install everything into .venv
 
 .PHONY: demo
 demo: $(READY) need-terraform ## Watch a change go to a running function, and back (a few minutes)
 	$(PYTHON) -m localcloud demo
 
+.PHONY: check
+check: lint ## Lint, and run the unit tests (a minute)
+	$(MAKE) pytest TIER=check
+
 .PHONY: test
-test: lint $(CLIENT_READY) $(AXE_READY) ## Check everything, with the real parts
-	$(PYTHON) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+ifdef T
+test: $(READY) need-terraform
+	$(PYTHON) -m pytest $(T)
+else
+test: lint ## Check every main promise with the real parts (minutes), or only T=<tests>
+	$(MAKE) pytest TIER=test
+endif
+
+.PHONY: test-all
+test-all: test ## Run every test
+	$(MAKE) pytest TIER=extended
+
+.PHONY: pytest
+pytest: $(READY) $(CLIENT_READY) $(AXE_READY) need-terraform ## Run TIER=check, test or extended
+	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
+	  $(if $(TIER),--tier $(TIER)) $(T)
 
 .PHONY: crash
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
@@ -65,13 +83,20 @@ bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside othe
 pictures: $(READY) need-terraform ## Make the README's pictures anew, of a demo (needs chromium)
 	$(PYTHON) -m tests.page.pictures
 
-.PHONY: lint
+.PHONY: lint lint-types lint-style lint-terraform lint-workflows
 lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target \
+	  lint-types lint-style lint-terraform lint-workflows
+
+lint-types:
+	$(PYTHON) -m mypy
+lint-style:
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
-	$(PYTHON) -m mypy
+lint-terraform:
 	terraform fmt -check -recursive terraform
 	$(CHECKOV)/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
+lint-workflows:
 	$(VENV)/bin/actionlint
 	$(VENV)/bin/zizmor --quiet --offline --persona pedantic .github
 	$(SCHEMA).github-workflows .github/workflows/*.yml

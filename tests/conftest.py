@@ -48,6 +48,11 @@ def _unit(name: str) -> str:
     return folder if folder in _SHARING else name
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start two workers for each core: a deployment mostly waits for AWS."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let one worker run a whole file, or a whole folder that shares."""
     scheduler = LoadFileScheduling(config, log)

@@ -33,11 +33,11 @@ ACTIONS: dict[str, tuple[list[str], list[str]]] = {
         ["name", "artifact-ids", "pattern", "path", "merge-multiple"],
         [],
     ),
-    "actions/setup-python": (
-        ["python-version-file", "check-latest", "cache", "cache-dependency-path"],
-        [],
+    "actions/setup-python": (["python-version-file", "check-latest"], []),
+    "actions/upload-artifact": (
+        ["name", "path", "if-no-files-found", "compression-level", "retention-days"],
+        ["artifact-id"],
     ),
-    "actions/upload-artifact": (["name", "path", "if-no-files-found"], ["artifact-id"]),
     "aws-actions/configure-aws-credentials": (["role-to-assume", "aws-region"], []),
     "hashicorp/setup-terraform": (["terraform_version", "terraform_wrapper"], []),
 }
@@ -100,15 +100,18 @@ def setup_terraform() -> None:
 
 
 def upload_artifact() -> None:
-    """Keep what lies in a folder, under the run's id and a name that is new in that run."""
+    """Keep a file or a folder's content, under the run's id and a name that is new in that run."""
     source = Path(INPUTS["path"])
-    files = [path for path in source.rglob("*") if path.is_file()] if source.is_dir() else []
-    if not files:
+    if not any(path.is_file() for path in (source, *source.rglob("*"))):
         if INPUTS["if-no-files-found"] == "ignore":
             return
         _fail(f"No files were found with the provided path: {source}.")
     target = _artifacts() / INPUTS["name"]
-    shutil.copytree(source, target)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        target.mkdir(parents=True)
+        shutil.copy(source, target)
     _append("GITHUB_OUTPUT", f"artifact-id={artifact_id(target)}")
 
 

@@ -124,7 +124,10 @@ def test_who_may_do_what() -> None:
     Writing is for jobs that run nothing but `gh`, and for the attestation.
     """
     assert {name: each["permissions"] for name, each in jobs()} == {
-        "ci/check": {"contents": "read"},
+        "ci/lint": {"contents": "read"},
+        "ci/provider": {"contents": "read"},
+        "ci/test": {"contents": "read"},
+        "ci/extended": {"contents": "read"},
         "ci/build": {"contents": "read"},
         "ci/same-bytes": {},
         "ci/plan": {"contents": "read", "id-token": "write", "pull-requests": "read"},
@@ -357,7 +360,7 @@ def test_the_tree_that_runs_is_one_that_main_had(name: str) -> None:
     assert refs == [found]
 
 
-@pytest.mark.parametrize("name", ["ci/check", "ci/build", "ci/same-bytes"])
+@pytest.mark.parametrize("name", ["ci/lint", "ci/test", "ci/extended", "ci/build", "ci/same-bytes"])
 def test_a_fork_and_a_merge_queue_get_all_that_needs_no_role(name: str) -> None:
     assert "if" not in job(name)
 
@@ -383,13 +386,27 @@ def test_a_fork_gets_no_role_and_is_told_so() -> None:
     assert ours in job("ci/plan")["if"] and ours in job("ci/no-plan")["if"]
 
 
-def test_nothing_that_deploys_uses_a_cache() -> None:
-    """Only a pull request's jobs do: a cache that somebody has filled decides what is deployed."""
+def test_nothing_that_deploys_uses_what_another_job_fetched() -> None:
+    """A cache, or a provider from another job, that somebody has filled decides what is deployed."""
     for name, each in jobs():
         for step in each.get("steps", []):
-            assert "cache" not in step.get("with", {}) or name.startswith("ci/"), name
-    assert set_up()["inputs"]["cache"]["default"] == ""
+            assert "provider" not in step.get("with", {}) or name.startswith("ci/"), name
+            assert "cache" not in step.get("with", {})
+    assert set_up()["inputs"]["provider"]["default"] == "false"
     assert "actions/cache" not in "".join(path.read_text() for path in FILES)
+
+
+def test_the_parts_of_the_extended_tests_are_all_of_them() -> None:
+    """A folder that no part names would not be tested on a pull request."""
+    parts = job("ci/extended")["strategy"]["matrix"]["include"]
+    named = [folder for part in parts for folder in part["tests"].split()]
+    marked = {
+        f"tests/{path.relative_to(ROOT / 'tests').parts[0]}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"^(pytestmark = |@).*\bpytest\.mark\.extended\b", path.read_text(), re.M)
+    }
+    assert marked <= set(named) and len(named) == len(set(named))
+    assert all((ROOT / folder).is_dir() for folder in named)
 
 
 @every_job
@@ -413,7 +430,7 @@ def test_terraform_is_called_without_the_wrapper() -> None:
 
 def test_the_required_check_waits_for_all_that_can_fail() -> None:
     """A job that is skipped because another failed must not pass for a success."""
-    assert set(job("ci/ci")["needs"]) == {"check", "same-bytes", "plan"}
+    assert set(job("ci/ci")["needs"]) == {"lint", "test", "extended", "same-bytes", "plan"}
     assert job("ci/ci")["if"] == "always()"
 
 
