@@ -1,7 +1,8 @@
-"""What tests of several rooms share: a built bundle, and a cloud on this machine."""
+"""What all tests share: their tiers and their order, a built bundle, a cloud on this machine."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import urllib.request
 from collections.abc import Iterator
@@ -96,11 +97,15 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def built_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of this source, built by the verb that everybody calls. Not to be changed."""
-    folder = tmp_path_factory.mktemp("built") / "build"
-    Project(ROOT).must("build", "--out", str(folder))
-    return folder
+def built_bundle(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The bundle of this source, built once by `pipeline build` for all workers. Read only."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    with (shared / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "built" / "manifest.json").exists():
+            Project(ROOT).must("build", "--out", str(shared / "built"))
+    return shared / "built"
 
 
 @pytest.fixture(scope="module")
