@@ -20,7 +20,7 @@ from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
 from benchmarks.warm_call import FLOOR, TASKS, Worker, event_of, filled_mongod, worker
 from localcloud.container import Container
-from tests.support.handler import KEY, api_keys
+from scratch.events import KEY, api_keys
 
 _AT_ONCE = (1, 2, 4)
 _ROUNDS = 9

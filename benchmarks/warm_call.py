@@ -26,7 +26,7 @@ from benchmarks.measure import ChildFailed, alternate, spread_of
 from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
 from scratch import events
-from tests.support.handler import KEY, api_keys
+from scratch.events import KEY, api_keys
 from scratch.mongodb import own_mongod
 
 _ROUNDS = 20

@@ -1,17 +1,28 @@
-"""The events that AWS's services bring HTTP requests in, as they really look.
+"""The events that AWS's services bring HTTP requests in, as they really look; and a key to send.
 
 Each maker takes the same arguments, so that a test can run through all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Protocol
 
 type Event = dict[str, Any]
 type Headers = dict[str, str]
 
+KEY = "a-key-for-tests-only"
+
 _SOURCE_IP = "203.0.113.9"
 _ACCOUNT = "123456789012"
+
+
+def api_keys(scopes: dict[str, str]) -> str:
+    """Return API_KEYS for keys with their scopes: each key by its hash."""
+    return json.dumps(
+        {hashlib.sha256(key.encode()).hexdigest(): scope for key, scope in scopes.items()}
+    )
 
 
 class EventMaker(Protocol):

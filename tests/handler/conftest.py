@@ -10,7 +10,8 @@ import pymongo
 import pytest
 from pymongo.collection import Collection
 
-from tests.support.handler import KEY, Container, Document, api_keys
+from scratch.events import KEY, api_keys
+from tests.support.handler import Container, Document
 from scratch.mongodb import Mongod, mongodb_uri, own_mongod
 
 

@@ -8,7 +8,8 @@ import json
 
 import pytest
 
-from tests.support.handler import KEY, Container, api_keys
+from scratch.events import KEY, api_keys
+from tests.support.handler import Container
 
 PATH = "/api/data/v1/action/findOne"
 NO_CREDENTIALS = (

@@ -10,7 +10,8 @@ import pytest
 from pymongo.collection import Collection
 
 from scratch import events
-from tests.support.handler import KEY, Container, Document
+from scratch.events import KEY
+from tests.support.handler import Container, Document
 
 HEALTH = "/api/health"
 

@@ -23,7 +23,8 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo.collection import Collection
 
-from tests.support.handler import KEY, Container, Document
+from scratch.events import KEY
+from tests.support.handler import Container, Document
 
 PLAIN, EXTENDED = "application/json", "application/ejson"
 OID = "5d505646cf6d4fe581014ab2"

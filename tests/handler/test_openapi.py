@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 from pymongo.collection import Collection
 
-from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply
+from scratch.events import KEY
+from tests.support.handler import EVERY_ACTION, Container, Document, Reply
 
 PLAIN, EXTENDED = "application/json", "application/ejson"
 ACTION = "/api/data/v1/action/"

@@ -10,7 +10,8 @@ import pytest
 from pymongo.collection import Collection
 
 from scratch import events
-from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply
+from scratch.events import KEY
+from tests.support.handler import EVERY_ACTION, Container, Document, Reply
 
 TARGET = {"dataSource": "mongodb", "database": "nowhere", "collection": "nothing"}
 REQUIRED = [

@@ -13,7 +13,8 @@ import pymongo
 import pytest
 
 from scratch import events
-from tests.support.handler import EVERY_ACTION, KEY, Container, Document, Reply, api_keys
+from scratch.events import KEY, api_keys
+from tests.support.handler import EVERY_ACTION, Container, Document, Reply
 
 ISSUER = "https://issuer.example"
 KEYS = {

@@ -15,11 +15,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from localcloud.demo import PAGE
 from tests.page.browser import Browser, opened
 from scratch.source import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
+PAGE = ROOT / "page" / "demo"
 RECORDING = "demo.svg"
 _PHONE, _DESK = (390, 844), (1100, 1195)
 # Of each picture of the page: the window, the colours, and where in the page.
@@ -39,7 +39,7 @@ def play() -> str:
     """Run the demo, show its output as it comes, and return it, with its colours."""
     told = []
     with subprocess.Popen(
-        [sys.executable, "-m", "localcloud", "demo"],
+        [sys.executable, "-m", "localcloud", "demo", "--page", str(PAGE)],
         cwd=ROOT,
         env=os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(_COLUMNS)},
         stdout=subprocess.PIPE,

@@ -21,7 +21,8 @@ from typing import Any
 
 import pymongo
 
-from tests.support.handler import KEY, Container, Context
+from scratch.events import KEY
+from tests.support.handler import Container, Context
 from scratch.mongodb import mongodb_uri
 from tests.service import hostile
 from tests.service.settings import configured

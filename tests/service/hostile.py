@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scratch import events
-from tests.support.handler import KEY
+from scratch.events import KEY
 
 # Is in documents and headers only, and so must be in no line of the log.
 PRIVATE = "private-3f9c"

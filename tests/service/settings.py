@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.handler import KEY, api_keys
+from scratch.events import KEY, api_keys
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import time
@@ -15,11 +14,11 @@ import pymongo
 from pymongo.collection import Collection
 
 from scratch import events
+from scratch.events import KEY
 
 _HANDLER = Path(__file__).parents[2] / "lambda_function.py"
 _PAYLOAD_LIMIT_BYTES = 6_291_556
 
-KEY = "a-key-for-tests-only"
 type Document = dict[str, Any]
 # The least that each action takes beside where it acts.
 EVERY_ACTION: dict[str, Document] = {
@@ -34,13 +33,6 @@ EVERY_ACTION: dict[str, Document] = {
     "deleteMany": {"filter": {}},
     "aggregate": {"pipeline": []},
 }
-
-
-def api_keys(scopes: dict[str, str]) -> str:
-    """Return API_KEYS for keys with their scopes: each key by its hash."""
-    return json.dumps(
-        {hashlib.sha256(key.encode()).hexdigest(): scope for key, scope in scopes.items()}
-    )
 
 
 class Context:

@@ -63,7 +63,7 @@ def calling(url: str, pause_s: float = 0.05) -> Iterator[Counter[str]]:
 
 def _send(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=600) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:

@@ -95,11 +95,11 @@ def at(
     reader.start()
     try:
         yield terminal
-        process.wait(300)
+        process.wait()
     finally:
         process.kill()
         process.wait()
-        reader.join(10)
+        reader.join()
         os.close(keyboard)
 
 
