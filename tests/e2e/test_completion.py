@@ -18,8 +18,6 @@ from pipeline.project import ENVIRONMENTS
 from scratch.project import outside_of_a_job
 from scratch.source import ROOT
 
-pytestmark = pytest.mark.extended
-
 
 def _run(shell: str, script: str) -> list[str]:
     """Run a script in a shell, in a checkout whose `python` is this one; return what it prints."""
@@ -30,7 +28,6 @@ def _run(shell: str, script: str) -> list[str]:
         env=outside_of_a_job() | {"PATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.splitlines()
@@ -75,7 +72,7 @@ def test_the_short_name_is_the_same_command() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_what_click_has_for_it(shell: str) -> None:
-    """But for whom it asks: the name is a function's, and neither `env` nor zsh would find it."""
+    """But it calls `python -m pipeline`: `env` does not find `pipeline`, a shell function."""
     made = CliRunner().invoke(pipeline, ["completion", shell]).output
     known = get_completion_class(shell)
     assert known
@@ -88,7 +85,7 @@ def test_each_shell_gets_what_click_has_for_it(shell: str) -> None:
 
 
 def test_completing_a_verb_imports_none() -> None:
-    """Whoever has pressed a key is waiting: the AWS SDK alone takes half a second to import."""
+    """A person waits for the completion: the AWS SDK alone takes half a second to import."""
     words = {"COMP_WORDS": "pipeline d", "COMP_CWORD": "1", "_PIPELINE_COMPLETE": "bash_complete"}
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pipeline"],
@@ -96,7 +93,6 @@ def test_completing_a_verb_imports_none() -> None:
         env=outside_of_a_job() | words,
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.stdout.split() == ["plain,deploy", "plain,doctor"]
     assert "pipeline.cli" in done.stderr

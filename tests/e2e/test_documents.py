@@ -1,4 +1,4 @@
-"""What the documents tell people to type exists."""
+"""What the documents have people type exists."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_every_pipeline_command_can_be_typed(line: str) -> None:
 
 
 def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
-    shown = CliRunner().invoke(pipeline, ["--help"], terminal_width=80).output
-    assert len(shown.splitlines()) <= 24 and "..." not in shown.partition("Commands:")[2]
+    text = CliRunner().invoke(pipeline, ["--help"], terminal_width=80).output
+    assert len(text.splitlines()) <= 24 and "..." not in text.partition("Commands:")[2]
 
 
 def test_a_typo_is_answered_with_the_nearest_verb() -> None:
@@ -93,10 +93,10 @@ def test_every_verb_is_in_the_readme() -> None:
 
 def test_every_module_is_on_the_architecture_page() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    for room in ("pipeline", "localcloud"):
-        for module in (ROOT / room).glob("*.py"):
+    for package in ("pipeline", "localcloud"):
+        for module in (ROOT / package).glob("*.py"):
             if module.stem != "__init__":
-                assert f"`{module.stem}`" in text, f"{room}/{module.name}"
+                assert f"`{module.stem}`" in text, f"{package}/{module.name}"
 
 
 def test_links_lead_somewhere() -> None:
@@ -113,7 +113,7 @@ def test_each_claim_of_the_comparison_has_its_link_and_each_link_a_claim() -> No
 
 
 def test_the_tables_of_the_comparison_are_whole() -> None:
-    """A cell that is forgotten would shift what is said of one tool to another."""
+    """With a cell missing, what is said of one tool would be in the column of another."""
     for table in (ROOT / "COMPARISON.md").read_text().split("\n\n"):
         if table.startswith("|"):
             assert len({row.count("|") for row in table.splitlines()}) == 1, table
@@ -127,7 +127,7 @@ def test_the_tests_that_are_named_exist() -> None:
 
 def test_pipeline_does_not_know_localcloud() -> None:
     """Pointed at AWS or at this machine, it is the same program."""
-    for room, forbidden in (("pipeline", "localcloud"), ("localcloud", "pipeline")):
-        for module in (ROOT / room).glob("*.py"):
+    for package, forbidden in (("pipeline", "localcloud"), ("localcloud", "pipeline")):
+        for module in (ROOT / package).glob("*.py"):
             imported = re.findall(r"^\s*(?:from|import) (\w+)", module.read_text(), re.MULTILINE)
             assert forbidden not in imported, module

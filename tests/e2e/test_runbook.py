@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pipeline.environment import Environment
+from pipeline.ledger import Ledger, Release
 from tests.support import http, provider
 from scratch import cloud
 from scratch.mongodb import Mongod, own_mongod
@@ -35,12 +37,15 @@ def mongod() -> Iterator[Mongod]:
 def project(
     mongod: Mongod, built_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """A project that was released, in a cloud whose database can be killed."""
+    """A project that was released twice, in a cloud whose database can be killed."""
     folder = tmp_path_factory.mktemp("runbook")
     with cloud.running(folder / "cloud", mongod.uri) as settings:
         with provider.running(settings) as running:
             project = Project.copy_to(folder / "project", settings | running)
-            project.must("deploy", *ENVIRONMENT, "--bundle", str(built_bundle), "--all-at-once")
+            shutil.copytree(built_bundle, project.folder / "build")
+            project.must("deploy", *ENVIRONMENT, "--all-at-once")
+            _build(project, "the second release")
+            project.must("deploy", *ENVIRONMENT, "--all-at-once")
             yield project
 
 
@@ -61,104 +66,42 @@ def follow(project: Project, block: str, **variables: str) -> str:
         env=project.process_environment() | {"PATH": path, "ENVIRONMENT": "local"} | variables,
         capture_output=True,
         text=True,
-        timeout=300,
     )
     assert done.returncode == 0, block + done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def _releases(project: Project) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
-    return found
+def _releases(project: Project) -> list[Release]:
+    """Return the ledger, newest first."""
+    return list(Ledger(project.account(), Environment("local")).releases())
 
 
-def _release(project: Project, mark: str) -> None:
-    """Release a change of the handler."""
+def _build(project: Project, mark: str) -> None:
+    """Build a change of the handler."""
     project.append_to_handler(f"\nMARK = '{mark}'\n")
     project.must("build")
-    project.must("deploy", *ENVIRONMENT, "--all-at-once")
 
 
 def test_a_first_look(project: Project) -> None:
     block = re.findall(r"(?:^    .*\n)+", (ROOT / "RUNBOOK.md").read_text(), re.MULTILINE)[0]
-    _release(project, "to be compared")
     http.get(f"{project.environment['API_URL']}/api/health")
-    told = follow(project, block)
-    assert "START RequestId:" in told and "Method: GET, Path: /api/health" in told
-
-
-def test_a_release_is_bad(project: Project) -> None:
-    _release(project, "bad")
-    bad = _releases(project)[0]
-    block, on_github = recipe("A release is bad")
-    follow(project, block)
-    newest = _releases(project)[0]
-    assert (newest["kind"], newest["reason"]) == ("rollback", "what you saw")
-    assert newest["bundle"] != bad["bundle"]
-    # What it starts is tried in tests/workflows.
-    assert on_github.strip().startswith("gh workflow run rollback.yml --ref main")
-
-
-def test_a_rollback_is_refused(project: Project) -> None:
-    """Each refusal of the table is one that there is; choosing another release works."""
-    section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
-    source = "".join(path.read_text() for path in (ROOT / "pipeline").glob("*.py"))
-    refusals = ("under way", "does not exist", "is not one that can be restored")
-    for words in (*refusals, "takes no more updates"):
-        assert words in section.partition("\n## ")[0] and words in source
-    good = next(each for each in _releases(project) if each["outcome"] == "succeeded")
-    _release(project, "one")
-    _release(project, "two")
-    done = project.run("rollback", *ENVIRONMENT, "--to", "4711")
-    assert done.returncode == 1 and "release 4711 does not exist" in done.stderr
-    [block] = recipe("A rollback is refused")
-    follow(project, block, RELEASE=str(good["release"]))
-    assert _releases(project)[0]["bundle"] == good["bundle"]
-
-
-def test_the_state_is_locked(project: Project) -> None:
-    s3, bucket = project.client("s3"), "mongo-client-terraform-state-123456789012"
-    lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
-    lock |= {"Info": "", "Created": "2026-01-02T03:04:05.67Z", "Path": "state"}
-    key = "mongo-client/local.tfstate.tflock"
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
-    project.append_to_handler("\nMARK = 'locked'\n")
-    project.must("build")
-    done = project.run("deploy", *ENVIRONMENT, "--all-at-once")
-    assert done.returncode == 1 and "error[state-locked]" in done.stderr
-    [lock_id] = re.findall(r"unlock --environment local (\S+)", done.stderr)
-    [block] = recipe("The state is locked")
-    follow(project, block, LOCK=lock_id)
-    project.must("deploy", *ENVIRONMENT, "--all-at-once")
-
-
-def test_reality_and_terraform_differ(project: Project) -> None:
-    """Seen with what serves, and undone with it."""
-    functions = project.client("lambda")
-    wanted = functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"]
-    functions.update_function_configuration(FunctionName=FUNCTION, MemorySize=wanted + 64)
-    see, undo = recipe("Reality and Terraform differ")
-    assert "memory_size" in follow(project, see)
-    serving = next(each for each in _releases(project) if each["outcome"] == "succeeded")
-    follow(project, undo, BUNDLE=serving["bundle"])
-    assert functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"] == wanted
-    assert "No changes" in follow(project, see)
+    printed = follow(project, block)
+    assert "START RequestId:" in printed and "Method: GET, Path: /api/health" in printed
+    assert "release 2 (version 2)" in printed and "release 1 (version 1)" in printed
 
 
 def test_a_stored_bundle_is_missing(project: Project) -> None:
     """Built again from its commit it is the same bundle, and is stored again."""
-    _release(project, "lost")
-    lost = _releases(project)[0]["bundle"]
-    handler = project.handler.read_text()
-    _release(project, "after it")
+    first = _releases(project)[-1]
+    lost = first.bundle
     s3, bucket = project.client("s3"), "mongo-client-artifacts-123456789012"
     s3.delete_object(Bucket=bucket, Key=f"bundles/{lost}/manifest.json")
-    release = next(each for each in _releases(project) if each["bundle"] == lost)
-    done = project.run("rollback", *ENVIRONMENT, "--to", str(release["release"]))
+    done = project.run("rollback", *ENVIRONMENT, "--to", str(first.number))
     assert done.returncode == 1 and "RUNBOOK.md" in done.stderr
     [block] = recipe("A stored bundle is missing or damaged")
+    handler = (ROOT / "lambda_function.py").read_text()
     follow(project, block, BUNDLE=lost, COMMIT=_commit(project, handler))
-    assert _releases(project)[0]["bundle"] == lost
+    assert _releases(project)[0].bundle == lost
     s3.head_object(Bucket=bucket, Key=f"bundles/{lost}/manifest.json")
 
 
@@ -178,8 +121,66 @@ def _commit(project: Project, handler: str) -> str:
     return commit.strip()
 
 
+def test_a_release_is_bad_and_the_next_rollback_is_refused(project: Project) -> None:
+    """The first rollback restores the release before; then there is none, and a person chooses."""
+    bad = _releases(project)[0]
+    block, on_github = recipe("A release is bad")
+    follow(project, block)
+    newest = _releases(project)[0]
+    assert (newest.kind, newest.reason) == ("rollback", "what you saw")
+    assert newest.bundle != bad.bundle
+    # The workflow that it starts is tested in tests/workflows.
+    assert on_github.strip().startswith("gh workflow run rollback.yml --ref main")
+
+    done = project.run("rollback", *ENVIRONMENT, "--reason", "impatience")
+    assert done.returncode == 1 and re.search(r"no release before \d can be restored", done.stderr)
+    choices = re.findall(r"^ +(\d+)  .* bundle ", done.stderr, re.MULTILINE)
+    [block] = recipe("A rollback is refused")
+    follow(project, block, RELEASE=choices[0])
+    assert _releases(project)[0].bundle == bad.bundle
+
+
+def test_each_refusal_of_the_runbook_exists() -> None:
+    """In the section, and in the pipeline's source."""
+    section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
+    source = "".join(path.read_text() for path in (ROOT / "pipeline").glob("*.py"))
+    for words in (
+        *("under way", "does not exist", "is not one that can be restored"),
+        *("no release before", "takes no more updates"),
+    ):
+        assert words in section.partition("\n## ")[0] and words in source
+
+
+def test_the_state_is_locked(project: Project) -> None:
+    s3, bucket = project.client("s3"), "mongo-client-terraform-state-123456789012"
+    lock = {"ID": "3b5b", "Operation": "OperationTypeApply", "Who": "ada@desk", "Version": "1.11.4"}
+    lock |= {"Info": "", "Created": "2026-01-02T03:04:05.67Z", "Path": "state"}
+    key = "mongo-client/local.tfstate.tflock"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock).encode())
+    _build(project, "locked")
+    done = project.run("deploy", *ENVIRONMENT, "--all-at-once")
+    assert done.returncode == 1 and "error[state-locked]" in done.stderr
+    [lock_id] = re.findall(r"unlock --environment local (\S+)", done.stderr)
+    [block] = recipe("The state is locked")
+    follow(project, block, LOCK=lock_id)
+    project.must("deploy", *ENVIRONMENT, "--all-at-once")
+
+
+def test_reality_and_terraform_differ(project: Project) -> None:
+    """The bundle that serves makes the difference visible, and undoes it."""
+    functions = project.client("lambda")
+    wanted = functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"]
+    functions.update_function_configuration(FunctionName=FUNCTION, MemorySize=wanted + 64)
+    see, undo = recipe("Reality and Terraform differ")
+    assert "memory_size" in follow(project, see)
+    serving = next(each for each in _releases(project) if each.outcome == "succeeded")
+    follow(project, undo, BUNDLE=serving.bundle)
+    assert functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"] == wanted
+    assert "No changes" in follow(project, see)
+
+
 def test_the_database_is_down(project: Project, mongod: Mongod) -> None:
-    """It is seen at the health route and in the log; afterwards nothing has to be done."""
+    """The health route and the log say so; afterwards nothing has to be done."""
     ask, look = recipe("The database is down")
     before = _releases(project)[0]
     mongod.kill()
