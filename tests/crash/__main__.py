@@ -50,11 +50,11 @@ def main() -> int:
             ]
             results = [result for each in work for result in each.result()[0]]
             disagreeing = [problem for each in work for problem in each.result()[1]]
-            told = loaded.result() if loaded else []
-    return _tell(results, disagreeing, told, time.monotonic() - started)
+            loads = loaded.result() if loaded else []
+    return _report(results, disagreeing, loads, time.monotonic() - started)
 
 
-def _tell(
+def _report(
     results: list[Result],
     disagreeing: list[str],
     loaded: list[tuple[str, list[str]]],

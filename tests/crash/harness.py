@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -97,6 +98,9 @@ class Harness:
         for name in ("one", "two"):
             project.handler.write_text(f"{good}\nNAME = {name!r}\n")
             project.must("build", "--out", name)
+            # The layer of the first is that of the second.
+            if name == "one":
+                shutil.copytree(project.folder / "one", project.folder / "two")
         ids = [
             json.loads((project.folder / name / "manifest.json").read_text())["id"]
             for name in ("one", "two")
@@ -162,7 +166,6 @@ class Harness:
             env=self.project.process_environment() | {"PYTHONPATH": str(ROOT)} | settings,
             capture_output=True,
             text=True,
-            timeout=240,
         )
 
     def _look(
@@ -236,9 +239,9 @@ class Harness:
         return {alias["FunctionVersion"]: 1.0} | weights
 
 
-def _is_true_of_traffic(told: str, before: dict[str, float], now: dict[str, float]) -> bool:
+def _is_true_of_traffic(text: str, before: dict[str, float], now: dict[str, float]) -> bool:
     """Say whether a failure says what serves: all versions that do, or that it is not known."""
-    [line] = re.findall(r"^traffic  (.*)$", told, re.MULTILINE) or [""]
+    [line] = re.findall(r"^traffic  (.*)$", text, re.MULTILINE) or [""]
     named = set(re.findall(r"version (\d+)", line))
     if "unchanged" in line and before != now:
         return False

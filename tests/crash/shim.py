@@ -132,12 +132,12 @@ def _name(request: Any) -> str:
     operation = re.search(rb"(?:^|&)Action=(\w+)", body)
     target = request.headers.get("X-Amz-Target", b"")
     target = target.decode() if isinstance(target, bytes) else str(target)
-    told = target.rpartition(".")[2] or (operation[1].decode() if operation else "")
+    action = target.rpartition(".")[2] or (operation[1].decode() if operation else "")
     path = re.sub(r"/[0-9a-f]{64}", "/SHA256", url.path)
     path = re.sub(r"/\d{6}/", "/NUMBER/", path)
     path = re.sub(r"(layers/[^/]+/versions)/\d+", r"\1/N", path)
     qualifier = "?Qualifier=live" if "Qualifier=live" in url.query else ""
-    return f"{request.method} {path}{qualifier} {told}".rstrip()
+    return f"{request.method} {path}{qualifier} {action}".rstrip()
 
 
 def _refusal(request: Any, status: int, code: str) -> AWSResponse:
