@@ -63,7 +63,7 @@ class Project:
     def process_environment(self) -> dict[str, str]:
         return outside_of_a_job() | self.environment
 
-    def run(self, *arguments: str, timeout_s: float = 180) -> Result:
+    def run(self, *arguments: str) -> Result:
         """Run `python -m pipeline …` to its end, whatever its exit status."""
         return subprocess.run(
             self.command(*arguments),
@@ -71,7 +71,6 @@ class Project:
             env=self.process_environment(),
             capture_output=True,
             text=True,
-            timeout=timeout_s,
         )
 
     def must(self, *arguments: str) -> str:

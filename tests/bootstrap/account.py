@@ -1,4 +1,4 @@
-"""An account of localcloud, the roles in it, and the journal of the calls to it."""
+"""An account of localcloud, its roles, and the journal of the calls to it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 import boto3
 
 from scratch.project import Project, Result
+from tests.support import provider
 
 IDS = "1234/5678"
 SUBJECT = "repo:octo-org@1234/mongo-client@5678"
 ACCOUNT = "123456789012"
-# Of the provider that the account has already, for somebody else's sake.
+# Of the identity provider that the account has already.
 AUDIENCES = ["https://github.com/somebody-else", "sts.amazonaws.com"]
-# All there are, so that the story can prove what each of them needs.
+# All options of bootstrap, so that the journey can prove what each of them needs.
 OPTIONS = (
     'options = ["code_signing", "custom_domain", "provisioned_concurrency", "reserved_concurrency",'
     ' "vpc"]\n'
@@ -27,14 +28,14 @@ OPTIONS = (
 
 def token(**claims: str) -> str:
     """Return an identity token as GitHub gives it to a job, with these claims."""
-    told = {
+    payload = {
         "iss": "https://token.actions.githubusercontent.com",
         "aud": "sts.amazonaws.com",
         "ref": "refs/heads/main",
         **claims,
     }
-    payload = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
-    return f"e30.{payload}.c2lnbmF0dXJl"
+    encoded = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
+    return f"e30.{encoded}.c2lnbmF0dXJl"
 
 
 def subject_of(role: str) -> str:
@@ -52,13 +53,27 @@ def subject_of(role: str) -> str:
 
 @dataclass
 class Account:
-    """An account of this machine's cloud."""
+    """An account of this machine's cloud.
+
+    `cloud` has the owner's settings, which also make Terraform use a provider that keeps running.
+    `provider_key` is the file that this provider reads its access key from.
+    """
 
     cloud: Mapping[str, str]
     journal: Path
     project: Project
+    provider_key: Path
     made_ready: list[Result] = field(default_factory=list)
     examined: list[Result] = field(default_factory=list)
+
+    def settings(self, role: str | None = None) -> dict[str, str]:
+        """Let commands run with a role, or as the owner; return their environment variables.
+
+        The provider uses the same access key from its next run on.
+        """
+        settings = {**self.cloud, **(self.credentials(role) if role else {})}
+        provider.write_credentials(self.provider_key, settings)
+        return settings
 
     def client(self, service: Any, credentials: Mapping[str, str] | None = None) -> Any:
         """Return a client, of the owner or with a role's credentials."""

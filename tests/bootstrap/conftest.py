@@ -1,4 +1,4 @@
-"""What the tests of the account share: one that bootstrap has made ready."""
+"""An account that bootstrap has prepared, and a journey of releases with its roles."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ import pytest
 from scratch import cloud
 from scratch.project import Project
 from tests.bootstrap.account import AUDIENCES, IDS, OPTIONS, Account
+from tests.bootstrap.journey import Journey, release_with_roles
+from tests.support import provider
 from tests.workflows.hub import REPOSITORY
 
 
 @pytest.fixture(scope="package")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """A bare account, made ready twice by `pipeline bootstrap`, and examined before and after."""
-    with cloud.running(tmp_path_factory.mktemp("account") / "cloud") as settings:
-        journal = Path(settings["TF_DATA_DIR"]).with_name("calls")
-        project = Project.copy_to(tmp_path_factory.mktemp("bootstrap") / "project", settings)
-        account = Account(settings, journal, project)
+    """An empty account, examined, and then prepared twice by `pipeline bootstrap`."""
+    folder = tmp_path_factory.mktemp("account")
+    key = folder / "credentials"
+    with (
+        cloud.running(folder / "cloud") as settings,
+        provider.running(settings, credentials=key) as running,
+    ):
+        project = Project.copy_to(folder / "project")
+        account = Account(
+            settings | running, Path(settings["TF_DATA_DIR"]).with_name("calls"), project, key
+        )
+        project.environment = account.settings()
         for bucket in account.client("s3").list_buckets()["Buckets"]:
             account.client("s3").delete_bucket(Bucket=bucket["Name"])
         account.client("iam").create_open_id_connect_provider(
@@ -28,9 +37,16 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         (project.folder / "terraform/bootstrap/terraform.tfvars").write_text(OPTIONS)
         account.examined.append(project.run("doctor"))
         for _ in range(2):
-            done = project.run(
-                *("bootstrap", "--repository", REPOSITORY, "--ids", IDS, "--yes"), timeout_s=600
-            )
+            # The provider waits for a minute until S3 has a bucket's lifecycle rules.
+            done = project.run("bootstrap", "--repository", REPOSITORY, "--ids", IDS, "--yes")
             assert done.returncode == 0, done.stderr
             account.made_ready.append(done)
         yield account
+
+
+@pytest.fixture(scope="package")
+def journey(
+    account: Account, built_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Journey:
+    """Releases to staging and production, each step with the role of the job that does it."""
+    return release_with_roles(account, built_bundle, tmp_path_factory.mktemp("journey"))

@@ -1,4 +1,4 @@
-"""From a bare account to a ready one: bootstrap, and the doctor that looks after it."""
+"""From an empty account to a prepared one: bootstrap, and the doctor that examines it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ BUCKETS = [f"mongo-client-{purpose}-{ACCOUNT}" for purpose in ("terraform-state"
 
 
 def test_it_can_be_run_again(account: Account) -> None:
-    """The second time there is nothing to do, and GitHub is told the same."""
+    """The second run changes nothing, and prints the same commands for GitHub."""
     first, second = account.made_ready
     assert "No changes." in second.stderr and "No changes." not in first.stderr
     assert second.stdout == first.stdout
 
 
-def test_it_says_what_github_has_to_know(account: Account) -> None:
+def test_it_prints_the_commands_for_github(account: Account) -> None:
     lines = account.made_ready[0].stdout.splitlines()
     assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in lines
     assert f"gh variable set AWS_REGION --repo {REPOSITORY} --body us-east-1" in lines
 
 
 def test_it_takes_the_identity_provider_that_is_there(account: Account) -> None:
-    """There can be one only for GitHub, and others may use it: nothing of it is changed."""
+    """An account has one for GitHub, which others may use: nothing of it is changed."""
     iam = account.client("iam")
     [arn] = [
         each["Arn"] for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -62,9 +62,10 @@ def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, buck
 
 
 def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
-    """Not with `terraform destroy` either: the guard has to be taken away first, by a person."""
+    """`terraform destroy` is refused until a person removes the guard."""
     project = account.project
     given = {"repository": REPOSITORY, "service": "mongo-client", "layer": "pymongo"}
+    project.environment = account.settings()
     settings = project.process_environment() | {
         f"TF_VAR_{name}": value for name, value in given.items()
     }
@@ -74,7 +75,6 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
         env=settings,
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert planned.returncode == 1 and "Instance cannot be destroyed" in planned.stderr
     for name in ("aws_s3_bucket.kept", "aws_iam_openid_connect_provider.github"):
@@ -82,7 +82,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "remedy"),
     [
         (("--repository", "mongo-client"), "OWNER/NAME"),
         (("--repository", "octo-org/*"), "OWNER/NAME"),
@@ -90,15 +90,17 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
     ],
 )
 def test_a_wrong_call_changes_nothing(
-    account: Account, arguments: tuple[str, ...], told: str
+    account: Account, arguments: tuple[str, ...], remedy: str
 ) -> None:
     before = len(account.calls())
+    account.project.environment = account.settings()
     done = account.project.run("bootstrap", *arguments, "--yes")
-    assert done.returncode == 2 and told in done.stderr
+    assert done.returncode == 2 and remedy in done.stderr
     assert len(account.calls()) == before
 
 
-def test_nobody_there_to_ask_is_a_no(account: Account) -> None:
+def test_without_a_terminal_nothing_is_confirmed(account: Account) -> None:
+    account.project.environment = account.settings()
     done = subprocess.run(
         account.project.command("bootstrap", "--repository", REPOSITORY),
         cwd=account.project.folder,
@@ -110,8 +112,8 @@ def test_nobody_there_to_ask_is_a_no(account: Account) -> None:
     assert done.returncode == 1 and f"Make account {ACCOUNT} ready" in done.stdout + done.stderr
 
 
-def test_the_doctor_finds_a_bare_account(account: Account) -> None:
-    """Each miss comes with what to run, and the whole with an exit status."""
+def test_the_doctor_examines_an_empty_account(account: Account) -> None:
+    """What is missing is listed, with the command that creates it."""
     [before] = account.examined
     assert before.returncode == 1 and "error[not-ready]" in before.stderr
     for what in (*(f"bucket {name}" for name in BUCKETS), "role mongo-client-production-deploy"):
@@ -137,14 +139,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 def _examine(account: Account, hub: Hub, folder: Path, *more: str) -> Result:
     project = account.project
-    project.environment = {**account.cloud, **settings_of_gh(hub, folder)}
-    try:
-        return project.run("doctor", "--repository", REPOSITORY, *more)
-    finally:
-        project.environment = dict(account.cloud)
+    project.environment = {**account.settings(), **settings_of_gh(hub, folder)}
+    return project.run("doctor", "--repository", REPOSITORY, *more)
 
 
-def test_the_doctor_finds_a_ready_account(account: Account, hub: Hub, tmp_path: Path) -> None:
+def test_the_doctor_examines_a_prepared_account(account: Account, hub: Hub, tmp_path: Path) -> None:
     done = _examine(account, hub, tmp_path, "--json")
     findings: list[dict[str, Any]] = json.loads(done.stdout)
     assert done.returncode == 0, [each for each in findings if each["state"] != "ok"]
@@ -163,12 +162,11 @@ def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path)
     assert f"gh api --method PUT {path}" in done.stdout
 
 
-def test_the_doctor_of_a_job_says_what_it_may_not_see(account: Account) -> None:
-    """A plan's role may not look at roles: that is no miss, and no failure."""
+def test_the_doctor_of_a_job_notes_what_its_role_may_not_read(account: Account) -> None:
+    """A plan's role may not read roles: that is a note, and no failure."""
     project = account.project
-    project.environment = {**account.cloud, **account.credentials("staging-plan")}
+    project.environment = account.settings("staging-plan")
     done = project.run("doctor", "--json")
-    project.environment = dict(account.cloud)
     findings = {each["what"]: each for each in json.loads(done.stdout)}
     assert findings["role mongo-client-staging-deploy"]["state"] == "note"
     assert "AWS does not tell" in findings["role mongo-client-staging-deploy"]["detail"]

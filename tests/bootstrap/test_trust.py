@@ -1,4 +1,4 @@
-"""Who gets which role: every identity that could be tried, and the one that is meant."""
+"""Who gets which role: the identity that it is for, and no other."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ROLES = [
 MAIN = f"{SUBJECT}:ref:refs/heads/main"
 NAMES_ONLY = "repo:octo-org/mongo-client"
 
-# Identities that no role of staging's or production's may be given to, each with what it tries.
-STRANGERS = {
+# Identities that no role of staging's or production's may be given to.
+REFUSED = {
     "another repository": {"sub": "repo:octo-org@1234/other@99:environment:production"},
     "the same name, another owner": {"sub": "repo:evil@6666/mongo-client@5678:pull_request"},
     "a repository that took the name over": {"sub": f"{SUBJECT[:-1]}9:pull_request"},
     "a subject without ids": {"sub": f"{NAMES_ONLY}:environment:production"},
-    "a fork": {"sub": "repo:stranger@42/mongo-client@4242:pull_request"},
+    "a fork": {"sub": "repo:somebody@42/mongo-client@4242:pull_request"},
     "a branch": {"sub": f"{SUBJECT}:ref:refs/heads/topic"},
     "a branch whose name begins like main": {"sub": f"{MAIN}2"},
     "a tag": {"sub": f"{SUBJECT}:ref:refs/tags/main"},
@@ -51,8 +51,8 @@ def test_the_job_that_a_role_is_for_gets_it(account: Account, role: str) -> None
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_stranger_gets_a_role(account: Account, role: str) -> None:
-    got = [name for name, claims in STRANGERS.items() if gets(account, role, token(**claims))]
+def test_no_other_identity_gets_a_role(account: Account, role: str) -> None:
+    got = [name for name, claims in REFUSED.items() if gets(account, role, token(**claims))]
     assert got == []
 
 

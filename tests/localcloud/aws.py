@@ -38,7 +38,9 @@ class Aws:
         )
         self._endpoint = settings["AWS_ENDPOINT_URL"]
         # A call that fails must be seen, not tried again.
-        self._once = Config(retries={"total_max_attempts": 1}, max_pool_connections=20)
+        self._once = Config(
+            read_timeout=900, retries={"total_max_attempts": 1}, max_pool_connections=20
+        )
         self.functions = self._session.client(
             "lambda", endpoint_url=self._endpoint, config=self._once
         )

@@ -13,8 +13,6 @@ from localcloud import control
 from scratch.project import Result
 from scratch.source import ROOT
 
-_UP_PATIENCE_S = 180
-
 
 class Cloud:
     """`python -m localcloud … --dir <folder>`, with an environment that tests may change."""
@@ -34,7 +32,6 @@ class Cloud:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=_UP_PATIENCE_S,
         )
 
     def must(self, verb: str) -> str:
@@ -80,7 +77,7 @@ class Cloud:
         return [pid for pid, command in self.processes.items() if word in command]
 
 
-def eventually(condition: Callable[[], bool], patience_s: float = 30) -> bool:
+def eventually(condition: Callable[[], bool], patience_s: float = 600) -> bool:
     """Wait until `condition` holds, and say whether it came to hold."""
     deadline = time.monotonic() + patience_s
     while not condition():

@@ -37,7 +37,7 @@ def send(
 ) -> Reply:
     """Send one request; return the reply, whatever its status."""
     place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.netloc, timeout=60)
+    connection = http.client.HTTPConnection(place.netloc, timeout=600)
     try:
         return exchange(connection, url.partition(place.netloc)[2], method, body, headers)
     finally:

@@ -46,7 +46,7 @@ def test_changed_code_never_meets_an_old_container(aws: Aws) -> None:
 
 
 def test_changed_configuration_never_meets_an_old_container(aws: Aws) -> None:
-    """Each change of $LATEST starts it anew, also one that is then taken back."""
+    """Each change of $LATEST gets a new container, also one that is then reverted."""
     name = aws.function(COUNTING, Timeout=10)
     assert aws.call(name).payload == 1
     for timeout in (11, 10):
@@ -65,7 +65,7 @@ def test_changed_variables_are_seen(aws: Aws) -> None:
     assert aws.call(name).payload == "new"
 
 
-def test_a_function_made_anew_starts_anew(aws: Aws) -> None:
+def test_a_function_that_is_created_again_has_a_new_container(aws: Aws) -> None:
     """A function of the same name and code as a deleted one does not get its container."""
     name = aws.function(COUNTING)
     aws.call(name)
@@ -89,18 +89,21 @@ def test_versions_have_containers_of_their_own(aws: Aws) -> None:
     assert counts == [1, 1, 2, 2]
 
 
-def test_calls_at_once_get_a_container_each(aws: Aws) -> None:
+def test_calls_at_once_get_a_container_each(aws: Aws, tmp_path: Path) -> None:
     """Five calls at the same time run in five containers, and do not wait for each other."""
     source = """
-        import time
+        import os, pathlib, time
 
         def handler(event, context):
-            time.sleep(0.5)
+            folder = pathlib.Path(event)
+            (folder / str(os.getpid())).touch()
+            while len(list(folder.iterdir())) < 5:
+                time.sleep(0.02)
             return context.log_stream_name
     """
-    name = aws.function(source)
+    name = aws.function(source, Timeout=900)
     with ThreadPoolExecutor(5) as callers:
-        streams = list(callers.map(lambda _: aws.call(name).payload, range(5)))
+        streams = list(callers.map(lambda _: aws.call(name, str(tmp_path)).payload, range(5)))
     assert len(set(streams)) == 5
 
 

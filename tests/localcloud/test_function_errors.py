@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.localcloud.aws import Answer, Aws
+from tests.localcloud.clouds import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -33,60 +34,55 @@ SOURCE = """
 """
 
 
-def _fail(aws: Aws, how: str) -> tuple[str, Answer]:
-    name = aws.function(SOURCE, Timeout=3)
-    answer = aws.call(name, how)
-    assert answer.error == "Unhandled"
-    return name, answer
+def _fail(aws: Aws, how: str, timeout_s: int = 60) -> Answer:
+    """Let a function fail; check that its next call works and that its log is its own."""
+    name = aws.function(SOURCE, Timeout=timeout_s)
+    failed = aws.call(name, how)
+    assert failed.error == "Unhandled"
+    answer = aws.call(name, "well")
+    assert (answer.payload, answer.error) == ("fine", None)
+    assert answer.log.count("\n") == 3 and answer.log.startswith("START RequestId: ")
+    assert _request_id(answer) != _request_id(failed)
+    return failed
 
 
 def test_an_exception_comes_with_type_message_and_stack(aws: Aws) -> None:
-    """The payload tells what was raised and where; the log holds the traceback."""
-    _, answer = _fail(aws, "raise")
+    """The payload says what was raised and where; the log holds the traceback."""
+    answer = _fail(aws, "raise")
     assert answer.payload["errorType"] == "LookupError"
     assert answer.payload["errorMessage"] == "nothing there"
     assert "raise LookupError" in answer.payload["stackTrace"][-1]
     assert "[ERROR] LookupError: nothing there\nTraceback (most recent call last):" in answer.log
 
 
-def test_a_timeout_is_told(aws: Aws) -> None:
+def test_a_timeout_is_reported(aws: Aws) -> None:
     """The function is ended at its time limit, and payload, log and REPORT say so."""
-    _, answer = _fail(aws, "hang")
+    answer = _fail(aws, "hang", timeout_s=3)
     assert answer.payload["errorType"] == "Sandbox.Timedout"
     assert answer.payload["errorMessage"].endswith("Error: Task timed out after 3.00 seconds")
     assert "Task timed out after 3.00 seconds\nEND RequestId: " in answer.log
     assert re.search(r"REPORT .*\tDuration: 3000.00 ms\t.*Status: timeout", answer.log)
 
 
-def test_an_exit_is_told_with_the_last_words(aws: Aws) -> None:
+def test_an_exit_is_reported_with_the_last_words(aws: Aws) -> None:
     """A runtime that exits is Runtime.ExitError; what was printed before is not lost."""
-    _, answer = _fail(aws, "exit")
+    answer = _fail(aws, "exit")
     assert answer.payload["errorType"] == "Runtime.ExitError"
     assert answer.payload["errorMessage"].endswith("exited with error: exit status 3")
     assert "\nlast words\n" in answer.log
     assert re.search(r"REPORT .*Status: error", answer.log)
 
 
-def test_an_answer_over_6_mb_is_told(aws: Aws) -> None:
+def test_an_answer_over_6_mb_is_an_error(aws: Aws) -> None:
     """What the function returned is too large for Lambda, and the caller learns that."""
-    _, answer = _fail(aws, "too much")
+    answer = _fail(aws, "too much")
     assert answer.payload["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_a_result_that_is_not_json_is_told(aws: Aws) -> None:
+def test_a_result_that_is_not_json_is_an_error(aws: Aws) -> None:
     """A result that cannot be marshalled is an error of the function."""
-    _, answer = _fail(aws, "strange")
+    answer = _fail(aws, "strange")
     assert answer.payload["errorType"] == "Runtime.MarshalError"
-
-
-@pytest.mark.parametrize("how", ["raise", "hang", "exit", "too much", "strange"])
-def test_the_next_call_works_and_knows_nothing_of_it(aws: Aws, how: str) -> None:
-    """After each kind of failure, the same function answers, and its log is its own."""
-    name, failed = _fail(aws, how)
-    answer = aws.call(name, "well")
-    assert (answer.payload, answer.error) == ("fine", None)
-    assert answer.log.count("\n") == 3 and answer.log.startswith("START RequestId: ")
-    assert _request_id(answer) != _request_id(failed)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +94,8 @@ def test_the_next_call_works_and_knows_nothing_of_it(aws: Aws, how: str) -> None
         ("import os; os._exit(5)", "Runtime.ExitError"),
     ],
 )
-def test_code_that_does_not_load_is_told(aws: Aws, source: str, kind: str) -> None:
-    """An error before the handler is reached comes with its type, at each call anew."""
+def test_code_that_does_not_load_is_an_error(aws: Aws, source: str, kind: str) -> None:
+    """An error before the handler is reached comes with its type, at each call."""
     name = aws.function(source)
     for _ in range(2):
         answer = aws.call(name)
@@ -119,7 +115,7 @@ def _request_id(answer: Answer) -> str:
 
 
 def test_a_runtime_over_its_memory_is_killed(aws: Aws) -> None:
-    """As Lambda does it: the call fails, the report says how, and the next one starts anew."""
+    """As Lambda does it: the call fails, the report says how, and the next call works."""
     name = aws.function("""
         import time
 
@@ -136,16 +132,28 @@ def test_a_runtime_over_its_memory_is_killed(aws: Aws) -> None:
     assert aws.call(name, 50).payload == 50_000_000
 
 
-def test_calls_over_the_reserved_concurrency_are_throttled(aws: Aws) -> None:
+def test_calls_over_the_reserved_concurrency_are_throttled(aws: Aws, tmp_path: Path) -> None:
     """TooManyRequestsException, counted as a throttle and not as an invocation."""
-    name = aws.function("import time\ndef handler(event, context): time.sleep(event)")
+    source = """
+        import pathlib, time
+
+        def handler(event, context):
+            folder = pathlib.Path(event)
+            (folder / "begun").touch()
+            while not (folder / "end").exists():
+                time.sleep(0.02)
+    """
+    name = aws.function(source, Timeout=900)
     aws.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     with ThreadPoolExecutor(1) as other:
-        running = other.submit(aws.call, name, 2)
-        time.sleep(1)
-        with pytest.raises(aws.functions.exceptions.TooManyRequestsException):
-            aws.call(name, 0)
+        running = other.submit(aws.call, name, str(tmp_path))
+        try:
+            assert eventually((tmp_path / "begun").exists)
+            with pytest.raises(aws.functions.exceptions.TooManyRequestsException):
+                aws.call(name, str(tmp_path))
+        finally:
+            (tmp_path / "end").touch()
         assert running.result().error is None
-    assert aws.call(name, 0).error is None
+    assert aws.call(name, str(tmp_path)).error is None
     assert aws.total("Throttles", FunctionName=name) == 1
     assert aws.total("Invocations", FunctionName=name) == 2

@@ -141,7 +141,7 @@ def test_a_body_that_is_too_large_is_refused(url: str, size: int) -> None:
 def test_a_chunked_body_gets_through(url: str) -> None:
     """A body of unknown length is read to its end."""
     place = urlsplit(url)
-    connection = HTTPConnection(place.netloc, timeout=60)
+    connection = HTTPConnection(place.netloc, timeout=600)
     chunks = (b"chunk %d," % number for number in range(3))
     connection.request("POST", f"{place.path}/any/x", chunks, {"Content-Type": "text/plain"})
     with connection.getresponse() as response:
@@ -152,7 +152,7 @@ def test_a_chunked_body_gets_through(url: str) -> None:
 def test_a_client_that_keeps_its_connection_gets_every_answer(url: str) -> None:
     """Request after request, also after one with a body that nobody read because of a 404."""
     place = urlsplit(url)
-    connection = HTTPConnection(place.netloc, timeout=60)
+    connection = HTTPConnection(place.netloc, timeout=600)
     body = b"GET /never HTTP/1.1\r\n" * 10
     for _ in range(3):
         assert exchange(connection, f"{place.path}/any/x").status == 200

@@ -49,27 +49,13 @@ def test_sourcing_unsets_what_would_clash(cloud: Cloud, name: str) -> None:
     assert _sourced(cloud.folder, name) == ""
 
 
-def test_a_persons_own_aws_and_proxy_do_not_get_in_the_way(
-    cloud: Cloud, new_cloud: NewCloud
-) -> None:
-    """`up` works with any profile and proxy set, and the settings keep clients from the proxy."""
-    mine = new_cloud(
-        MONGODB_URI=cloud.settings["MONGODB_URI"],
-        AWS_PROFILE="nobody",
-        http_proxy="http://127.0.0.1:9",
-        no_proxy="example.org",
-    )
-    mine.must("up")
-    assert mine.settings["no_proxy"] == "127.0.0.1,example.org"
-
-
 def test_the_settings_are_for_their_owner_only(cloud: Cloud) -> None:
     """<dir>/env holds a key, so nobody else may read it."""
     assert stat.S_IMODE((cloud.folder / "env").stat().st_mode) == 0o600
 
 
 def test_terraform_gets_the_keys_hash_and_a_folder_of_its_own(cloud: Cloud) -> None:
-    """Terraform is told API_KEY's sha256, not the key, and keeps its data in the cloud's folder."""
+    """Terraform gets API_KEY's sha256, not the key, and keeps its data in the cloud's folder."""
     key = cloud.settings["API_KEY"]
     scopes = json.loads(cloud.settings["TF_VAR_api_keys"])
     assert scopes == {hashlib.sha256(key.encode()).hexdigest(): "read write"}
@@ -124,22 +110,19 @@ def _listening(pids: dict[int, str]) -> list[ipaddress.IPv4Address | ipaddress.I
     return found
 
 
-def test_down_leaves_nothing_and_is_safe_to_repeat(
-    new_cloud: NewCloud, with_own_mongod: None
-) -> None:
-    """`down` ends every process and removes the files; a second one has nothing to do."""
-    mine = new_cloud()
-    mine.must("up")
-    assert mine.pids("bin/mongod")
-    assert "is down" in mine.must("down")
-    assert not mine.folder.exists() and not mine.processes
-    assert "was not running" in mine.must("down")
-
-
 def test_two_clouds_run_side_by_side(cloud: Cloud, aws: Aws, new_cloud: NewCloud) -> None:
-    """Clouds in two folders share nothing: neither ports nor what was created in them."""
-    second = new_cloud(MONGODB_URI=cloud.settings["MONGODB_URI"])
+    """Clouds in two folders share nothing: neither ports nor what was created in them.
+
+    The second one starts with a person's AWS profile, which it does not use, with a proxy, which
+    clients are kept from, and with a person's own MongoDB, beside which it starts none.
+    """
+    uri = cloud.settings["MONGODB_URI"]
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "example.org"}
+    second = new_cloud(MONGODB_URI=uri, AWS_PROFILE="nobody", **proxy)
     second.must("up")
+    assert second.settings["no_proxy"] == "127.0.0.1,example.org"
+    assert second.settings["MONGODB_URI"] == uri
+    assert second.pids("localcloud serve") and not second.pids("bin/mongod")
     assert second.settings["AWS_ENDPOINT_URL"] != cloud.settings["AWS_ENDPOINT_URL"]
     seconds = Aws(second.settings)
     name = seconds.function("def handler(event, context): return 'second'")
@@ -149,15 +132,6 @@ def test_two_clouds_run_side_by_side(cloud: Cloud, aws: Aws, new_cloud: NewCloud
     seconds.close()
     second.must("down")
     assert cloud.run("status").returncode == 0
-
-
-def test_a_persons_own_mongodb_is_used(cloud: Cloud, new_cloud: NewCloud) -> None:
-    """With MONGODB_URI set, no other MongoDB server is started, and everything uses that one."""
-    uri = cloud.settings["MONGODB_URI"]
-    mine = new_cloud(MONGODB_URI=uri)
-    mine.must("up")
-    assert mine.settings["MONGODB_URI"] == uri
-    assert mine.pids("localcloud serve") and not mine.pids("bin/mongod")
 
 
 def test_a_folder_with_other_files_is_left_alone(new_cloud: NewCloud) -> None:

@@ -19,7 +19,7 @@ _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-_PATIENCE_S = 30
+_PATIENCE_S = 600
 
 PHONE, DESK = (320, 640), (1280, 900)
 
@@ -141,7 +141,7 @@ def opened(chromium: str, chromedriver: str, profile: Path) -> Iterator[Browser]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
     # What looks for barriers takes its time, beside other tests.
-    driver.set_script_timeout(180)
+    driver.set_script_timeout(600)
     try:
         yield Browser(driver)
     finally:

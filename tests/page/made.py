@@ -1,9 +1,10 @@
-"""Made histories of an environment: what the release page shows, without AWS."""
+"""Invented histories of an environment, for the release page, without AWS."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,31 @@ def _package(name: str, files: list[File]) -> Package:
 def manifest(release: int, **more: Any) -> Manifest:
     """Return the manifest of the bundle that the deployment of this number brought."""
     layer = (release - 1) // _LAYER_EVERY
-    version = f"4.{19 + layer}.0"
+    made = Manifest(
+        _package("lambda_function.zip", [_file("lambda_function.py", f"handler {release}")]),
+        _layer(layer),
+        *("lock", "lambda_function.lambda_handler", "python3.13", "x86_64"),
+        sha256_hex(f"commit {release}".encode())[:40],
+        *("recipe", {"dnspython": "2.9.2", "pymongo": f"4.{19 + layer}.0"}),
+    )
+    return replace(made, **more)
+
+
+@cache
+def _layer(layer: int) -> Package:
     files = [
         # With each layer, every tenth file changes; one comes, and one goes.
         _file(f"python/pymongo/part_{number:03}.py", f"{number} {layer if number % 10 == 0 else 0}")
         for number in range(_LAYER_FILES)
         if number != 101 + layer
     ]
-    made = Manifest(
-        _package("lambda_function.zip", [_file("lambda_function.py", f"handler {release}")]),
-        _package("pymongo-layer.zip", files),
-        *("lock", "lambda_function.lambda_handler", "python3.13", "x86_64"),
-        sha256_hex(f"commit {release}".encode())[:40],
-        *("recipe", {"dnspython": "2.9.2", "pymongo": version}),
-    )
-    return replace(made, **more)
+    return _package("pymongo-layer.zip", files)
+
+
+@cache
+def _bundle(release: int) -> str:
+    """Return the id of the bundle that the deployment of this number brought."""
+    return manifest(release).id
 
 
 def figures(number: int, invocations: int = 1000) -> Figures:
@@ -74,13 +85,13 @@ def figures(number: int, invocations: int = 1000) -> Figures:
 
 
 def release(number: int, **more: Any) -> Release:
-    """Return a deployment that succeeded, but for what is said to be different."""
+    """Return a deployment that succeeded, with the fields of `more` instead of its own."""
     began = _FIRST + timedelta(hours=7 * number)
     made = Release(
         number=number,
         kind="deploy",
         outcome="succeeded",
-        bundle=manifest(number).id,
+        bundle=_bundle(number),
         version=str(number),
         restores=None,
         began=began.isoformat(timespec="milliseconds"),
@@ -110,7 +121,7 @@ def history(count: int) -> list[Release]:
         elif place == 7 and number > 8:
             back = number - 3
             made = release(number, kind="rollback", restores=back, version=str(back))
-            made = replace(made, bundle=manifest(back).id, reason="checkout fails")
+            made = replace(made, bundle=_bundle(back), reason="checkout fails")
         else:
             made = release(number, unusual=("all at once",) if place == 1 else ())
         releases.append(made)
@@ -122,7 +133,7 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
     serving = next((each for each in releases if each.outcome == "succeeded"), None)
     earlier = [each for each in releases if each.outcome == "succeeded" and each != serving]
     left = [each.number - 2 for each in releases if each.kind == "rollback"]
-    manifests = {each.id: each for each in (manifest(release.number) for release in releases)}
+    manifests = {_bundle(each.number): manifest(each.number) for each in releases}
     made = PageFacts(
         environment=PRODUCTION,
         made=(_FIRST + timedelta(hours=7 * len(releases) + 1)).isoformat(),
@@ -132,8 +143,8 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
         way_back=earlier[0].number if earlier else None,
         manifests=manifests,
         quarantined={
-            manifest(number).id: (
-                f"bundle {manifest(number).id[:12]} was rolled back in production by ada at "
+            _bundle(number): (
+                f"bundle {_bundle(number)[:12]} was rolled back in production by ada at "
                 f"{release(number + 2).began}: checkout fails"
             )
             for number in left
@@ -145,7 +156,7 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
 
 
 def written(folder: Path, facts: PageFacts) -> Path:
-    """Write the page that tells these facts, as the verb does."""
+    """Write the page of these facts, as the verb does."""
     path = folder / "index.html"
     path.write_text(page_html.page(facts.environment, page_data.document(facts)), "utf-8")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,7 +11,7 @@ from hypothesis import settings
 from scratch.mongodb import Mongod, own_mongod
 from tests.service.deployed import Service, deployed
 
-# The same examples in every run; `make fuzz` takes new ones, and more of them.
+# The same examples in every run; `make fuzz` takes other ones, and more of them.
 settings.register_profile(
     "sample", max_examples=150, derandomize=True, database=None, deadline=None
 )
@@ -26,7 +27,9 @@ def mongod() -> Iterator[Mongod]:
 
 
 @pytest.fixture(scope="session")
-def service(mongod: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    mongod: Mongod, built_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """The service behind its HTTP front, as `make up` and a deployment leave it."""
-    with deployed(tmp_path_factory.mktemp("service"), mongod.uri) as running:
+    with deployed(tmp_path_factory.mktemp("service"), mongod.uri, built_bundle) as running:
         yield running

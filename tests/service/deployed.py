@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Service:
         assert address.hostname
         body = json.dumps({"dataSource": "mongodb"} | fields)
         headers = {"apiKey": self.key, "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=600)
         with closing(connection):
             path = f"{address.path}/api/data/v1/action/{action}"
             connection.request("POST", path, body, headers)
@@ -64,11 +65,16 @@ class Service:
 
 
 @contextmanager
-def deployed(folder: Path, mongodb_uri: str) -> Iterator[Service]:
-    """Run a cloud in front of a database, and release the service there."""
+def deployed(folder: Path, mongodb_uri: str, bundle: Path | None = None) -> Iterator[Service]:
+    """Run a cloud in front of a database, and release the service there.
+
+    With `bundle`, a folder in which the bundle was built, only what is missing there is built.
+    """
     with cloud.running(folder / "cloud", mongodb_uri) as settings:
         with provider.running(settings) as running:
             project = Project.copy_to(folder / "source", settings | running)
+            if bundle:
+                shutil.copytree(bundle, project.folder / "build")
             project.must("build", "--out", "build")
             project.must("deploy", "--environment", "local", "--bundle", "build")
             yield Service(settings)

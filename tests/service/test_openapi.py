@@ -39,7 +39,6 @@ def test_nothing_undocumented_is_answered(service: Service, tmp_path: Path) -> N
         env=os.environ | {"no_proxy": "127.0.0.1"},
         capture_output=True,
         text=True,
-        timeout=180,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     tested = re.search(r"Tested: (\d+)", done.stdout)

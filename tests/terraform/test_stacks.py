@@ -5,62 +5,54 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from localcloud import terraform_cli
 from scratch.project import Result
 from scratch.source import ROOT
+from tests.support import provider
 
 pytestmark = pytest.mark.integration
 
-
-@dataclass
-class Stack:
-    """A root module, and Terraform's settings: a data folder that has the provider, no backend."""
-
-    directory: Path
-    environment: dict[str, str]
-
-    def run(self, *arguments: str) -> Result:
-        return subprocess.run(
-            ["terraform", f"-chdir={self.directory}", *arguments, "-no-color"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+STACKS = ["terraform", "terraform/bootstrap"]
 
 
-@pytest.fixture(scope="module", params=["terraform", "terraform/bootstrap"])
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    folder = tmp_path_factory.mktemp("terraform")
-    environment = os.environ | {"TF_DATA_DIR": str(folder / "data"), "TF_IN_AUTOMATION": "1"}
-    if config := terraform_cli.cli_config(folder):
-        environment["TF_CLI_CONFIG_FILE"] = str(config)
-    stack = Stack(ROOT / request.param, environment)
-    done = stack.run("init", "-backend=false", "-lockfile=readonly")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return stack
+@pytest.fixture(scope="module")
+def reattach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A provider that keeps running, which the stacks need no `terraform init` for."""
+    with provider.running({}) as running:
+        data_dir = tmp_path_factory.mktemp("terraform")
+        yield running | {"TF_DATA_DIR": str(data_dir), "TF_IN_AUTOMATION": "1"}
 
 
-def test_the_configuration_is_valid(stack: Stack) -> None:
-    done = stack.run("validate")
+def _terraform(directory: str, environment: dict[str, str], *arguments: str) -> Result:
+    return subprocess.run(
+        ["terraform", f"-chdir={ROOT / directory}", *arguments, "-no-color"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_configuration_is_valid(stack: str, reattach: dict[str, str]) -> None:
+    done = _terraform(stack, reattach, "validate")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_rules_of_plan_time_hold(stack: Stack) -> None:
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_rules_of_plan_time_hold(stack: str, reattach: dict[str, str]) -> None:
     """tests/*.tftest.hcl: bad values are refused, and the plan keeps its promises."""
-    done = stack.run("test")
+    done = _terraform(stack, reattach, "test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout and "0 passed" not in done.stdout
 
 
 def test_both_stacks_take_the_same_terraform_and_the_same_provider() -> None:
     """What each requires, and what its lock file has: two copies, for a stack stands by itself."""
-    stacks = [ROOT / "terraform", ROOT / "terraform/bootstrap"]
+    stacks = [ROOT / each for each in STACKS]
     required = {(each / "versions.tf").read_text().partition("\n\n  #")[0] for each in stacks}
     locked = {(each / ".terraform.lock.hcl").read_text() for each in stacks}
     assert len(required) == len(locked) == 1 and "required_providers" in required.pop()

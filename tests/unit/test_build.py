@@ -38,6 +38,7 @@ def built(project: Project, built_bundle: Path) -> Project:
     return project
 
 
+@pytest.mark.integration
 def test_two_checkouts_build_the_same_bytes(tmp_path: Path) -> None:
     """Path, umask, time zone, locale, mtimes, hash seed and home make no difference."""
     plain = Project.copy_to(tmp_path / "a")
@@ -96,12 +97,12 @@ def test_the_manifest_names_every_file_by_its_digest(built_bundle: Path) -> None
         assert content[key]["sha256"] == hashlib.sha256(archive).hexdigest()
         assert content[key]["size_bytes"] == len(archive)
         with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
-            told = {file["path"]: file["sha256"] for file in content[key]["files"]}
+            listed = {file["path"]: file["sha256"] for file in content[key]["files"]}
             found = {
                 each: hashlib.sha256(zip_file.read(each)).hexdigest()
                 for each in zip_file.namelist()
             }
-        assert told == found
+        assert listed == found
     assert (content["runtime"], content["architecture"]) == ("python3.13", "x86_64")
     locked = LAYER_LOCK.read_text()
     versions = document["source"]["dependencies"]
@@ -109,7 +110,7 @@ def test_the_manifest_names_every_file_by_its_digest(built_bundle: Path) -> None
     assert all(f"{name}=={version} " in locked for name, version in versions.items())
 
 
-def test_the_commit_is_told_but_is_no_part_of_the_id(built: Project) -> None:
+def test_the_commit_is_named_but_is_no_part_of_the_id(built: Project) -> None:
     """The same content from another commit is the same bundle."""
     before = json.loads((built.folder / "build/manifest.json").read_text())
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
@@ -151,37 +152,37 @@ def test_an_unchanged_layer_is_not_rebuilt(built: Project) -> None:
     assert _digests(built.folder / "build")["pymongo-layer.zip"] == layer
 
 
-def test_one_word_makes_it_a_bundle_for_arm64(built: Project) -> None:
-    """The layer is made anew, of the wheels for that machine, and passes the inspection."""
-    told = built.folder / "function.toml"
-    told.write_text(told.read_text().replace('= "x86_64"', '= "arm64"'))
+@pytest.mark.integration
+def test_another_machine_and_more_imports_make_another_layer(built: Project) -> None:
+    """One word in function.toml makes it a bundle for arm64, which passes the inspection.
+
+    A handler that imports more packages of the lock gets them into the layer.
+    """
+    settings = built.folder / "function.toml"
+    settings.write_text(settings.read_text().replace('= "x86_64"', '= "arm64"'))
+    built.append_to_handler("import gridfs\n")
     built.must("build")
     assert "on python3.13, arm64" in built.must("inspect", "build")
     with zipfile.ZipFile(built.folder / "build" / "pymongo-layer.zip") as archive:
-        compiled = [name for name in archive.namelist() if name.endswith(".so")]
-    assert compiled and all("aarch64" in name for name in compiled)
-
-
-def test_a_damaged_layer_is_not_taken_for_an_unchanged_one(built: Project) -> None:
-    layer = built.folder / "build/pymongo-layer.zip"
-    good = layer.read_bytes()
-    layer.write_bytes(good[:-1] + b"x")
-    built.must("build")
-    assert layer.read_bytes() == good
-
-
-def test_a_handler_that_imports_more_of_the_lock_gets_it_into_the_layer(built: Project) -> None:
-    built.append_to_handler("import gridfs\n")
-    built.must("build")
-    with zipfile.ZipFile(built.folder / "build/pymongo-layer.zip") as archive:
         names = archive.namelist()
+    compiled = [name for name in names if name.endswith(".so")]
+    assert compiled and all("aarch64" in name for name in compiled)
     assert "python/gridfs/__init__.pyc" in names
-    # It is asynchronous too.
+    # gridfs is asynchronous too.
     assert "python/pymongo/asynchronous/database.pyc" in names
 
 
+def test_a_damaged_layer_is_not_taken_for_an_unchanged_one(built: Project) -> None:
+    """It is built again, which needs the network."""
+    layer = built.folder / "build/pymongo-layer.zip"
+    layer.write_bytes(layer.read_bytes()[:-1] + b"x")
+    built.environment |= _NO_NETWORK
+    done = built.run("build")
+    assert "building the layer" in done.stderr and "error[layer-not-built]" in done.stderr
+
+
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "place"),
     [
         pytest.param(b"def broken(:\n    pass\n", ":1:", id="syntax"),
         pytest.param(b"x = '\xff'\n", "lambda_function.py", id="encoding"),
@@ -189,15 +190,15 @@ def test_a_handler_that_imports_more_of_the_lock_gets_it_into_the_layer(built: P
     ],
 )
 def test_a_handler_that_does_not_compile_stops_the_build(
-    built: Project, source: bytes, told: str
+    built: Project, source: bytes, place: str
 ) -> None:
-    """File, line and caret are shown, on GitHub as an annotation too; the old bundle stays."""
+    """The error names file and line, on GitHub as an annotation too; the old bundle stays."""
     before = _digests(built.folder / "build")
     built.handler.write_bytes(source)
     built.environment["GITHUB_ACTIONS"] = "true"
     done = built.run("build")
     assert done.returncode == 1
-    assert "error[source-does-not-compile]" in done.stderr and told in done.stderr
+    assert "error[source-does-not-compile]" in done.stderr and place in done.stderr
     assert "::error file=lambda_function.py" in done.stderr and done.stdout == ""
     assert _digests(built.folder / "build") == before
 

@@ -52,7 +52,7 @@ def _python(layer: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_module_of_the_layer_can_be_imported(layer: Path) -> None:
-    """With the C extensions; and what is left out says so to whoever uses it."""
+    """With the C extensions; and what is left out says so when it is used."""
     done = _python(layer, "-S", "-c", _IMPORT_ALL, str(layer))
     assert done.returncode == 0, done.stderr
     assert "without pymongo's asynchronous half" in done.stdout
@@ -63,6 +63,7 @@ def test_a_traceback_names_the_place_that_lambda_unpacks_to(layer: Path) -> None
     assert '"/opt/python/pymongo/synchronous/mongo_client.py", line ' in done.stderr
 
 
+@pytest.mark.extended
 def test_the_handler_passes_its_tests_on_the_layer(layer: Path) -> None:
     """What it relies on of pymongo is in the layer, and does the same there."""
     tests = [f"tests/handler/test_{name}.py" for name in ("actions", "formats", "refusals")]
@@ -116,7 +117,7 @@ def test_a_layer_without_pymongo_is_left_as_it_is() -> None:
     assert asynchronous.leave_out(files) == files
 
 
-def test_source_that_does_not_compile_is_told() -> None:
+def test_source_that_does_not_compile_is_an_error() -> None:
     with pytest.raises(LayerError, match="return"):
         bytecode.compile_sources({"python/a.py": b"return 1"})
 

@@ -34,6 +34,7 @@ def silent_index() -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.mark.integration
 def test_the_layer_shows_what_is_fetched_and_compiled_and_leaves_no_trace(project: Project) -> None:
     with terminal.at(project, "build") as seen:
         pass
@@ -50,9 +51,8 @@ def test_ctrl_c_ends_a_step_and_the_cursor_is_back(
 ) -> None:
     """With NO_COLOR, the bar has no colours either."""
     with terminal.at(project, "build", environment=silent_index | {"NO_COLOR": "1"}) as seen:
-        deadline = time.monotonic() + 60
         while _BAR not in seen.text:
-            assert time.monotonic() < deadline and seen.process.poll() is None, seen.text
+            assert seen.process.poll() is None, seen.text
             time.sleep(0.05)
         assert not seen.shows_its_cursor
         seen.press(terminal.CTRL_C)

@@ -1,4 +1,7 @@
-"""An account that was made ready is given back, as the README says."""
+"""Everything that bootstrap and the releases made is destroyed, as the README describes it.
+
+This module sorts last, for nothing is left of the account that the other modules use.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.bootstrap.account import ACCOUNT
-from scratch.project import Project
 from scratch.source import ROOT
-from tests.workflows.hub import REPOSITORY
+from tests.bootstrap.account import ACCOUNT, AUDIENCES, Account
+from tests.bootstrap.journey import destroy
 
 pytestmark = pytest.mark.extended
 
 
-def test_the_accounts_part_can_be_taken_away(fresh_cloud: dict[str, str], tmp_path: Path) -> None:
-    """Nothing is left but what others may use."""
-    project = Project.copy_to(tmp_path / "project", fresh_cloud)
-    s3, iam = project.client("s3"), project.client("iam")
-    project.must("bootstrap", "--repository", REPOSITORY, "--yes")
-    assert len(s3.list_buckets()["Buckets"]) == 2 and len(iam.list_roles()["Roles"]) == 6
+def test_the_accounts_part_can_be_destroyed(account: Account) -> None:
+    """Only the identity provider is left, which other repositories may use."""
+    project, s3, iam = account.project, account.client("s3"), account.client("iam")
+    assert len(s3.list_buckets()["Buckets"]) == 2 and len(iam.list_roles()["Roles"]) >= 6
+    for environment in ("staging", "production"):
+        destroy(project, account.settings(), environment)
 
     mark = "destroy the account's part -->"
     commands = (ROOT / "README.md").read_text().split(mark)[1].rpartition("<!--")[0]
-    # Nobody is there to be asked.
+    # There is no terminal to confirm at.
     commands = commands.replace("terraform destroy", "terraform destroy -auto-approve")
     commands = commands.replace("-migrate-state", "-migrate-state -force-copy")
     done = subprocess.run(
@@ -37,9 +39,9 @@ def test_the_accounts_part_can_be_taken_away(fresh_cloud: dict[str, str], tmp_pa
         | {"ACCOUNT": ACCOUNT, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert s3.list_buckets()["Buckets"] == [] and iam.list_roles()["Roles"] == []
     [provider] = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-    assert provider["Arn"].endswith("token.actions.githubusercontent.com")
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider["Arn"])
+    assert found["ClientIDList"] == AUDIENCES
