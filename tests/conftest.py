@@ -22,21 +22,22 @@ from scratch.source import ROOT
 
 # The slowest files first, so that no worker is left alone with one of them at the end.
 _SLOWEST_FIRST = (
-    "workflows/test_merge.py",
-    "e2e/test_trouble.py",
-    "workflows/test_pull_request.py",
     "bootstrap",
-    "e2e/test_canary.py",
+    "workflows/test_merge.py",
+    "workflows/test_pull_request.py",
     "workflows/test_rollback.py",
-    "e2e/test_runbook.py",
-    "service",
     "e2e/test_journey.py",
+    "workflows/test_change.py",
+    "e2e/test_interrupted.py",
+    "e2e/test_canary.py",
+    "e2e/test_runbook.py",
     "e2e/test_your_own.py",
+    "e2e/test_job.py",
+    "e2e/test_going_back.py",
     "crash/test_sample.py",
-    "e2e/test_summaries.py",
-    "e2e/test_front_door.py",
+    "e2e/test_demo.py",
+    "service",
     "e2e/test_afterwards.py",
-    "e2e/test_plan.py",
 )
 
 
