@@ -49,11 +49,12 @@ class Resources:
     def _of_api_gateway(self, path: str) -> Iterator[tuple[str, str]]:
         """Yield the name of an API, and the tags of what a path is about.
 
-        A stage has tags of its own, an API mapping has those of its domain name. The other parts of
-        an API have none: only in API Gateway's V1 API they inherit them ("API Gateway resources that
-        can be tagged" in its developer guide).
+        A stage has tags of its own, an API mapping has those of its domain name. The other parts
+        of an API have none: it is of its V1 API only that API Gateway says they inherit them ("API
+        Gateway resources that can be tagged" in its developer guide).
         """
-        if found := re.match(r"/apis/\w+$|/apis/\w+/stages/[^/]+$|/domainnames/[^/]+", path):
+        tagged = r"/apis/\w+$|/apis/\w+/stages/[^/]+$|/domainnames/[^/]+"
+        if found := re.match(tagged, path):
             for key, value in moto_apis.tags(self._apis, found[0]).items():
                 yield f"aws:resourcetag/{key.lower()}", value
         if (found := re.fullmatch(r"/apis/(\w+)", path)) and found[1] in self._apis.apis:

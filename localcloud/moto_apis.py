@@ -29,15 +29,14 @@ def tags(backend: ApiGatewayV2Backend, resource: str) -> dict[str, str]:
     """Return the tags of an API, a stage or a domain name, given the path in its ARN."""
     held = _held(backend, resource)
     arn = f"arn:aws:apigateway:{backend.region_name}::{resource}"
-    return backend.tagger.get_tag_dict_for_resource(arn) if held is None else held
+    return dict(backend.tagger.get_tag_dict_for_resource(arn) if held is None else held)
 
 
-def _held(backend: ApiGatewayV2Backend, resource: str) -> dict[str, str] | None:
-    """Return the tags that a stage or a domain name keeps itself, to be changed in place."""
+def _held(backend: ApiGatewayV2Backend, resource: str) -> Any:
+    """Return the tags that a stage or a domain name keeps itself, to be changed; else None."""
     match resource.split("/")[1:]:
         case ["apis", api_id, "stages", name] if api_id in backend.apis:
-            stage = backend.apis[api_id].stages.get(name)
-            if stage:
+            if stage := backend.apis[api_id].stages.get(name):
                 stage.tags = stage.config.setdefault("tags", {})
                 return stage.tags
         case ["domainnames", name] if name in backend.domain_names:
@@ -46,7 +45,7 @@ def _held(backend: ApiGatewayV2Backend, resource: str) -> dict[str, str] | None:
 
 
 def _stages_and_domain_names_can_be_tagged() -> None:
-    """moto has the tags of stages and domain names as they were created, and no way to change them."""
+    """moto keeps the tags of stages and domain names as they were created."""
     url_paths["{0}/v2/tags/(?P<resource_arn>.+)$"] = ApiGatewayV2Response.dispatch
     stock_tag, stock_untag = ApiGatewayV2Backend.tag_resource, ApiGatewayV2Backend.untag_resource
 

@@ -99,8 +99,8 @@ class Permissions:
     def _of_api_gateway(self, call: ApiCall) -> Iterator[Request]:
         """Yield what a call of API Gateway needs.
 
-        Its actions are HTTP's methods, its ARNs the paths of its API. Tags need permissions of their
-        own, of two kinds. No reference has them; they are in the errors that AWS answers with:
+        Its actions are HTTP's methods, its ARNs the paths of its API. Tags need permissions of
+        their own, of two kinds. No reference has them, only the errors that AWS answers with:
         github.com/hashicorp/terraform-provider-aws/issues/20634,
         github.com/aws-amplify/amplify-studio/issues/889.
         """

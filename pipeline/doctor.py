@@ -77,8 +77,9 @@ def _examine(repository: str | None) -> Iterator[Finding]:
     for bucket in (account.state_bucket, account.artifact_bucket):
         yield _look(f"bucket {bucket}", bootstrap, lambda: _bucket(account, bucket))
     yield _look("GitHub's OIDC provider", bootstrap, lambda: _identity_provider(account))
-    yield _look("the boundary of functions' roles", bootstrap, lambda: _boundary(account))
     for name in DEPLOYED_FROM_GITHUB:
+        boundary = f"{SERVICE}-{name}-boundary"
+        yield _look(f"policy {boundary}", bootstrap, lambda: _policy(account, boundary))
         for purpose in ("plan", "deploy", "rollback"):
             role = f"{SERVICE}-{name}-{purpose}"
             yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
@@ -146,8 +147,8 @@ def _identity_provider(account: Aws) -> str:
     )
 
 
-def _boundary(account: Aws) -> str:
-    arn = f"arn:aws:iam::{account.account_id}:policy/{SERVICE}-function"
+def _policy(account: Aws, name: str) -> str:
+    arn = f"arn:aws:iam::{account.account_id}:policy/{name}"
     found = absent_if("NoSuchEntity", lambda: account.iam.get_policy(PolicyArn=arn))
     return "" if found else "there is no such policy"
 
