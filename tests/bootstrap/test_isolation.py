@@ -42,7 +42,9 @@ class Account:
 
     def client(self, service: Any, role: str = "") -> Any:
         """Return a client of the owner, or one with the credentials of a role."""
-        own = {key.lower(): value for key, value in self.settings.items() if "ACCESS_KEY" in key}
+        own: dict[str, Any] = {
+            key.lower(): value for key, value in self.settings.items() if "ACCESS_KEY" in key
+        }
         if role:
             arn = f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}"
             sts = self.client("sts")
