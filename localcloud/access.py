@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, request
-from moto.iam.models import ManagedPolicy, Role
+from moto.iam.models import Role
 from moto.sts.models import sts_backends
 
 from localcloud import api_calls, policies
@@ -26,6 +26,7 @@ from localcloud.api_calls import ApiCall
 from localcloud.context import Resources
 from localcloud.permissions import Permissions
 from localcloud.policies import Request
+from localcloud.propagation import Propagation, document
 
 # Not what a journal is for: bodies of any size, and secrets.
 _NOT_WRITTEN_DOWN = frozenset({"Body", "Payload", "Value", "WebIdentityToken", "ZipFile"})
@@ -38,6 +39,7 @@ class Access:
         self._account_id = account_id
         self._permissions = Permissions(account_id, region)
         self._resources = Resources(account_id, region)
+        self._propagation = Propagation(account_id, region)
         self._journal = journal
         self._writing = threading.Lock()
 
@@ -54,14 +56,16 @@ class Access:
             refused = [each for each in needed if not self._may(role, each)]
             answer = self._refusal(call, role, refused)
             self._write_down(call, role, needed, answer is None)
-            g.conceals_tags = self._conceals_tags(call, role)
+            g.call, g.conceals_tags = call, self._conceals_tags(call, role)
             return answer
 
-        def conceal(answer: Response) -> Response:
+        def complete(answer: Response) -> Response:
+            if "call" in g and (changed := self._resources.role(g.call)):
+                self._propagation.changed(changed)
             return _without_tags(answer) if g.get("conceals_tags") else answer
 
         application.before_request(decide)
-        application.after_request(conceal)
+        application.after_request(complete)
 
     def _refuse_unknown(self, service: str, role: Role) -> Response:
         """Refuse what AWS has no call for, or none that is known here, and so no permission."""
@@ -123,13 +127,11 @@ class Access:
 
     def _allows(self, role: Role, wanted: Request) -> bool:
         """Say whether a role's policies allow something, and its boundary, too."""
-        own = [json.loads(policy) for policy in role.policies.values()]
-        own += [_document(each) for each in role.managed_policies.values()]
-        allowed = policies.allow(own, wanted)
+        allowed = policies.allow(self._propagation.documents(role), wanted)
         if boundary := role.permissions_boundary_arn:
             # Where bootstrap was not run it is not there; on AWS the role could not be made then.
             most = self._resources.iam.managed_policies.get(boundary)
-            allowed = allowed and (most is None or policies.allow([_document(most)], wanted))
+            allowed = allowed and (most is None or policies.allow([document(most)], wanted))
         return allowed
 
     def _bucket_denies(self, wanted: Request) -> bool:
@@ -204,12 +206,6 @@ class Sessions:
                 "AWS_SESSION_TOKEN": session.session_token,
             }
         return self._sessions[role_arn]
-
-
-def _document(policy: ManagedPolicy) -> Any:
-    """Return the version of a managed policy that counts."""
-    [version] = [each for each in policy.versions if each.is_default_version]
-    return json.loads(version.document)
 
 
 def _names(trust: Mapping[str, Any], provider_arn: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from moto.apigatewayv2.models import ApiGatewayV2Backend, apigatewayv2_backends
-from moto.iam.models import IAMBackend, iam_backends
+from moto.iam.models import IAMBackend, Role, iam_backends
 from moto.s3.models import S3Backend, s3_backends
 
 from localcloud import moto_apis
@@ -36,12 +36,16 @@ class Resources:
     def _apis(self) -> ApiGatewayV2Backend:
         return apigatewayv2_backends[self._account_id][self._region]
 
+    def role(self, call: ApiCall) -> Role | None:
+        """Return the role that a call of IAM names, if it is there."""
+        name = call.parameters.get("RoleName")
+        return next((each for each in self.iam.roles.values() if each.name == name), None)
+
     def context(self, call: ApiCall) -> dict[str, str]:
         """Return the condition keys, in lower case, that the resource of a call has."""
         if call.service == "apigatewayv2":
             return dict(self._of_api_gateway(call.path.removeprefix("/v2")))
-        name = call.parameters.get("RoleName")
-        role = next((each for each in self.iam.roles.values() if each.name == name), None)
+        role = self.role(call)
         if role and role.permissions_boundary_arn and call.operation not in _SETS_THE_BOUNDARY:
             return {"iam:permissionsboundary": role.permissions_boundary_arn}
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -44,9 +45,9 @@ class Account:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
-    def role(self, *grants: Mapping[str, Any]) -> dict[str, str]:
+    def role(self, *grants: Mapping[str, Any], name: str = "") -> dict[str, str]:
         """Make a role that may do what the statements allow; return credentials of it."""
-        iam, name = self.client("iam"), f"tests-{uuid.uuid4().hex}"
+        iam, name = self.client("iam"), name or f"tests-{uuid.uuid4().hex}"
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_TRUST)["Role"]
         document = {"Version": "2012-10-17", "Statement": [*grants]}
         iam.put_role_policy(RoleName=name, PolicyName="grants", PolicyDocument=json.dumps(document))
@@ -269,3 +270,25 @@ def test_a_role_has_ten_managed_policies_at_most(account: Account) -> None:
     with pytest.raises(ClientError, match="LimitExceeded.*10"):
         iam.attach_role_policy(RoleName=name, PolicyArn=arns[10]["Arn"])
     iam.attach_role_policy(RoleName=name, PolicyArn=arns[0]["Arn"])
+
+
+def test_a_permission_can_take_seconds_to_hold(account: Account, bucket: str) -> None:
+    """If the cloud is set so; what is taken away holds on as long."""
+    ssm, iam = account.client("ssm"), account.client("iam")
+    setting, name = "/localcloud/permission-delay", f"tests-{uuid.uuid4().hex}"
+    ssm.put_parameter(Name=setting, Value="1.5", Type="String")
+    try:
+        lists = grant("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+        s3 = account.client("s3", account.role(lists, name=name))
+        with pytest.raises(ClientError) as early:
+            s3.list_objects_v2(Bucket=bucket)
+        refused(early)
+        time.sleep(1.6)
+        s3.list_objects_v2(Bucket=bucket)
+        iam.delete_role_policy(RoleName=name, PolicyName="grants")
+        s3.list_objects_v2(Bucket=bucket)
+    finally:
+        ssm.delete_parameter(Name=setting)
+    with pytest.raises(ClientError) as late:
+        s3.list_objects_v2(Bucket=bucket)
+    refused(late)
