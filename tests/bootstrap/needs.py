@@ -276,6 +276,7 @@ PIPELINE: Mapping[str, Needs] = {
 # Called by a person with permissions of their own: bootstrap, doctor, prune.
 BY_A_PERSON = frozenset(
     {
+        "apis.get_apis",
         "functions.delete_function",
         "functions.delete_layer_version",
         "functions.get_account_settings",
@@ -284,6 +285,7 @@ BY_A_PERSON = frozenset(
         "functions.list_versions_by_function",
         "iam.get_open_id_connect_provider",
         "iam.get_policy",
+        "iam.get_policy_version",
         "iam.get_role",
         "iam.list_open_id_connect_providers",
         "parameters.describe_parameters",

@@ -23,6 +23,13 @@ OPTIONS = (
     *("reserved_concurrency", "vpc"),
 )
 type Statement = Mapping[str, Any]
+# A trust policy as bootstrap's are, without a subject: the account's owner assumes the roles.
+_TRUSTS_NOBODY = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/example.com"},
+    "Condition": {"StringEquals": {"token.actions.githubusercontent.com:sub": []}},
+}
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def install(policies: Policies, settings: Mapping[str, str]) -> None:
         iam.create_policy(
             PolicyName=f"{policies.service}-{name}", PolicyDocument=json.dumps(document)
         )
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [_TRUSTS_NOBODY]})
     for role, attached in policies.attached.items():
         name = f"{policies.service}-{role}"
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scratch import cloud
+from scratch.project import Project
 from tests.bootstrap.account import ACCOUNT
 from tests.bootstrap.rendered import install, render
 from tests.support import provider
@@ -221,8 +223,19 @@ def test_productions_api_is_not_touched(account: Account, role: str) -> None:
     )
 
 
-def test_an_api_that_bootstrap_has_not_seen_is_kept_apart_in_part(account: Account) -> None:
-    """By its name and its tags, which its parts do not have: SECURITY.md says so."""
+def _examined(project: Project) -> dict[str, str]:
+    """Return what the doctor finds about the policy that keeps staging from production's API."""
+    findings: list[dict[str, str]] = json.loads(project.run("doctor", "--json").stdout)
+    [found] = [each for each in findings if each["what"] == "policy mongo-client-staging-api"]
+    return found
+
+
+def test_an_api_that_bootstrap_has_not_seen_is_kept_apart_in_part(
+    account: Account, tmp_path: Path
+) -> None:
+    """By its name and its tags, which its parts do not have. `doctor` says what to run."""
+    project = Project.copy_to(tmp_path / "project", account.settings)
+    assert _examined(project)["state"] == "ok"
     owner = account.client("apigatewayv2")
     made = owner.create_api(Name="mongo-client-production", ProtocolType="HTTP")["ApiId"]
     new = _furnish(owner, made, "production")
@@ -233,6 +246,9 @@ def test_an_api_that_bootstrap_has_not_seen_is_kept_apart_in_part(account: Accou
         lambda: apis.delete_domain_name(DomainName=new["DomainName"]),
     )
     apis.delete_route(ApiId=made, RouteId=new["RouteId"])
+    found = _examined(project)
+    assert found["detail"] == "it does not deny the API mongo-client-production yet"
+    assert "pipeline bootstrap" in found["remedy"]
     owner.delete_api(ApiId=made)
 
 

@@ -145,7 +145,7 @@ def test_every_resource_type_has_rows() -> None:
 
 def _calls(file: Path) -> Iterator[str]:
     """Yield the calls of AWS in a module, by client and operation, paginators and waiters too."""
-    clients = {"functions", "s3", "logs", "cloudwatch", "parameters", "iam"}
+    clients = {"apis", "functions", "s3", "logs", "cloudwatch", "parameters", "iam"}
     for node in ast.walk(ast.parse(file.read_text())):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
