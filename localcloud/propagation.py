@@ -10,15 +10,16 @@ import json
 import time
 from typing import Any
 
+from moto.backends import get_backend
 from moto.iam.models import ManagedPolicy, Role
-from moto.ssm.models import ssm_backends
 
 
 class Propagation:
     """The policies of roles, now and before their last changes."""
 
     def __init__(self, account_id: str, region: str) -> None:
-        self._ssm = ssm_backends[account_id][region]
+        # Imported now and no sooner: with it comes moto's EC2, which looks for the user's AWS profile.
+        self._ssm: Any = get_backend("ssm")[account_id][region]
         self._past: dict[str, list[tuple[float, list[Any]]]] = {}
 
     def changed(self, role: Role) -> None:
