@@ -18,7 +18,7 @@ class Propagation:
     """The policies of roles, now and before their last changes."""
 
     def __init__(self, account_id: str, region: str) -> None:
-        # Imported now and no sooner: with it comes moto's EC2, which looks for the user's AWS profile.
+        # Imported here and no sooner: moto's EC2 comes with it, and looks for the AWS profile.
         self._ssm: Any = get_backend("ssm")[account_id][region]
         self._past: dict[str, list[tuple[float, list[Any]]]] = {}
 
