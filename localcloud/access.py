@@ -17,16 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
-from moto.apigatewayv2.models import apigatewayv2_backends
-from moto.iam.models import IAMBackend, ManagedPolicy, Role, iam_backends
-from moto.s3.models import s3_backends
+from flask import Flask, Response, g, request
+from moto.iam.models import Role
 from moto.sts.models import sts_backends
 
 from localcloud import api_calls, policies
 from localcloud.api_calls import ApiCall
+from localcloud.context import Resources
 from localcloud.permissions import Permissions
 from localcloud.policies import Request
+from localcloud.propagation import Propagation, document
 
 # Not what a journal is for: bodies of any size, and secrets.
 _NOT_WRITTEN_DOWN = frozenset({"Body", "Payload", "Value", "WebIdentityToken", "ZipFile"})
@@ -37,8 +37,9 @@ class Access:
 
     def __init__(self, account_id: str, region: str, journal: Path) -> None:
         self._account_id = account_id
-        self._region = region
         self._permissions = Permissions(account_id, region)
+        self._resources = Resources(account_id, region)
+        self._propagation = Propagation(account_id, region)
         self._journal = journal
         self._writing = threading.Lock()
 
@@ -50,13 +51,21 @@ class Access:
             call, role = api_calls.read(name, asked), self._role()
             if call is None:
                 return self._refuse_unknown(name, role) if role else None
-            needed = self._needed(call) if role else []
-            refused = [each for each in needed if not self._may(role, each)] if role else []
+            # A bucket's policy is for the account's owner, too.
+            needed = self._needed(call) if role or call.service == "s3" else []
+            refused = [each for each in needed if not self._may(role, each)]
             answer = self._refusal(call, role, refused)
             self._write_down(call, role, needed, answer is None)
+            g.call, g.conceals_tags = call, self._conceals_tags(call, role)
             return answer
 
+        def complete(answer: Response) -> Response:
+            if "call" in g and (changed := self._resources.role(g.call)):
+                self._propagation.changed(changed)
+            return _without_tags(answer) if g.get("conceals_tags") else answer
+
         application.before_request(decide)
+        application.after_request(complete)
 
     def _refuse_unknown(self, service: str, role: Role) -> Response:
         """Refuse what AWS has no call for, or none that is known here, and so no permission."""
@@ -70,30 +79,38 @@ class Access:
             if self._trusts(call.parameters):
                 return None
             return _denied(call, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
-        if role and refused:
+        if refused:
+            caller = role.arn if role else f"arn:aws:iam::{self._account_id}:root"
             first = refused[0]
+            why = (
+                "with an explicit deny in a resource-based policy"
+                if self._bucket_denies(first)
+                else "because no identity-based policy allows it"
+            )
             return _denied(
                 call,
-                f"User: {role.arn} is not authorized to perform: {first.action} on resource: "
-                f"{first.resource} because no identity-based policy allows it",
+                f"User: {caller} is not authorized to perform: {first.action} on resource: "
+                f"{first.resource} {why}",
             )
         return None
 
     def _needed(self, call: ApiCall) -> list[Request]:
         """Return what a call needs, with what conditions may ask about its resource."""
-        known: dict[str, str] = {}
-        name = call.parameters.get("RoleName")
-        role = next((each for each in self._iam().roles.values() if each.name == name), None)
-        if role and role.permissions_boundary_arn and call.operation != "CreateRole":
-            known["iam:permissionsboundary"] = role.permissions_boundary_arn
-        if call.service == "apigatewayv2" and (found := re.fullmatch(r"/v2/apis/(\w+)", call.path)):
-            api = apigatewayv2_backends[self._account_id][self._region].apis.get(found[1])
-            known |= {"apigateway:resource/apiname": api.name} if api else {}
-        needed = self._permissions.needed(call)
+        known = self._resources.context(call)
+        needed = [*self._permissions.needed(call), *self._resources.needed(call)]
         return [replace(each, context={**each.context, **known}) for each in needed]
 
-    def _iam(self) -> IAMBackend:
-        return iam_backends[self._account_id]["aws"]
+    def _conceals_tags(self, call: ApiCall, role: Role | None) -> bool:
+        """Say whether GetFunction gives no tags.
+
+        "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags":
+        GetFunctionResponse in Lambda's API reference.
+        """
+        if role is None or (call.service, call.operation) != ("lambda", "GetFunction"):
+            return False
+        name = str(call.parameters["FunctionName"]).rpartition("function:")[2]
+        listed = ApiCall("lambda", "ListTags", {"FunctionName": name}, "GET", "")
+        return not all(self._may(role, each) for each in self._permissions.needed(listed))
 
     def _role(self) -> Role | None:
         """Return the role that the caller has assumed; None for the account's owner."""
@@ -102,35 +119,41 @@ class Access:
         session = found and sts_backends[self._account_id]["aws"].get_assumed_role_from_access_key(
             found[1]
         )
-        return self._iam().get_role_by_arn(session.role_arn) if session else None
+        return self._resources.iam.get_role_by_arn(session.role_arn) if session else None
 
-    def _may(self, role: Role, wanted: Request) -> bool:
-        """Say whether a role may do something: its policies, its boundary, and a bucket's own."""
-        own = [json.loads(policy) for policy in role.policies.values()]
-        own += [_document(each) for each in role.managed_policies.values()]
-        allowed = policies.allow(own, wanted)
+    def _may(self, role: Role | None, wanted: Request) -> bool:
+        """Say whether a caller may do something: by a role's policies, and by a bucket's own."""
+        return (role is None or self._allows(role, wanted)) and not self._bucket_denies(wanted)
+
+    def _allows(self, role: Role, wanted: Request) -> bool:
+        """Say whether a role's policies allow something, and its boundary, too."""
+        allowed = policies.allow(self._propagation.documents(role), wanted)
         if boundary := role.permissions_boundary_arn:
             # Where bootstrap was not run it is not there; on AWS the role could not be made then.
-            most = self._iam().managed_policies.get(boundary)
-            allowed = allowed and (most is None or policies.allow([_document(most)], wanted))
-        bucket = self._bucket_policy(wanted)
-        return allowed and not (bucket and policies.deny(bucket, wanted))
+            most = self._resources.iam.managed_policies.get(boundary)
+            allowed = allowed and (most is None or policies.allow([document(most)], wanted))
+        return allowed
 
-    def _bucket_policy(self, wanted: Request) -> Mapping[str, Any] | None:
+    def _bucket_denies(self, wanted: Request) -> bool:
         if not wanted.action.startswith("s3:"):
-            return None
+            return False
         name = wanted.resource.partition(":::")[2].partition("/")[0]
-        bucket = s3_backends[self._account_id]["aws"].buckets.get(name)
-        return json.loads(bucket.policy) if bucket and bucket.policy else None
+        bucket = self._resources.s3.buckets.get(name)
+        return bool(bucket and bucket.policy) and policies.deny(json.loads(bucket.policy), wanted)
 
     def _trusts(self, parameters: Mapping[str, Any]) -> bool:
         """Say whether a role trusts an identity token: its issuer, its audience, its claims."""
         claims = _claims(parameters.get("WebIdentityToken", ""))
         issuer = str(claims.get("iss", "")).partition("://")[2]
-        providers = self._iam().open_id_providers
+        providers = self._resources.iam.open_id_providers
         provider = providers.get(f"arn:aws:iam::{self._account_id}:oidc-provider/{issuer}")
         role = next(
-            (each for each in self._iam().roles.values() if each.arn == parameters["RoleArn"]), None
+            (
+                each
+                for each in self._resources.iam.roles.values()
+                if each.arn == parameters["RoleArn"]
+            ),
+            None,
         )
         if provider is None or role is None or claims.get("aud") not in provider.client_id_list:
             return False
@@ -185,12 +208,6 @@ class Sessions:
         return self._sessions[role_arn]
 
 
-def _document(policy: ManagedPolicy) -> Any:
-    """Return the version of a managed policy that counts."""
-    [version] = [each for each in policy.versions if each.is_default_version]
-    return json.loads(version.document)
-
-
 def _names(trust: Mapping[str, Any], provider_arn: str) -> bool:
     """Say whether all statements of a trust policy name this provider as whom they trust."""
     return all(
@@ -205,6 +222,13 @@ def _claims(token: str) -> dict[str, Any]:
     except (IndexError, ValueError, binascii.Error):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def _without_tags(answer: Response) -> Response:
+    found = json.loads(answer.get_data())
+    found.pop("Tags", None)
+    answer.set_data(json.dumps(found))
+    return answer
 
 
 def _denied(call: ApiCall, message: str) -> Response:

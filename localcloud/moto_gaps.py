@@ -10,7 +10,7 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from moto.apigatewayv2.models import Api, DomainName, Stage
+from moto.apigatewayv2.models import Api, Stage
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.cloudwatch.models import MetricDatumBase
 from moto.iam.access_control import PermissionResult
@@ -18,7 +18,7 @@ from moto.logs.metric_filters import MetricFilters
 from moto.logs.responses import LogsResponse
 from moto.s3.models import FakeBucket
 
-from localcloud import moto_invoke, moto_lambda
+from localcloud import iam_limits, moto_apis, moto_invoke, moto_lambda
 from localcloud.functions import Functions
 
 
@@ -26,9 +26,10 @@ def fill(functions: Functions, api_root: str) -> None:
     """Fill every gap, once a process, before moto serves its first request."""
     moto_invoke.fill(functions)
     moto_lambda.fill()
+    moto_apis.fill()
+    iam_limits.enforce()
     _apis_answer_here(api_root)
     _stages_can_be_updated()
-    _custom_domains_are_available()
     _statistics_are_of_one_metric()
     _bucket_policies_are_judged_elsewhere()
     _metric_filters_are_replaced()
@@ -59,25 +60,6 @@ def _stages_can_be_updated() -> None:
         return 200, {}, json.dumps(after.to_json())
 
     ApiGatewayV2Response.update_stage = update_stage
-
-
-def _custom_domains_are_available() -> None:
-    """moto's domain names have neither a status, for which Terraform waits, nor a target.
-
-    What they have is a mutual TLS of nothing, so that a plan never gets empty.
-    """
-    stock_init = DomainName.__init__
-
-    def init(self: DomainName, *arguments: Any, **named: Any) -> None:
-        stock_init(self, *arguments, **named)
-        target = f"d-{self.domain_name.replace('.', '-')}.execute-api.localhost"
-        for configuration in self.domain_name_configurations:
-            configuration["domainNameStatus"] = "AVAILABLE"
-            configuration["apiGatewayDomainName"] = target
-            configuration["hostedZoneId"] = "Z0000000000000"
-        self.mutual_tls_authentication = self.mutual_tls_authentication or None
-
-    DomainName.__init__ = init
 
 
 def _statistics_are_of_one_metric() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 from moto.awslambda.exceptions import PreconditionFailedException
-from moto.awslambda.models import LambdaAlias, LambdaFunction, LambdaStorage
+from moto.awslambda.models import LambdaAlias, LambdaBackend, LambdaFunction, LambdaStorage
 from moto.awslambda.responses import LambdaResponse
 from moto.awslambda.urls import url_paths
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
@@ -219,7 +220,7 @@ def _accounts_have_settings() -> None:
 def _code_signing_can_be_configured() -> None:
     """moto has no code signing configurations. Here they are kept; no signature is asked for."""
     kept: dict[str, dict[str, Any]] = {}
-    stock_list_tags = LambdaResponse.list_tags
+    _have_tags(kept)
 
     def arn_of(self: LambdaResponse) -> str:
         return unquote(self.path.rsplit("/", 1)[1])
@@ -246,10 +247,6 @@ def _code_signing_can_be_configured() -> None:
         del kept[arn_of(self)]
         return 204, {"status": "204"}, ""
 
-    def list_tags(self: LambdaResponse) -> Any:
-        config = kept.get(arn_of(self))
-        return json.dumps({"Tags": config.get("Tags", {})}) if config else stock_list_tags(self)
-
     def put_on_function(self: LambdaResponse) -> str:
         function = self.backend.get_function(unquote(self.path.split("/")[-2]))
         function.code_signing_config_arn = json.loads(self.body)["CodeSigningConfigArn"]
@@ -263,11 +260,22 @@ def _code_signing_can_be_configured() -> None:
     LambdaResponse.get_code_signing_config = told
     LambdaResponse.update_code_signing_config = update
     LambdaResponse.delete_code_signing_config = delete
-    LambdaResponse.list_tags = list_tags
     LambdaResponse.put_function_code_signing_config = put_on_function
     LambdaResponse.delete_function_code_signing_config = delete_from_function
     _add_path("code-signing-configs/?$")
     _add_path("code-signing-configs/(?P<arn>[^/]+)$")
+
+
+def _have_tags(configs: dict[str, dict[str, Any]]) -> None:
+    """Let code signing configurations, by ARN, be tagged as functions are."""
+    stock_resource = LambdaBackend._get_resource_by_arn
+
+    def resource(self: LambdaBackend, arn: str) -> Any:
+        if arn in configs:
+            return SimpleNamespace(tags=configs[arn].setdefault("Tags", {}))
+        return stock_resource(self, arn)
+
+    LambdaBackend._get_resource_by_arn = resource
 
 
 def _add_path(pattern: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from localcloud.api_calls import ApiCall
 from localcloud.policies import Request
@@ -61,7 +62,9 @@ _VPC_LOOKUPS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:Descri
 # Parameters whose value a condition of a policy can be about.
 _CONTEXT = {
     "s3:ListObjectsV2": {"s3:prefix": "Prefix"},
+    "s3:PutObject": {"s3:if-none-match": "IfNoneMatch"},
     "iam:CreateRole": {"iam:permissionsboundary": "PermissionsBoundary"},
+    "iam:PutRolePermissionsBoundary": {"iam:permissionsboundary": "PermissionsBoundary"},
     "cloudwatch:PutMetricData": {"cloudwatch:namespace": "Namespace"},
 }
 
@@ -79,7 +82,7 @@ class Permissions:
         if name in _FREE:
             return []
         if call.service == "apigatewayv2":
-            return [self._of_api_gateway(call), *self._on_behalf(call)]
+            return [*self._of_api_gateway(call), *self._on_behalf(call)]
         parameters = call.parameters
         context = {
             key: str(parameters[parameter])
@@ -93,10 +96,35 @@ class Permissions:
             needed.append(Request(tagging, own.resource))
         return needed
 
-    def _of_api_gateway(self, call: ApiCall) -> Request:
-        """Its actions are HTTP's methods, its ARNs the paths of its API."""
+    def _of_api_gateway(self, call: ApiCall) -> Iterator[Request]:
+        """Yield what a call of API Gateway needs.
+
+        Its actions are HTTP's methods, its ARNs the paths of its API. Tags need permissions of
+        their own, of two kinds. No reference has them, only the errors that AWS answers with:
+        github.com/hashicorp/terraform-provider-aws/issues/20634,
+        github.com/aws-amplify/amplify-studio/issues/889.
+        """
         path = call.path.removeprefix("/v2")
-        return Request(f"apigateway:{call.method}", self._arn("apigateway", path, account=""))
+        if call.operation in ("TagResource", "UntagResource"):
+            arn = str(call.parameters["ResourceArn"])
+            yield self._of_tags(call.method, arn)
+            if "/stages/" in arn:
+                yield Request(f"apigateway:{call.operation}", arn)
+            return
+        yield Request(f"apigateway:{call.method}", self._api_gateway(path))
+        if call.parameters.get("Tags"):
+            if call.operation == "CreateStage":
+                yield Request("apigateway:TagResource", self._api_gateway(path))
+            else:
+                # What is created has no id yet.
+                yield self._of_tags("POST", self._api_gateway(f"/v2{path}/*"))
+
+    def _of_tags(self, method: str, arn: str) -> Request:
+        path = f"/tags/{quote(arn, safe='*')}"
+        return Request(f"apigateway:{method}", self._api_gateway(path))
+
+    def _api_gateway(self, path: str) -> str:
+        return self._arn("apigateway", path, account="")
 
     def _on_behalf(self, call: ApiCall) -> Iterator[Request]:
         """Yield what AWS does with the caller's permissions."""

@@ -19,6 +19,7 @@ from pipeline.project import SERVICE
 from pipeline.sdk_errors import translated_errors
 
 if TYPE_CHECKING:
+    from types_boto3_apigatewayv2 import ApiGatewayV2Client
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
@@ -60,6 +61,10 @@ class Aws:
     @cached_property
     def iam(self) -> IAMClient:
         return self.session.client("iam", config=_CONFIG)
+
+    @cached_property
+    def apis(self) -> ApiGatewayV2Client:
+        return self.session.client("apigatewayv2", config=_CONFIG)
 
     def identity_provider(self) -> str | None:
         """Return the ARN of the account's OIDC provider for GitHub, if it has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -77,8 +78,14 @@ def _examine(repository: str | None) -> Iterator[Finding]:
     for bucket in (account.state_bucket, account.artifact_bucket):
         yield _look(f"bucket {bucket}", bootstrap, lambda: _bucket(account, bucket))
     yield _look("GitHub's OIDC provider", bootstrap, lambda: _identity_provider(account))
-    yield _look("the boundary of functions' roles", bootstrap, lambda: _boundary(account))
     for name in DEPLOYED_FROM_GITHUB:
+        boundary = f"{SERVICE}-{name}-boundary"
+        yield _look(f"policy {boundary}", bootstrap, lambda: _policy(account, boundary))
+        keeps_apart = f"{SERVICE}-{name}-api"
+        others = {f"{SERVICE}-{each}" for each in DEPLOYED_FROM_GITHUB if each != name}
+        yield _look(
+            f"policy {keeps_apart}", bootstrap, lambda: _keeps_apart(account, keeps_apart, others)
+        )
         for purpose in ("plan", "deploy", "rollback"):
             role = f"{SERVICE}-{name}-{purpose}"
             yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
@@ -146,10 +153,31 @@ def _identity_provider(account: Aws) -> str:
     )
 
 
-def _boundary(account: Aws) -> str:
-    arn = f"arn:aws:iam::{account.account_id}:policy/{SERVICE}-function"
+def _policy(account: Aws, name: str) -> str:
+    return "" if _policy_document(account, name) else "there is no such policy"
+
+
+def _policy_document(account: Aws, name: str) -> str | None:
+    """Return a policy as text, or None if there is none of that name."""
+    arn = f"arn:aws:iam::{account.account_id}:policy/{name}"
     found = absent_if("NoSuchEntity", lambda: account.iam.get_policy(PolicyArn=arn))
-    return "" if found else "there is no such policy"
+    if found is None:
+        return None
+    version = account.iam.get_policy_version(
+        PolicyArn=arn, VersionId=found["Policy"]["DefaultVersionId"]
+    )
+    return json.dumps(version["PolicyVersion"]["Document"])
+
+
+def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
+    """Look whether a policy denies the APIs of the other environments, by their ids."""
+    document = _policy_document(account, policy)
+    if document is None:
+        return "there is no such policy"
+    pages = account.apis.get_paginator("get_apis").paginate()
+    apis = [each for page in pages for each in page["Items"] if each["Name"] in others]
+    unknown = [each["Name"] for each in apis if each["ApiId"] not in document]
+    return f"it does not deny the API {', '.join(unknown)} yet" if unknown else ""
 
 
 def _role(account: Aws, role: str, repository: str | None) -> str:

@@ -14,7 +14,7 @@ FUNCTION_FILE = ROOT / "function.toml"
 
 # The longest name made of `name` is that of the state's bucket: <name>-terraform-state-<account>,
 # of 63 characters at most ("General purpose bucket naming rules", Amazon S3 user guide).
-_SHAPES = {
+SHAPES = {
     "name": r"[a-z][a-z0-9-]{1,32}[a-z0-9]",
     "description": r".{0,256}",
     "handler": r"[A-Za-z_]\w*\.[A-Za-z_]\w*",
@@ -31,10 +31,10 @@ def _told() -> dict[str, Any]:
         told = _OPTIONAL | tomllib.loads(FUNCTION_FILE.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{FUNCTION_FILE} cannot be read: {error}", "Mend it.") from error
-    known = [*_SHAPES, "secrets", "smoke"]
+    known = [*SHAPES, "secrets", "smoke"]
     if odd := told.keys() - set(known):
         raise _wrong(f"{min(odd)} means nothing", f"Known are {', '.join(known)}.")
-    for name, shape in _SHAPES.items():
+    for name, shape in SHAPES.items():
         value = told.get(name)
         if not isinstance(value, str) or not re.fullmatch(shape, value, re.ASCII):
             raise _wrong(f"{name} is {value!r}", f"It has to fit the pattern {shape}")

@@ -28,26 +28,24 @@ data "aws_iam_policy_document" "assume_function" {
 
 data "aws_iam_policy_document" "function" {
   statement {
-    sid       = "WriteItsLog"
+    sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
   }
 
-  dynamic "statement" {
-    for_each = length(local.secrets) == 0 ? [] : [values(local.secrets)]
-
-    content {
-      sid       = "ReadItsSecrets"
-      actions   = ["ssm:GetParameter"]
-      resources = [for name in statement.value : "${local.parameters_arn}${name}"]
-    }
+  # Of the environment, not of this release: a version that still serves may read a secret that this
+  # release does not name any more.
+  statement {
+    sid       = "ReadSecrets"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameters_arn}/${var.service}/${var.environment}/*"]
   }
 
   dynamic "statement" {
     for_each = var.vpc[*]
 
     content {
-      sid = "AttachToTheVpc"
+      sid = "ManageNetworkInterfaces"
       # What Lambda needs, and no more: AWS Lambda developer guide, "Attaching Lambda functions to a VPC".
       actions = [
         "ec2:AssignPrivateIpAddresses",

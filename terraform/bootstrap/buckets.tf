@@ -74,14 +74,14 @@ resource "aws_s3_bucket_ownership_controls" "kept" {
   }
 }
 
-data "aws_iam_policy_document" "tls_only" {
-  for_each = aws_s3_bucket.kept
+data "aws_iam_policy_document" "bucket" {
+  for_each = local.buckets
 
   statement {
-    sid       = "RefuseWhatIsNotEncryptedOnItsWay"
+    sid       = "DenyInsecureTransport"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [each.value.arn, "${each.value.arn}/*"]
+    resources = ["arn:${local.partition}:s3:::${each.value}", "arn:${local.partition}:s3:::${each.value}/*"]
 
     principals {
       type        = "*"
@@ -94,12 +94,36 @@ data "aws_iam_policy_document" "tls_only" {
       values   = ["false"]
     }
   }
+
+  # What is written once: pipeline/aws.py sends If-None-Match with it. "Enforce conditional writes on
+  # Amazon S3 buckets" in the S3 user guide.
+  dynamic "statement" {
+    for_each = each.key == "artifacts" ? [["bundles", "packages", "ledger"]] : []
+
+    content {
+      sid       = "DenyOverwrite"
+      effect    = "Deny"
+      actions   = ["s3:PutObject"]
+      resources = [for prefix in statement.value : "arn:${local.partition}:s3:::${each.value}/${prefix}/*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "Null"
+        variable = "s3:if-none-match"
+        values   = ["true"]
+      }
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "kept" {
   for_each = aws_s3_bucket.kept
   bucket   = each.value.id
-  policy   = data.aws_iam_policy_document.tls_only[each.key].json
+  policy   = data.aws_iam_policy_document.bucket[each.key].json
 
   depends_on = [aws_s3_bucket_public_access_block.kept]
 }

@@ -1,6 +1,7 @@
-# What each role may do. Everything is named after the service and the environment; where AWS knows no
-# finer resource than "*", the reason stands beside it. tests/bootstrap proves that each action is
-# called by somebody, and that nobody calls another.
+# What each role may do: customer-managed policies, which the roles of an environment share. Everything
+# is named after the service and the environment; where AWS has no finer resource than "*", the reason
+# stands beside it. tests/bootstrap/needs.py has the call behind each action, and tests prove both ways:
+# nothing that is needed is missing, nothing is granted that is not needed.
 
 locals {
   # ARNs of an environment's resources, by environment.
@@ -10,86 +11,65 @@ locals {
       function = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.service}-${environment}"
       layer    = "arn:${local.partition}:lambda:${local.region}:${local.account}:layer:${var.service}-${environment}-${var.layer}"
       role     = "arn:${local.partition}:iam::${local.account}:role/${var.service}-${environment}"
-      log_groups = flatten([
-        for kind in ["lambda", "apigateway"] : [
-          # With ":*" for its streams: CloudWatch Logs compares either form, by action.
-          for suffix in ["", ":*"] :
-          "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/${kind}/${var.service}-${environment}${suffix}"
-        ]
-      ])
-      alarms    = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.service}-${environment}-*"
-      dashboard = "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.service}-${environment}"
-      smoke_key = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.service}/${environment}/smoke-api-key"
-      state     = "${aws_s3_bucket.kept["terraform-state"].arn}/${var.service}/${environment}.tfstate"
+      boundary = "arn:${local.partition}:iam::${local.account}:policy/${var.service}-${environment}-boundary"
+      # With ":*" for their streams: CloudWatch Logs compares either form, by action.
+      function_log = [
+        for suffix in ["", ":*"] :
+        "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.service}-${environment}${suffix}"
+      ]
+      api_log = [
+        for suffix in ["", ":*"] :
+        "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/apigateway/${var.service}-${environment}${suffix}"
+      ]
+      alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.service}-${environment}-*"
+      dashboard  = "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.service}-${environment}"
+      parameters = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.service}/${environment}"
+      state      = "${aws_s3_bucket.kept["terraform-state"].arn}/${var.service}/${environment}.tfstate"
     }
   }
 
-  apis      = "arn:${local.partition}:apigateway:${local.region}::/apis"
-  state     = aws_s3_bucket.kept["terraform-state"].arn
-  artifacts = aws_s3_bucket.kept["artifacts"].arn
+  api_gateway  = "arn:${local.partition}:apigateway:${local.region}::"
+  code_signing = "arn:${local.partition}:lambda:${local.region}:${local.account}:code-signing-config:*"
+  state        = aws_s3_bucket.kept["terraform-state"].arn
+  artifacts    = aws_s3_bucket.kept["artifacts"].arn
 }
 
 locals {
-  policies = {
-    plan     = { read = data.aws_iam_policy_document.read }
-    deploy   = { read = data.aws_iam_policy_document.read, release = data.aws_iam_policy_document.release, apply = data.aws_iam_policy_document.apply, deploy = data.aws_iam_policy_document.deploy }
-    rollback = { read = data.aws_iam_policy_document.read, release = data.aws_iam_policy_document.release, apply = data.aws_iam_policy_document.apply, rollback = data.aws_iam_policy_document.rollback }
+  documents = {
+    read       = data.aws_iam_policy_document.read
+    function   = data.aws_iam_policy_document.function
+    api        = data.aws_iam_policy_document.api
+    monitoring = data.aws_iam_policy_document.monitoring
+    release    = data.aws_iam_policy_document.release
+    deploy     = data.aws_iam_policy_document.deploy
+    rollback   = data.aws_iam_policy_document.rollback
   }
 
-  role_policies = merge([
+  # A rollback needs what Terraform writes, too: it undoes what a deployment left half done.
+  policies = {
+    plan     = ["read"]
+    deploy   = ["read", "function", "api", "monitoring", "release", "deploy"]
+    rollback = ["read", "function", "api", "monitoring", "release", "rollback"]
+  }
+}
+
+resource "aws_iam_policy" "github" {
+  for_each = {
+    for pair in setproduct(var.environments, keys(local.documents)) :
+    "${pair[0]}-${pair[1]}" => local.documents[pair[1]][pair[0]].json
+  }
+  name        = "${var.service}-${each.key}"
+  description = "Part of what jobs of ${var.repository} may do"
+  policy      = each.value
+}
+
+resource "aws_iam_role_policy_attachment" "github" {
+  for_each = merge([
     for role, each in local.roles : {
-      for name, documents in local.policies[each.purpose] :
-      "${role}/${name}" => { role = role, name = name, json = documents[each.environment].json }
+      for policy in local.policies[each.purpose] :
+      "${role}/${policy}" => { role = role, policy = "${each.environment}-${policy}" }
     }
   ]...)
-}
-
-resource "aws_iam_role_policy" "github" {
-  for_each = local.role_policies
-  name     = each.value.name
-  role     = aws_iam_role.github[each.value.role].id
-  policy   = each.value.json
-}
-
-# The most that a function's role may do, whatever Terraform writes into it.
-data "aws_iam_policy_document" "function_boundary" {
-  #checkov:skip=CKV_AWS_111:X-Ray's write actions know no resources, and Lambda names no interface.
-  #checkov:skip=CKV_AWS_356:The same. A boundary grants nothing by itself.
-  statement {
-    sid       = "WriteLogs"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.service}-*"]
-  }
-
-  statement {
-    sid       = "ReadConnectionStrings"
-    actions   = ["ssm:GetParameter"]
-    resources = ["arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.service}/*"]
-  }
-
-  statement {
-    sid       = "SendTraces"
-    actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-    resources = ["*"] # they know no resource
-  }
-
-  # For a function in a VPC.
-  statement {
-    sid = "HaveNetworkInterfaces"
-    actions = [
-      "ec2:AssignPrivateIpAddresses",
-      "ec2:CreateNetworkInterface",
-      "ec2:DeleteNetworkInterface",
-      "ec2:DescribeNetworkInterfaces",
-      "ec2:DescribeSubnets",
-      "ec2:UnassignPrivateIpAddresses",
-    ]
-    resources = ["*"] # Lambda asks for them without naming one
-  }
-}
-
-resource "aws_iam_policy" "function_boundary" {
-  name        = "${var.service}-function"
-  description = "The most that a function's role may do"
-  policy      = data.aws_iam_policy_document.function_boundary.json
+  role       = aws_iam_role.github[each.value.role].name
+  policy_arn = aws_iam_policy.github[each.value.policy].arn
 }

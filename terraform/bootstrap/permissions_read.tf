@@ -1,15 +1,18 @@
 # What a plan reads: the state, the release that is live, and Terraform's view of every resource.
+#
+# S3 answers for a key that is missing with 404 only if the caller may list that key, else with 403
+# (GetObject in the S3 API reference). So what is read can be listed, too.
 data "aws_iam_policy_document" "read" {
   for_each = local.arns
 
   statement {
-    sid       = "ReadTheState"
+    sid       = "ReadState"
     actions   = ["s3:GetObject"]
     resources = [each.value.state]
   }
 
   statement {
-    sid       = "FindTheState"
+    sid       = "ListState"
     actions   = ["s3:ListBucket"]
     resources = [local.state]
 
@@ -22,7 +25,7 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
-    sid     = "ReadReleasesAndBundles"
+    sid     = "ReadArtifacts"
     actions = ["s3:GetObject"]
     resources = [
       # Of every environment: production takes what did well in staging.
@@ -34,37 +37,51 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
-    sid       = "ListReleasesAndBundles"
+    sid       = "ListArtifacts"
     actions   = ["s3:ListBucket"]
     resources = [local.artifacts]
 
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["ledger/*", "bundles/*"]
+      values   = ["ledger/*", "quarantine/*", "bundles/*", "packages/*"]
     }
   }
 
   statement {
-    sid = "ReadTheFunction"
-    actions = [
-      "lambda:GetAlias",
-      "lambda:GetFunction",
-      "lambda:GetFunctionCodeSigningConfig",
-      "lambda:GetPolicy",
-      "lambda:ListVersionsByFunction",
-    ]
+    sid = "ReadFunction"
+    actions = concat(
+      [
+        "lambda:GetAlias",
+        "lambda:GetFunction",
+        "lambda:GetFunctionCodeSigningConfig",
+        "lambda:GetPolicy",
+        "lambda:ListTags", # without it, GetFunction gives no tags, and no plan is ever empty
+        "lambda:ListVersionsByFunction",
+      ],
+      contains(var.options, "provisioned_concurrency") ? ["lambda:GetProvisionedConcurrencyConfig"] : [],
+    )
     resources = [each.value.function, "${each.value.function}:*"]
   }
 
   statement {
-    sid       = "ReadTheLayer"
+    sid       = "ReadLayer"
     actions   = ["lambda:GetLayerVersion"]
     resources = ["${each.value.layer}:*"]
   }
 
+  dynamic "statement" {
+    for_each = contains(var.options, "code_signing") ? [1] : []
+
+    content {
+      sid       = "ReadCodeSigningConfig"
+      actions   = ["lambda:GetCodeSigningConfig", "lambda:ListTags"]
+      resources = [local.code_signing] # it is called by an id that AWS chooses
+    }
+  }
+
   statement {
-    sid = "ReadTheFunctionsRole"
+    sid = "ReadRole"
     actions = [
       "iam:GetRole",
       "iam:GetRolePolicy",
@@ -75,13 +92,13 @@ data "aws_iam_policy_document" "read" {
   }
 
   statement {
-    sid       = "ReadTheApi"
+    sid       = "ReadApi"
     actions   = ["apigateway:GET"]
-    resources = ["${local.apis}/*"] # an API is called by an id that AWS chooses
+    resources = [for arn in local.api_resources : arn if endswith(arn, "/*")] # an API is called by an id that AWS chooses
   }
 
   statement {
-    sid       = "FindLogGroups"
+    sid       = "ListLogGroups"
     actions   = ["logs:DescribeLogGroups"]
     resources = ["*"] # it lists, and knows no resource
   }
@@ -89,27 +106,24 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid       = "ReadLogGroups"
     actions   = ["logs:DescribeMetricFilters", "logs:ListTagsForResource"]
-    resources = each.value.log_groups
+    resources = concat(each.value.function_log, each.value.api_log)
   }
 
   statement {
-    sid       = "ReadAlarms"
-    actions   = ["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"]
+    sid       = "DescribeAlarms"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = ["*"] # with a narrower scope it says nothing of composite alarms: CloudWatch API reference
+  }
+
+  statement {
+    sid       = "ReadAlarmTags"
+    actions   = ["cloudwatch:ListTagsForResource"]
     resources = [each.value.alarms]
   }
 
   statement {
-    sid       = "ReadTheDashboard"
+    sid       = "ReadDashboard"
     actions   = ["cloudwatch:GetDashboard"]
     resources = [each.value.dashboard]
-  }
-
-  dynamic "statement" {
-    for_each = local.optional[each.key].read
-
-    content {
-      actions   = statement.value.actions
-      resources = statement.value.resources
-    }
   }
 }

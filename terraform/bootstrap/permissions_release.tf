@@ -3,7 +3,7 @@ data "aws_iam_policy_document" "release" {
   for_each = local.arns
 
   statement {
-    sid     = "WriteTheStateAndItsLock"
+    sid     = "WriteState"
     actions = ["s3:PutObject"]
     resources = [
       each.value.state,
@@ -12,13 +12,25 @@ data "aws_iam_policy_document" "release" {
   }
 
   statement {
-    sid       = "ReadAndGiveUpTheLock"
+    sid       = "ReadAndDeleteStateLock"
     actions   = ["s3:GetObject", "s3:DeleteObject"]
     resources = ["${each.value.state}.tflock"]
   }
 
   statement {
-    sid     = "WriteReleases"
+    sid       = "ListStateLock"
+    actions   = ["s3:ListBucket"]
+    resources = [local.state]
+
+    condition {
+      test     = "StringEquals"
+      variable = "s3:prefix"
+      values   = ["${var.service}/${each.key}.tfstate.tflock"]
+    }
+  }
+
+  statement {
+    sid     = "WriteLedger"
     actions = ["s3:PutObject"]
     resources = [
       "${local.artifacts}/ledger/${each.key}/*",
@@ -27,13 +39,25 @@ data "aws_iam_policy_document" "release" {
   }
 
   statement {
-    sid       = "ReadTheLease"
+    sid       = "ReadLease"
     actions   = ["s3:GetObject"]
     resources = ["${local.artifacts}/lease/${each.key}.json"]
   }
 
   statement {
-    sid = "MoveLiveAndCallVersions"
+    sid       = "ListLease"
+    actions   = ["s3:ListBucket"]
+    resources = [local.artifacts]
+
+    condition {
+      test     = "StringEquals"
+      variable = "s3:prefix"
+      values   = ["lease/${each.key}.json"]
+    }
+  }
+
+  statement {
+    sid = "InvokeFunctionAndMoveAlias"
     actions = [
       "lambda:GetFunctionConfiguration",
       "lambda:InvokeFunction",
@@ -43,13 +67,13 @@ data "aws_iam_policy_document" "release" {
   }
 
   statement {
-    sid       = "ReadTheSmokeKey"
+    sid       = "ReadSmokeKey"
     actions   = ["ssm:GetParameter"]
-    resources = [each.value.smoke_key]
+    resources = ["${each.value.parameters}/smoke-api-key"]
   }
 
   statement {
-    sid       = "MarkReleases"
+    sid       = "PutReleaseMetric"
     actions   = ["cloudwatch:PutMetricData"]
     resources = ["*"] # metrics are no resources
 
@@ -61,15 +85,15 @@ data "aws_iam_policy_document" "release" {
   }
 
   statement {
-    sid       = "CompareThrottles"
+    sid       = "ReadMetrics"
     actions   = ["cloudwatch:GetMetricStatistics"]
     resources = ["*"] # metrics are no resources
   }
 
   statement {
-    sid       = "ReadTheFunctionsLog"
+    sid       = "ReadLogEvents"
     actions   = ["logs:FilterLogEvents"]
-    resources = each.value.log_groups
+    resources = each.value.function_log
   }
 }
 

@@ -2,6 +2,23 @@ variable "environments" {
   description = "Environments that GitHub deploys to."
   type        = set(string)
   default     = ["staging", "production"]
+  nullable    = false
+}
+
+# An environment that uses an option can only be deployed when it is named here, in
+# terraform/bootstrap/terraform.tfvars: options = ["vpc"]
+variable "options" {
+  description = "Options of the service (variables of terraform/) that need permissions of their own."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = length(setsubtract(var.options, [
+      "code_signing", "custom_domain", "provisioned_concurrency", "reserved_concurrency", "vpc",
+    ])) == 0
+    error_message = "options are code_signing, custom_domain, provisioned_concurrency, reserved_concurrency and vpc; the others need no more than every role has."
+  }
 }
 
 # Given by `pipeline bootstrap`.

@@ -93,6 +93,16 @@ run "a_function_can_be_without_a_layer_and_secrets" {
     condition     = keys(aws_lambda_function.function.environment[0].variables) == tolist(["API_KEYS"])
     error_message = "It must be told of no parameter."
   }
+
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.function.statement :
+      statement.sid == "ReadSecrets" && alltrue([
+        for resource in statement.resources : endswith(resource, ":parameter/mongo-client/staging/*")
+      ])
+    ])
+    error_message = "A version that still serves must be able to read what this release does not name any more."
+  }
 }
 
 run "a_key_is_no_hash" {

@@ -54,9 +54,9 @@ def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, buck
     assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert set(block.values()) == {True} and len(block) == 4
-    [statement] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
-    assert statement["Effect"] == "Deny"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [each["Condition"] for each in statements]
+    assert {each["Effect"] for each in statements} == {"Deny"}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert any("NoncurrentVersionExpiration" in rule for rule in rules)
 

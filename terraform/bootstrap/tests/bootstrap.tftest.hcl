@@ -104,12 +104,28 @@ run "an_unknown_option_is_refused" {
   expect_failures = [var.options]
 }
 
-run "an_option_adds_what_it_needs_and_no_more" {
+run "each_environment_has_a_boundary_of_its_own" {
   command = plan
-  variables { options = ["vpc"] }
 
   assert {
-    condition     = length(local.optional["staging"].apply) == 1 && length(local.optional["staging"].read) == 0
-    error_message = "Only the permissions of the option that is named must be there."
+    condition     = output.permissions_boundaries == { staging = "mongo-client-staging-boundary", production = "mongo-client-production-boundary" }
+    error_message = "There must be a permissions boundary for each environment."
+  }
+}
+
+run "a_role_has_what_its_purpose_needs" {
+  command = plan
+
+  assert {
+    condition = {
+      for role in ["staging-plan", "staging-deploy", "staging-rollback"] : role => toset([
+        for key in keys(aws_iam_role_policy_attachment.github) : split("/", key)[1] if startswith(key, "${role}/")
+      ])
+      } == {
+      staging-plan     = toset(["read"])
+      staging-deploy   = toset(["read", "function", "api", "monitoring", "release", "deploy"])
+      staging-rollback = toset(["read", "function", "api", "monitoring", "release", "rollback"])
+    }
+    error_message = "A plan only reads; only a deployment stores bundles; only a rollback puts into quarantine."
   }
 }

@@ -1,3 +1,3 @@
 environment          = "production"
 log_retention_days   = 90
-permissions_boundary = "mongo-client-function"
+permissions_boundary = "mongo-client-production-boundary"

@@ -1,2 +1,2 @@
 environment          = "staging"
-permissions_boundary = "mongo-client-function"
+permissions_boundary = "mongo-client-staging-boundary"

@@ -1,0 +1,49 @@
+"""Permissions that hold only after some seconds, as IAM is eventually consistent.
+
+Source: "Changes that I make are not always immediately visible" in AWS's IAM user guide. Here they
+hold at once, but where somebody puts the SSM parameter /localcloud/permission-delay: seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from moto.backends import get_backend
+from moto.iam.models import ManagedPolicy, Role
+
+
+class Propagation:
+    """The policies of roles, now and before their last changes."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        # Imported here and no sooner: moto's EC2 comes with it, and looks for the AWS profile.
+        self._ssm: Any = get_backend("ssm")[account_id][region]
+        self._past: dict[str, list[tuple[float, list[Any]]]] = {}
+
+    def changed(self, role: Role) -> None:
+        """Note what the policies of a role are after a call that may have changed them."""
+        past, documents = self._past.setdefault(role.arn, []), _documents(role)
+        if not past or past[-1][1] != documents:
+            past.append((time.monotonic(), documents))
+
+    def documents(self, role: Role) -> list[Any]:
+        """Return the policies of a role, its own and managed ones, that hold by now."""
+        delay = self._ssm.get_parameter("/localcloud/permission-delay")
+        if delay is None:
+            return _documents(role)
+        until = time.monotonic() - float(delay.value)
+        held = [each for changed, each in self._past.get(role.arn, []) if changed <= until]
+        return held[-1] if held else []
+
+
+def document(policy: ManagedPolicy) -> Any:
+    """Return the version of a managed policy that counts."""
+    [version] = [each for each in policy.versions if each.is_default_version]
+    return json.loads(version.document)
+
+
+def _documents(role: Role) -> list[Any]:
+    own = [json.loads(each) for each in role.policies.values()]
+    return own + [document(each) for each in role.managed_policies.values()]
