@@ -191,6 +191,7 @@ class _Deployment:
         self._canary = canary
         self._timeline = facts.timeline
         self._ledger = Ledger(account, facts.environment)
+        self._applied = False
 
     def run(
         self, plan: SavedPlan, newest: Release | None, unusual: tuple[str, ...]
@@ -214,6 +215,7 @@ class _Deployment:
         self._ledger.begin(release)
         try:
             self._settle(switch)
+            self._applied = True
             with self._timeline.phase("apply", "exactly that plan"):
                 version = publish.apply(
                     self._account, self._environment, self._terraform, plan, self._bundle.manifest
@@ -281,7 +283,7 @@ class _Deployment:
         """Put live back where it was, and record why, whatever else fails."""
         way = "live goes back to where it was" if switch.before else "nothing served before it"
         output.say(f"release {release.number} failed; {way}", "yellow")
-        told = describe(problem)
+        told = describe(problem) + self._what_stays()
         outcome: ledger.Outcome = "failed"
         try:
             switch.undo()
@@ -293,3 +295,12 @@ class _Deployment:
             told += f"; live is not back where it was: {describe(failure)}"
             output.say(told, "red")
         self._record(release, outcome, error=told)
+
+    def _what_stays(self) -> str:
+        """Say what the apply may have changed for all versions, which live's way back leaves."""
+        at_once = self._facts.verdict.at_once() if self._facts.verdict and self._applied else []
+        if not at_once:
+            return ""
+        stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"
+        output.say(f"{stays}. See RUNBOOK.md: Reality and Terraform differ", "yellow")
+        return f"; {stays}"

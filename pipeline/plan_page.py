@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline import attributes
 from pipeline.bundle import Manifest, Package
-from pipeline.judge import Change, Verdict
+from pipeline.judge import Change, Verdict, without_index
 from pipeline.ledger import Release
 from pipeline.markdown import bullets, code
 from pipeline.project import SERVICE
@@ -83,6 +83,7 @@ def page(facts: PlanFacts) -> str:
         [f"### Plan for {facts.environment}: {headline(facts.verdict)}", _which(facts)],
         _warnings(facts),
         _resources(facts.verdict),
+        _at_once(facts.verdict),
         _differences(facts.differences),
         _packages(facts),
         _inspection(facts.inspection),
@@ -123,8 +124,9 @@ def _warnings(facts: PlanFacts) -> Iterator[str]:
     if facts.quarantined:
         yield f"**In quarantine:** {code(facts.quarantined)}"
     for address in facts.verdict.destroyed():
-        label = code(f"allow-destroy:{address}")
-        if address in facts.allowed:
+        name = without_index(address)
+        label = code(f"allow-destroy:{name}")
+        if {address, name} & set(facts.allowed):
             how = f"which {label} allows."
         else:
             how = (
@@ -147,6 +149,15 @@ def _resources(verdict: Verdict) -> Iterator[str]:
         yield f"Outputs: {', '.join(map(code, verdict.outputs))}"
     if fold:
         yield "</details>"
+
+
+def _at_once(verdict: Verdict) -> Iterator[str]:
+    if addresses := verdict.at_once():
+        yield (
+            "**This takes effect with the apply itself, for all versions, also for the one that "
+            "serves. No canary covers it, and it stays when live goes back:**"
+        )
+        yield bullets(map(code, addresses))
 
 
 def _change(change: Change) -> str:
