@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
     aftermath,
+    api,
     aws,
     checks,
     github,
@@ -37,6 +38,7 @@ from pipeline.examples import examples
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
+from pipeline.publish import Published
 from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts
 from pipeline.terraform import SavedPlan, Terraform
@@ -217,13 +219,18 @@ class _Deployment:
             self._settle(switch)
             self._applied = True
             with self._timeline.phase("apply", "exactly that plan"):
-                version = publish.apply(
+                published = publish.apply(
                     self._account, self._environment, self._terraform, plan, self._bundle.manifest
                 )
+            version = published.version
             release = replace(release, version=version)
+            if switch.before and verdict.at_once():
+                # Whatever it changed of the API meets the callers already.
+                self._call_api(published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
                 smoke.run(self._account, self._environment, version)
             self._move_live(switch, version)
+            self._call_api(published)
         except BaseException as problem:
             with uninterrupted():
                 self._go_back(switch, release, problem)
@@ -265,6 +272,19 @@ class _Deployment:
             switch.to(version)
             self._facts.health_after = checks.call_health(functions, self._name, LIVE)
 
+    def _call_api(self, published: Published) -> None:
+        """See that callers reach live through the API; raise CheckFailed if not."""
+        functions = self._account.functions
+        verdict = self._facts.verdict
+        assert verdict
+        for url in published.urls:
+            with self._timeline.phase("call", f"{url}, as callers do"):
+                self._facts.health_of_api = api.require_answer(
+                    url,
+                    lambda: checks.look_at_health(functions, self._name, LIVE),
+                    api.patience_s(verdict),
+                )
+
     def _record(
         self, release: Release, outcome: ledger.Outcome, error: str | None = None
     ) -> Release:
@@ -281,7 +301,12 @@ class _Deployment:
 
     def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
         """Put live back where it was, and record why, whatever else fails."""
-        way = "live goes back to where it was" if switch.before else "nothing served before it"
+        # Terraform makes the alias with the first version, and nothing was there to go back to.
+        way = (
+            "live goes back to where it was"
+            if switch.before
+            else f"nothing served before it, and {LIVE} may point to the version that failed"
+        )
         output.say(f"release {release.number} failed; {way}", "yellow")
         told = describe(problem) + self._what_stays()
         outcome: ledger.Outcome = "failed"

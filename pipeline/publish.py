@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import aws, checks, settings, terraform
+from pipeline import api, aws, checks, settings, terraform
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 
+@dataclass(frozen=True)
+class Published:
+    """What an apply gave: the version that was published last, and where the API is called."""
+
+    version: str
+    urls: tuple[str, ...]
+
+
 def apply(
     account: Aws, environment: Environment, tf: Terraform, plan: SavedPlan, manifest: Manifest
-) -> str:
+) -> Published:
     """Apply a plan, and return the version that has the bundle's code and the plan's settings.
 
     Being told to stop counts when that is done: it moves no traffic, and a provider that is stopped
@@ -28,17 +37,17 @@ def apply(
     """
     functions, name = account.functions, environment.function_name
     with uninterrupted():
-        version = _applied(functions, name, tf, plan)
-        if _is_behind(functions, name, version):
+        published = _applied(functions, name, tf, plan)
+        if _is_behind(functions, name, published.version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
             again = tf.plan(account, terraform.bundle_variables(account, manifest))
             judge(again.document).refuse_destruction(())
-            version = _applied(functions, name, tf, again)
-    checks.require_code(functions, name, version, manifest)
-    return version
+            published = _applied(functions, name, tf, again)
+    checks.require_code(functions, name, published.version, manifest)
+    return published
 
 
-def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> str:
+def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> Published:
     outputs = plan.outputs
     if not plan.is_empty:
         aws.wait_until_updated(functions, name)
@@ -46,7 +55,7 @@ def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan)
     version = str(outputs["function_version"])
     aws.wait_until_updated(functions, name)
     aws.wait_until_active(functions, name, version)
-    return version
+    return Published(version, tuple(api.urls(outputs)))
 
 
 def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:

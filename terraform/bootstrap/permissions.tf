@@ -11,7 +11,7 @@ locals {
       layer    = "arn:${local.partition}:lambda:${local.region}:${local.account}:layer:${var.service}-${environment}-${var.layer}"
       role     = "arn:${local.partition}:iam::${local.account}:role/${var.service}-${environment}"
       log_groups = flatten([
-        for kind in ["lambda", "apigateway"] : [
+        for kind in ["lambda", "vendedlogs/apigateway"] : [
           # With ":*" for its streams: CloudWatch Logs compares either form, by action.
           for suffix in ["", ":*"] :
           "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/${kind}/${var.service}-${environment}${suffix}"
