@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import error_code
+from pipeline.aws import absent_if, error_code
 from pipeline.bundle import Manifest
 from pipeline.errors import CheckFailed
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def healthy_answer(
 def require_code(
     functions: LambdaClient, function_name: str, version: str, manifest: Manifest
 ) -> None:
-    """Raise CheckFailed unless a published version has the bundle's code."""
+    """Raise CheckFailed unless a published version has the bundle's code and layer."""
     published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
     wanted = manifest.function.sha256_base64
     if published["CodeSha256"] != wanted:
@@ -96,6 +97,28 @@ def require_code(
             f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
             "Somebody else changed the function meanwhile. Find out who, and deploy again.",
         )
+    if not has_layer(functions, published, manifest):
+        raise CheckFailed(
+            f"the layer of version {version} is not the bundle's",
+            "Somebody else changed the package in the store, or the function, meanwhile. Find out "
+            "who (CloudTrail), and see RUNBOOK.md, A stored bundle is missing or damaged.",
+        )
+
+
+def has_layer(
+    functions: LambdaClient, published: FunctionConfigurationResponseTypeDef, manifest: Manifest
+) -> bool:
+    """Say whether a version has the bundle's layer, byte for byte, and no other."""
+    stated = manifest.layer
+    digests = []
+    for layer in published.get("Layers", []):
+        name, number = layer["Arn"].split(":")[-2:]
+        found = absent_if(
+            "ResourceNotFoundException",
+            lambda: functions.get_layer_version(LayerName=name, VersionNumber=int(number)),
+        )
+        digests.append(found["Content"]["CodeSha256"] if found else None)
+    return digests == ([stated.sha256_base64] if stated else [])
 
 
 def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:

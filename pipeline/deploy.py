@@ -13,6 +13,7 @@ from pipeline import (
     api,
     aws,
     checks,
+    drift,
     github,
     inspection,
     job,
@@ -202,7 +203,7 @@ class _Deployment:
 
         `newest` is the ledger's newest before the plan: whoever began one since then has won.
         """
-        if plan.is_empty and self._is_served():
+        if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
             return None
         verdict = judge(plan.document)
         switch = self._facts.switch = Switch(self._account.functions, self._name)

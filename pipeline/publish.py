@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import api, aws, checks, settings, terraform
+from pipeline import api, aws, checks, drift, settings, store, terraform
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
@@ -30,14 +30,18 @@ def apply(
 ) -> Published:
     """Apply a plan, and return the version that has the bundle's code and the plan's settings.
 
-    Being told to stop counts when that is done: it moves no traffic, and a provider that is stopped
-    between changing the function and publishing it leaves a change that no version has. So does one
-    that is killed, or fails, there: then the version is published here, and Terraform is told.
-    Raises CheckFailed if somebody else changed the code meanwhile.
+    Code that somebody changed before the plan is put right: Terraform, which compares it with its
+    own state only, would let it be. Being told to stop counts when that is done: it moves no
+    traffic, and a provider that is stopped between changing the function and publishing it leaves a
+    change that no version has. So does one that is killed, or fails, there: then the version is
+    published here, and Terraform is told. Raises CheckFailed if the version has not the bundle's
+    code and layer: somebody else changed them meanwhile.
     """
     functions, name = account.functions, environment.function_name
     with uninterrupted():
         published = _applied(functions, name, tf, plan)
+        if drift.code_was_changed(plan.document):
+            _put_code_right(account, name, manifest)
         if _is_behind(functions, name, published.version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
             again = tf.plan(account, terraform.bundle_variables(account, manifest))
@@ -56,6 +60,21 @@ def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan)
     aws.wait_until_updated(functions, name)
     aws.wait_until_active(functions, name, version)
     return Published(version, tuple(api.urls(outputs)))
+
+
+def _put_code_right(account: Aws, name: str, manifest: Manifest) -> None:
+    """Give the function the bundle's code, unless it has that, or somebody is changing it."""
+    functions, wanted = account.functions, manifest.function
+    latest = functions.get_function_configuration(FunctionName=name)
+    if latest["CodeSha256"] == wanted.sha256_base64:
+        return
+    functions.update_function_code(
+        FunctionName=name,
+        S3Bucket=account.artifact_bucket,
+        S3Key=store.package_key(wanted),
+        RevisionId=latest["RevisionId"],
+    )
+    aws.wait_until_updated(functions, name)
 
 
 def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:

@@ -174,20 +174,7 @@ def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bund
     )
     if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
         return False
-    stated, layers = bundle.manifest.layer, published.get("Layers", [])
-    if bool(stated) != bool(layers):
-        return False
-    for layer in layers:
-        layer_name, layer_version = layer["Arn"].split(":")[-2:]
-        found = absent_if(
-            "ResourceNotFoundException",
-            lambda: functions.get_layer_version(
-                LayerName=layer_name, VersionNumber=int(layer_version)
-            ),
-        )
-        if not stated or not found or found["Content"]["CodeSha256"] != stated.sha256_base64:
-            return False
-    return True
+    return checks.has_layer(functions, published, bundle.manifest)
 
 
 def manifest_of(account: Aws, release: Release) -> Manifest | None:

@@ -32,6 +32,14 @@ class Live:
         """The version that serves, and the shares of others."""
         return self.version, self.weights
 
+    def in_words(self) -> str:
+        """Say which version serves how much."""
+        if not self.weights:
+            return f"version {self.version} serves all of it"
+        rest = 1 - sum(weight for _, weight in self.weights)
+        shares = [f"version {version} {100 * weight:.4g} %" for version, weight in self.weights]
+        return ", ".join([f"version {self.version} serves {100 * rest:.4g} %", *shares])
+
     def same_route_as(self, other: Live) -> bool:
         return self.route == other.route
 

@@ -1,0 +1,43 @@
+"""What Lambda insists on, and tells, of functions and versions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.localcloud.aws import Aws, code
+
+pytestmark = pytest.mark.integration
+
+_PLAIN = "def handler(event, context): return 'answered'"
+
+
+def test_a_stale_revision_changes_no_function(aws: Aws) -> None:
+    """update_function_code and -_configuration with a RevisionId that is not the latest."""
+    name = aws.function(_PLAIN)
+    stale = aws.functions.get_function_configuration(FunctionName=name)["RevisionId"]
+    aws.functions.update_function_configuration(FunctionName=name, MemorySize=256, RevisionId=stale)
+    latest = aws.functions.get_function_configuration(FunctionName=name)
+    assert latest["RevisionId"] != stale and latest["MemorySize"] == 256
+    refused = aws.functions.exceptions.PreconditionFailedException
+    with pytest.raises(refused):
+        aws.functions.update_function_code(
+            FunctionName=name, ZipFile=code(_PLAIN + "  # changed"), RevisionId=stale
+        )
+    with pytest.raises(refused):
+        aws.functions.update_function_configuration(
+            FunctionName=name, MemorySize=512, RevisionId=stale
+        )
+    after = aws.functions.get_function_configuration(FunctionName=name)
+    assert (after["CodeSha256"], after["MemorySize"]) == (latest["CodeSha256"], 256)
+
+
+def test_a_version_has_fields_of_its_own(aws: Aws) -> None:
+    """Which nobody set: who compares a version with the function must not go by them."""
+    name = aws.versions(_PLAIN)
+    latest, version = (
+        aws.functions.get_function_configuration(FunctionName=name, Qualifier=qualifier)
+        for qualifier in ("$LATEST", "1")
+    )
+    assert latest["CodeSha256"] == version["CodeSha256"]
+    for field in ("ConfigSha256", "RuntimeConfig"):
+        assert latest[field] != version[field]  # type: ignore[literal-required]
