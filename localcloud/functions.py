@@ -20,6 +20,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.logs.models import logs_backends
 
+from localcloud import conditions
 from localcloud.container import FunctionVersion, Invocation
 from localcloud.pool import Pool
 
@@ -79,8 +80,10 @@ class Functions:
     def invoke(self, backend: LambdaBackend, target: Target, event: bytes) -> Invocation:
         """Run the target's code with a JSON event; log it and count it.
 
-        Raises Throttled where reserved concurrency allows no more calls at the moment.
+        Raises Throttled where reserved concurrency allows no more calls at the moment, and Sleeping
+        where the version has to wake first.
         """
+        conditions.refuse_sleeping(target.function)
         with self._admitted(backend, target):
             container, invocation = self._pool.invoke(self._version(backend, target), event)
         with self._writing:

@@ -20,11 +20,13 @@ from moto.awslambda.urls import url_paths
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 from moto.moto_api._internal import mock_random
 
+from localcloud import conditions
 from localcloud.moto_invoke import refusal
 
 _STALE_REVISION = (
-    "The RevisionId provided does not match the latest RevisionId for the Lambda function or alias. "
-    "Call the GetFunction or the GetAlias API to retrieve the latest RevisionId for your resource."
+    "The RevisionId provided does not match the latest RevisionId for the Lambda function or "
+    "alias. Call the GetFunction or the GetAlias API to retrieve the latest RevisionId for your "
+    "resource."
 )
 
 
@@ -77,6 +79,7 @@ def _functions_keep_their_configuration() -> None:
             "ConfigSha256": digest,
             "RuntimeConfig": {"RuntimeAlias": self.version},
             "RevisionId": _revision(self),
+            "State": conditions.state(self),
             "LoggingConfig": self.logging_config,
             "SnapStart": self.snap_start | {"OptimizationStatus": "On" if on else "Off"},
         }
@@ -87,9 +90,9 @@ def _functions_keep_their_configuration() -> None:
 
 
 def _functions_tell_when_they_changed() -> None:
-    """moto's LastModified stays what it was when the function was created, and it has no RevisionId.
+    """moto's LastModified stays what it was when the function was created.
 
-    So it cannot check the one that a caller insists on.
+    It has no RevisionId, and so cannot check the one that a caller insists on.
     """
 
     def telling(stock: Callable[..., Any]) -> Callable[..., Any]:

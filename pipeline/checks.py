@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import absent_if, error_code
+from pipeline import output
+from pipeline.aws import absent_if, error_code, wait_until_active
 from pipeline.bundle import Manifest
 from pipeline.errors import CheckFailed
 
@@ -129,6 +130,34 @@ def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) 
         return Health(f"AWS refused the call ({error_code(error)})")
     except BotoCoreError as error:
         return Health(f"AWS could not be asked ({type(error).__name__})")
+
+
+def wake(functions: LambdaClient, function_name: str, version: str) -> None:
+    """Have a version that nobody called for long ready to be called.
+
+    With SnapStart, or in a VPC, such a version is Inactive: the first call is refused, and wakes it
+    ("Lambda function states" in the developer guide).
+    """
+    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    state = found.get("State", "Active")
+    if state == "Active":
+        return
+    output.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
+    look_at_health(functions, function_name, version)
+    wait_until_active(functions, function_name, version)
+
+
+def warm(functions: LambdaClient, function_name: str, version: str, at_once: int) -> Health:
+    """Call /api/health `at_once` times at once, so that as many environments are there for callers.
+
+    Returns how well it was answered at best, for some may be throttled.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        calls = [
+            pool.submit(look_at_health, functions, function_name, version) for _ in range(at_once)
+        ]
+        found = [each.result() for each in calls]
+    return next((each for each in found if each.outcome == "200"), found[0])
 
 
 def look_at_health_meanwhile(

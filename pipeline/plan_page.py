@@ -44,9 +44,9 @@ class PlanFacts:
 
     `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
     may be destroyed; `beyond` what Terraform does not see; `live` the release that serves and
-    `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did not succeed; `quarantined` why nothing
-    deploys the bundle, if it is in quarantine; `differences` those from what the pull request
-    showed (None if nobody asked).
+    `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did
+    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `differences`
+    those from what the pull request showed (None if nobody asked).
     """
 
     environment: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import checks, quarantine, runtimes, store
+from pipeline import checks, quarantine, runtimes, store, traffic
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle import Bundle, Manifest
 from pipeline.environment import LIVE, Environment
@@ -159,7 +159,8 @@ def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> s
                 "Take the change of settings in terraform/ back, and deploy.",
             )
         return None
-    answer = checks.look_at_health(functions, name, version)
+    checks.wake(functions, name, version)
+    answer = checks.warm(functions, name, version, traffic.running_at_once(account, name))
     if answer.outcome != "200":
         now = checks.look_at_health(functions, name, LIVE)
         checks.call_health(functions, name, version, no_worse_than=now)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import absent_if, error_code, persistently
+from pipeline.aws import Aws, absent_if, error_code, persistently
 from pipeline.environment import LIVE
 from pipeline.errors import LostRace
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
 
+
+_MOST_AT_ONCE = 50
 
 type _Route = tuple[str, tuple[tuple[str, float], ...]]
 
@@ -51,6 +55,29 @@ def read(functions: LambdaClient, function_name: str) -> Live | None:
         lambda: functions.get_alias(FunctionName=function_name, Name=LIVE),
     )
     return _live(answer) if answer else None
+
+
+def running_at_once(account: Aws, function_name: str) -> int:
+    """Return how many calls ran at once of late, at most `_MOST_AT_ONCE`; 1 if nobody can say.
+
+    What waits for the answer is a rollback: it is not asked twice, nor waited for.
+    """
+    quickly = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+    now = datetime.now(UTC)
+    try:
+        found = account.session.client("cloudwatch", config=quickly).get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="ConcurrentExecutions",
+            Dimensions=[{"Name": "FunctionName", "Value": function_name}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    except (ClientError, BotoCoreError):
+        return 1
+    most = max((point["Maximum"] for point in found["Datapoints"]), default=1)
+    return min(max(1, round(most)), _MOST_AT_ONCE)
 
 
 class Switch:

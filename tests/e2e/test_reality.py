@@ -121,8 +121,8 @@ def test_an_api_that_does_not_reach_live_fails_the_release(
     source, before = project.folder / "terraform" / "api.tf", _live(project)
     text = source.read_text()
     source.write_text(text.replace(good, bad, 1))
-    deploy = ("deploy", *ENVIRONMENT, "--bundle", str(built_bundle))
-    deploy += ("--allow-destroy", "aws_lambda_permission.api")
+    options = ("--bundle", str(built_bundle), "--allow-destroy", "aws_lambda_permission.api")
+    deploy = ("deploy", *ENVIRONMENT, *options)
     try:
         done = project.run(*deploy)
         assert done.returncode == 1 and "error[check-failed]" in done.stderr, done.stderr
@@ -137,3 +137,18 @@ def test_an_api_that_does_not_reach_live_fails_the_release(
     project.must(*deploy)
     assert http.get(f"{project.environment['API_URL']}/api/health")[0] == 200
     assert _plan(project)["empty"] is True
+
+
+def test_a_version_that_sleeps_is_woken_before_traffic_goes_back_to_it(project: Project) -> None:
+    """Its first call is refused; a rollback says so, waits, and goes on."""
+    before = _live(project)
+    project.append_to_handler("\nNEWER = True\n")
+    project.must("build", "--out", "newer")
+    project.must("deploy", *ENVIRONMENT, "--bundle", "newer")
+    project.client("ssm").put_parameter(
+        Name="/localcloud/asleep", Value=f"{FUNCTION}:{before}", Type="String"
+    )
+    done = project.run("rollback", *ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert f"version {before} is Inactive: it is called once, and waited for" in done.stderr
+    assert _live(project) == before

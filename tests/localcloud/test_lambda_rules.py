@@ -40,4 +40,23 @@ def test_a_version_has_fields_of_its_own(aws: Aws) -> None:
     )
     assert latest["CodeSha256"] == version["CodeSha256"]
     for field in ("ConfigSha256", "RuntimeConfig"):
-        assert latest[field] != version[field]  # type: ignore[literal-required]
+        assert dict(latest)[field] != dict(version)[field]
+
+
+def test_a_version_that_sleeps_refuses_its_first_call_and_wakes(aws: Aws) -> None:
+    """Others do not; and nothing sleeps unless it is put to sleep."""
+    name = aws.versions(_PLAIN, _PLAIN + "  # changed")
+    aws.parameters.put_parameter(
+        Name="/localcloud/asleep", Value=f"{name}:1", Type="String", Overwrite=True
+    )
+    described = aws.functions.get_function_configuration(FunctionName=name, Qualifier="1")
+    assert described["State"] == "Inactive"
+    assert aws.call(name, Qualifier="2").payload == "answered"
+    with pytest.raises(aws.functions.exceptions.SnapStartNotReadyException):
+        aws.call(name, Qualifier="1")
+    described = aws.functions.get_function_configuration(FunctionName=name, Qualifier="1")
+    assert described["State"] == "Pending"
+    aws.functions.get_waiter("published_version_active").wait(
+        FunctionName=name, Qualifier="1", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    assert aws.call(name, Qualifier="1").payload == "answered"
