@@ -18,6 +18,17 @@ ENVIRONMENT = ("--environment", "local")
 FUNCTION = "mongo-client-local"
 _FOREIGN = write_zip({"lambda_function.py": b"def lambda_handler(event, context): pass\n"})
 
+_FAILS_FOR_CALLERS = """
+
+_well = lambda_handler
+
+
+def lambda_handler(event, context):
+    if event["headers"].get("user-agent") != "pipeline":
+        raise KeyError("only for callers")
+    return _well(event, context)
+"""
+
 
 @pytest.fixture(scope="module")
 def project(
@@ -137,6 +148,29 @@ def test_an_api_that_does_not_reach_live_fails_the_release(
     project.must(*deploy)
     assert http.get(f"{project.environment['API_URL']}/api/health")[0] == 200
     assert _plan(project)["empty"] is True
+
+
+def test_a_canary_is_judged_by_what_comes_late_and_page_by_page(project: Project) -> None:
+    """As CloudWatch Logs has it: seconds later, in no order, in short pages and empty ones."""
+    steps = project.folder / "terraform/environments/local/release.toml"
+    before, text = _live(project), steps.read_text()
+    steps.write_text("percents = [10, 100]\nwatch_s = 60\nleast_calls = 10\nalarms = []\n")
+    good, parameters = project.handler.read_text(), project.client("ssm")
+    project.append_to_handler(_FAILS_FOR_CALLERS)
+    project.must("build", "--out", "failing")
+    conditions = {"log-delay": "2", "log-page": "50"}
+    for name, value in conditions.items():
+        parameters.put_parameter(Name=f"/localcloud/{name}", Value=value, Type="String")
+    try:
+        with http.calling(project.environment["API_URL"]):
+            done = project.run("deploy", *ENVIRONMENT, "--bundle", "failing")
+    finally:
+        for name in conditions:
+            parameters.delete_parameter(Name=f"/localcloud/{name}")
+        project.handler.write_text(good)
+        steps.write_text(text)
+    assert done.returncode == 1 and "error[gate-closed]" in done.stderr, done.stderr
+    assert "errors" in done.stderr and _live(project) == before
 
 
 def test_a_version_that_sleeps_is_woken_before_traffic_goes_back_to_it(project: Project) -> None:
