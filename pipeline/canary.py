@@ -21,7 +21,7 @@ from typing import Any
 from pipeline import calls, checks, gate, output, progress, smoke
 from pipeline.aws import Aws
 from pipeline.calls import Call
-from pipeline.environment import LIVE, Environment, Steps
+from pipeline.environment import LIVE, OWN_CALLS_S, Environment, Steps
 from pipeline.errors import GateClosed, UsageError
 from pipeline.gate import Comparison, Throttled
 from pipeline.progress import Bar
@@ -29,9 +29,6 @@ from pipeline.reading import Reading
 from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic import Switch
-
-# A version that hangs must not hold up what is its cure: our own calls end after this.
-_OWN_CALLS_S = 300
 
 _COUNTED_AFTER_S = 60
 _SHOWN_EVERY_S = 0.5
@@ -118,7 +115,7 @@ class Canary:
     def _call_both(self, old: str, version: str) -> list[Call]:
         """Call both versions in turn, and return the calls: health, and what may be repeated."""
         output.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
-        until_s = time.monotonic() + _OWN_CALLS_S
+        until_s = time.monotonic() + OWN_CALLS_S
         key = smoke.data_key(self.account, self.environment)
         own = [each for each in SMOKE_CALLS if each.canary and key]
         turns = itertools.cycle([None, *own])

@@ -73,9 +73,14 @@ def healthy_answer(
     function_name: str,
     qualifier: str,
     no_worse_than: Health | None = None,
+    patience_s: float = 0,
 ) -> Answer:
-    """Do `call_health`, and return all that the call gave."""
+    """Do `call_health`, and return all that the call gave; wait while it is answered with 503."""
+    deadline = time.monotonic() + patience_s
     answer = call(functions, function_name, qualifier)
+    while answer.health.outcome == "503" and time.monotonic() < deadline:
+        time.sleep(2)
+        answer = call(functions, function_name, qualifier)
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
     if found.outcome != "200" and not as_bad:

@@ -229,7 +229,7 @@ class _Deployment:
                 # Whatever it changed of the API meets the callers already.
                 self._call_api(published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
-                smoke.run(self._account, self._environment, version)
+                smoke.run(self._account, self._environment, version, verdict)
             self._move_live(switch, version)
             self._call_api(published)
         except BaseException as problem:

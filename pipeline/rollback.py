@@ -169,7 +169,7 @@ class _Rollback:
         verdict, published = self._make_terraform_agree()
         if version is None:
             version = published.version
-            smoke.run(self._account, self._facts.environment, version)
+            smoke.run(self._account, self._facts.environment, version, verdict)
             self._move_live(version)
         with self._facts.timeline.phase(
             "check", f"{LIVE} and the API, and that it stayed at {version}"

@@ -12,6 +12,7 @@ from pipeline.aws import Aws, absent_if
 from pipeline.checks import Answer
 from pipeline.environment import Environment
 from pipeline.errors import CheckFailed
+from pipeline.judge import Verdict
 from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 
 if TYPE_CHECKING:
@@ -19,20 +20,27 @@ if TYPE_CHECKING:
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
+_ROLE_PATIENCE_S = 60
 _ASKED = "Method: GET, Path: /api/health"
 # AWS's clock and this one's.
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(account: Aws, environment: Environment, version: str) -> None:
+def run(account: Aws, environment: Environment, version: str, verdict: Verdict) -> None:
     """Call health, make the function's own calls, and find health's in the log.
+
+    What the plan of the `verdict` changed of the role's rights takes seconds to hold everywhere
+    ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
+    function may answer 503, for it cannot read its secrets.
 
     Raises CheckFailed if one fails. Its own calls need a key, which a parameter holds. Without it
     they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
-    health = checks.healthy_answer(functions, name, version)
+    role = any(change.address.startswith("aws_iam_role") for change in verdict.changes)
+    patience_s = _ROLE_PATIENCE_S if role else 0
+    health = checks.healthy_answer(functions, name, version, patience_s=patience_s)
     key = data_key(account, environment)
     if key:
         _call_all(account, environment, version, key)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 50
 
+# Lambda may give a weight back rounded.
+_SAME_WEIGHT = 0.005
+
 type _Route = tuple[str, tuple[tuple[str, float], ...]]
 
 
@@ -45,7 +48,7 @@ class Live:
         return ", ".join([f"version {self.version} serves {100 * rest:.4g} %", *shares])
 
     def same_route_as(self, other: Live) -> bool:
-        return self.route == other.route
+        return _same(self.route, other.route)
 
 
 def read(functions: LambdaClient, function_name: str) -> Live | None:
@@ -102,7 +105,7 @@ class Switch:
 
     def pointed_to(self, live: Live) -> bool:
         """Say whether this tried to let live point where it does."""
-        return live.route in self._tried
+        return any(_same(live.route, each) for each in self._tried)
 
     def to(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
@@ -134,7 +137,7 @@ class Switch:
         self.undoing = True
         before = self.before
         now = persistently(lambda: read(self._functions, self._function_name))
-        if now is None or now.route not in self._tried | {before.route}:
+        if now is None or not (self.pointed_to(now) or now.same_route_as(before)):
             raise _lost_race(now)
         self._known = now
         persistently(lambda: self._point(before.route))
@@ -145,7 +148,7 @@ class Switch:
             raise _lost_race(None)
         if seen.route == route:
             now = read(self._functions, self._function_name)
-            if now is None or now.route != route:
+            if now is None or not _same(now.route, route):
                 raise _lost_race(now)
             self._known = now
         else:
@@ -166,14 +169,22 @@ class Switch:
             if error_code(error) != "PreconditionFailedException":
                 raise
             now = read(self._functions, self._function_name)
-            if now and now.route == route:
+            if now and _same(now.route, route):
                 # An earlier try of this very call moved it, and its answer was lost.
                 return now
-            if now and now.route == seen.route:
+            if now and now.same_route_as(seen):
                 # Only its description or tags changed, as Terraform may.
                 return self._update(now, route)
             raise _lost_race(now) from error
         return _live(answer)
+
+
+def _same(one: _Route, other: _Route) -> bool:
+    """Say whether two routes lead to the same versions, with the same shares but for rounding."""
+    weights, others = dict(one[1]), dict(other[1])
+    return (one[0], weights.keys()) == (other[0], others.keys()) and all(
+        abs(weight - others[version]) <= _SAME_WEIGHT for version, weight in weights.items()
+    )
 
 
 def _lost_race(now: Live | None) -> LostRace:

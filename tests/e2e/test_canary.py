@@ -174,7 +174,7 @@ def test_a_healthy_canary_passes_under_noise(service: Service) -> None:
 
 
 def test_all_at_once_takes_no_canary(service: Service) -> None:
-    _steps(service.project, 600, 1000, [])
+    _steps(service.project, 300, 1000, [])
     done = service.deploy("_time.sleep(0.0203)", "--all-at-once")
     assert done.returncode == 0, done.stderr
     assert service.phases() == ["inspect", "store", "plan", "apply", "smoke", "switch", "call"]
