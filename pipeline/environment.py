@@ -15,7 +15,7 @@ from pipeline.project import ENVIRONMENTS, FUNCTION, LAYER, SERVICE, TERRAFORM_D
 
 LIVE = "live"
 
-# A version that hangs must not hold up what is its cure: at each step, our own calls end after this.
+# A version that hangs must not hold up what is its cure: a step's calls of our own end after this.
 OWN_CALLS_S = 300
 # The job `deploy` of release.yml (timeout-minutes), and what it needs beside the steps: to set up,
 # plan, apply, wait for the version, and make the first calls. AWS's session of it lasts longer.

@@ -21,8 +21,11 @@ def group(aws: Aws) -> Iterator[str]:
     aws.logs.create_log_group(logGroupName=name)
     aws.logs.create_log_stream(logGroupName=name, logStreamName="stream")
     now = int(time.time() * 1000)
-    events = [{"timestamp": now, "message": f"line {number:02}"} for number in range(20)]
-    aws.logs.put_log_events(logGroupName=name, logStreamName="stream", logEvents=events)  # type: ignore[arg-type]
+    aws.logs.put_log_events(
+        logGroupName=name,
+        logStreamName="stream",
+        logEvents=[{"timestamp": now, "message": f"line {number:02}"} for number in range(20)],
+    )
     yield name
     for condition in ("log-delay", "log-page"):
         aws.parameters.delete_parameters(Names=[f"/localcloud/{condition}"])

@@ -1,4 +1,4 @@
-"""Time budgets fit together, weights are compared as Lambda gives them back, rights take a while."""
+"""Time budgets fit together; weights come back rounded; rights take a while."""
 
 from __future__ import annotations
 
