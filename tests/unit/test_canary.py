@@ -210,7 +210,7 @@ def test_with_a_key_the_functions_own_calls_alternate_with_health() -> None:
 
 def test_our_own_calls_end_when_they_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that hangs does not hold up the release that replaces it."""
-    monkeypatch.setattr(canary, "_OWN_CALLS_S", -1)
+    monkeypatch.setattr(canary, "OWN_CALLS_S", -1)
     cloud = _Cloud()
     _release(cloud)
     assert cloud.called == [] and cloud.routes[-1] == (NEW, {})
