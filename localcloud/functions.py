@@ -20,6 +20,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.logs.models import logs_backends
 
+from localcloud import conditions
 from localcloud.container import FunctionVersion, Invocation
 from localcloud.pool import Pool
 
@@ -33,11 +34,12 @@ class Throttled(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """What a call was aimed at, and the version that got it."""
+    """What a call was aimed at, and the version that got it; `shared`: by an alias with weights."""
 
     function: LambdaFunction
     executed_version: str
     qualifier: str | None
+    shared: bool
 
 
 class Functions:
@@ -71,16 +73,19 @@ class Functions:
         """
         _, function_name, in_name = backend._lambdas.split_function_arn(name)
         qualifier = in_name or qualifier
-        version = qualifier or "$LATEST"
+        version, shared = qualifier or "$LATEST", False
         if qualifier and qualifier in backend._lambdas._get_function_aliases(function_name):
-            version = _weighted(backend.get_alias(qualifier, function_name))
-        return Target(backend.get_function(function_name, version), version, qualifier)
+            alias = backend.get_alias(qualifier, function_name)
+            version, shared = _weighted(alias), bool(_weights(alias))
+        return Target(backend.get_function(function_name, version), version, qualifier, shared)
 
     def invoke(self, backend: LambdaBackend, target: Target, event: bytes) -> Invocation:
         """Run the target's code with a JSON event; log it and count it.
 
-        Raises Throttled where reserved concurrency allows no more calls at the moment.
+        Raises Throttled where reserved concurrency allows no more calls at the moment, and Sleeping
+        where the version has to wake first.
         """
+        conditions.refuse_sleeping(target.function)
         with self._admitted(backend, target):
             container, invocation = self._pool.invoke(self._version(backend, target), event)
         with self._writing:
@@ -165,14 +170,15 @@ def _count(target: Target, figures: list[tuple[str, float, str]]) -> None:
     """Write metrics (name, value, unit) with the dimensions that AWS uses.
 
     Source: AWS Lambda developer guide, "Types of metrics for Lambda functions": by function,
-    by resource (function:alias or function:version), and by executed version for an alias.
+    by resource (function:alias or function:version), and by executed version for an alias that
+    shares its traffic between two.
     """
     function = target.function
     dimensions = [{"FunctionName": function.function_name}]
     if target.qualifier:
         resource = f"{function.function_name}:{target.qualifier}"
         dimensions.append(dimensions[0] | {"Resource": resource})
-        if target.qualifier != target.executed_version:
+        if target.shared:
             dimensions.append(dimensions[1] | {"ExecutedVersion": target.executed_version})
     data: list[dict[str, Any]] = [
         {
@@ -188,11 +194,14 @@ def _count(target: Target, figures: list[tuple[str, float, str]]) -> None:
     backend.put_metric_data("AWS/Lambda", data)
 
 
+def _weights(alias: Any) -> dict[str, float]:
+    return (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
+
+
 def _weighted(alias: Any) -> str:
     """Return the version that one call through `alias` goes to."""
-    weights = (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
     chance = random.random()
-    for version, weight in weights.items():
+    for version, weight in _weights(alias).items():
         if chance < weight:
             return str(version)
         chance -= weight

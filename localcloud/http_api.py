@@ -20,6 +20,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from moto.apigatewayv2.models import Api, Route, apigatewayv2_backends
 from moto.awslambda.models import LambdaBackend, lambda_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
@@ -41,24 +42,35 @@ class HttpApi:
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = _MAX_REQUEST_BYTES
+        name = request.path.lstrip("/").partition("/")[0]
+        api = self._find_api(name)
         try:
-            response = self._respond(request)
+            response = self._respond(api, request)
         except RequestEntityTooLarge:
             response = _message(413, "Request Entity Too Large")
         except Exception:
             # Whatever is wrong behind it, API Gateway answers this, and tells nobody why.
             traceback.print_exc()
             response = _message(500, "Internal Server Error")
+        if api and response.status_code >= 500:
+            self._count_5xx(api)
         return response(environ, start)
 
-    def _respond(self, request: Request) -> Response:
-        name, _, path = request.path.lstrip("/").partition("/")
-        path = f"/{path}"
-        api = self._find_api(name)
+    def _count_5xx(self, api: Api) -> None:
+        """Write the metric that API Gateway has of it: "Monitor HTTP API metrics"."""
+        dimensions = [{"Name": "ApiId", "Value": api.api_id}]
+        datum = {"MetricName": "5xx", "Dimensions": dimensions, "Value": 1.0, "Unit": "Count"}
+        backend = cloudwatch_backends[self._account_id][self._region]
+        backend.put_metric_data("AWS/ApiGateway", [datum])
+
+    def _respond(self, api: Api | None, request: Request) -> Response:
+        path = "/" + request.path.lstrip("/").partition("/")[2]
         found = _find_route(api, request.method, path) if api and "$default" in api.stages else None
         if api is None or found is None:
             return _message(404, "Not Found")
         route, parameters = found
+        if route.authorization_type == "JWT" and "authorization" not in request.headers:
+            return _message(401, "Unauthorized")
         integration = api.get_integration(route.target.rpartition("/")[2])
         lambdas = cast(LambdaBackend, lambda_backends[self._account_id][self._region])
         _, _, uri = integration.integration_uri.partition(":path/2015-03-31/functions/")

@@ -15,10 +15,9 @@ from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.cloudwatch.models import MetricDatumBase
 from moto.iam.access_control import PermissionResult
 from moto.logs.metric_filters import MetricFilters
-from moto.logs.responses import LogsResponse
 from moto.s3.models import FakeBucket
 
-from localcloud import iam_limits, moto_apis, moto_invoke, moto_lambda
+from localcloud import iam_limits, moto_apis, moto_invoke, moto_lambda, moto_logs
 from localcloud.functions import Functions
 
 
@@ -33,7 +32,7 @@ def fill(functions: Functions, api_root: str) -> None:
     _statistics_are_of_one_metric()
     _bucket_policies_are_judged_elsewhere()
     _metric_filters_are_replaced()
-    _log_events_can_be_of_some_streams()
+    moto_logs.fill()
 
 
 def _apis_answer_here(api_root: str) -> None:
@@ -107,16 +106,3 @@ def _metric_filters_are_replaced() -> None:
         stock_add(self, filter_name, pattern, group, transformations)
 
     MetricFilters.add_filter = add
-
-
-def _log_events_can_be_of_some_streams() -> None:
-    """moto's FilterLogEvents does not know logStreamNamePrefix."""
-    everything = LogsResponse.filter_log_events
-
-    def filter_log_events(self: LogsResponse) -> str:
-        answer = json.loads(everything(self))
-        prefix = self._get_param("logStreamNamePrefix") or ""
-        chosen = [each for each in answer["events"] if each["logStreamName"].startswith(prefix)]
-        return json.dumps(answer | {"events": chosen})
-
-    LogsResponse.filter_log_events = filter_log_events

@@ -15,6 +15,7 @@ import moto.core.responses
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 
+from localcloud.conditions import Sleeping
 from localcloud.functions import MAX_EVENT_BYTES, Functions, Target, Throttled
 
 _LOG_TAIL_BYTES = 4096
@@ -82,6 +83,13 @@ def _answer(
         invocation = functions.invoke(backend, target, event)
     except Throttled:
         raise refusal(429, "TooManyRequestsException", "Rate Exceeded.") from None
+    except Sleeping:
+        raise refusal(
+            409,
+            "SnapStartNotReadyException",
+            "Lambda is initializing your function. It will be ready to invoke once your function "
+            "state becomes ACTIVE.",
+        ) from None
     headers = {
         "content-type": "application/json",
         _REQUEST_ID: invocation.request_id,

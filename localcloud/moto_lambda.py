@@ -5,8 +5,10 @@ Each function that mends a gap of moto 5.2.5 says which.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
+import uuid
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +21,14 @@ from moto.awslambda.urls import url_paths
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 from moto.moto_api._internal import mock_random
 
+from localcloud import conditions
 from localcloud.moto_invoke import refusal
+
+_STALE_REVISION = (
+    "The RevisionId provided does not match the latest RevisionId for the Lambda function or "
+    "alias. Call the GetFunction or the GetAlias API to retrieve the latest RevisionId for your "
+    "resource."
+)
 
 
 def fill() -> None:
@@ -37,7 +46,8 @@ def fill() -> None:
 def _functions_keep_their_configuration() -> None:
     """moto stores neither LoggingConfig nor SnapStart, and drops changes of TracingConfig.
 
-    So a plan never gets empty.
+    So a plan never gets empty. AWS also tells fields that no caller sets, and adds some: here two
+    (ConfigSha256, RuntimeConfig, which the SDK's model has) are different for each version.
     """
     stock_init = LambdaFunction.__init__
     stock_update = LambdaFunction.update_configuration
@@ -65,7 +75,12 @@ def _functions_keep_their_configuration() -> None:
         configuration: dict[str, Any] = stock_get(self, on_create)
         # Only a published version has a snapshot.
         on = self.snap_start["ApplyOn"] == "PublishedVersions" and self.version != "$LATEST"
+        digest = hashlib.sha256(f"{self.version} {configuration}".encode()).hexdigest()
         return configuration | {
+            "ConfigSha256": digest,
+            "RuntimeConfig": {"RuntimeAlias": self.version},
+            "RevisionId": _revision(self),
+            "State": conditions.state(self),
             "LoggingConfig": self.logging_config,
             "SnapStart": self.snap_start | {"OptimizationStatus": "On" if on else "Off"},
         }
@@ -76,7 +91,10 @@ def _functions_keep_their_configuration() -> None:
 
 
 def _functions_tell_when_they_changed() -> None:
-    """moto's LastModified stays what it was when the function was created."""
+    """moto's LastModified stays what it was when the function was created.
+
+    It has no RevisionId, and so cannot check the one that a caller insists on.
+    """
 
     def telling(stock: Callable[..., Any]) -> Callable[..., Any]:
         def change(self: LambdaFunction, changes: dict[str, Any]) -> Any:
@@ -86,8 +104,28 @@ def _functions_tell_when_they_changed() -> None:
 
         return change
 
+    def checking(stock: Callable[..., Any]) -> Callable[..., Any]:
+        def update(
+            self: LambdaBackend, function_name: str, qualifier: str, body: dict[str, Any]
+        ) -> Any:
+            expected = body.pop("RevisionId", None)
+            function = self.get_function(function_name, qualifier)
+            if expected and expected != _revision(function):
+                raise PreconditionFailedException(_STALE_REVISION)
+            return stock(self, function_name, qualifier, body)
+
+        return update
+
     for name in ("update_configuration", "update_function_code"):
         setattr(LambdaFunction, name, telling(getattr(LambdaFunction, name)))
+    for name in ("update_function_configuration", "update_function_code"):
+        setattr(LambdaBackend, name, checking(getattr(LambdaBackend, name)))
+
+
+def _revision(function: LambdaFunction) -> str:
+    """Return what changes with a function, or a version."""
+    state = f"{function.function_name} {function.version} {function.last_modified}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, state))
 
 
 def _versions_are_never_numbered_twice() -> None:
@@ -156,11 +194,7 @@ def _alias_revisions_change_and_are_checked() -> None:
         with updating:
             alias = self.backend.get_alias(alias_name, function_name)
             if expected and expected != alias.revision_id:
-                raise PreconditionFailedException(
-                    "The RevisionId provided does not match the latest RevisionId for the Lambda "
-                    "function or alias. Call the GetFunction or the GetAlias API to retrieve the "
-                    "latest RevisionId for your resource."
-                )
+                raise PreconditionFailedException(_STALE_REVISION)
             return stock_response(self)
 
     LambdaAlias.update = update

@@ -1,7 +1,7 @@
 """Permissions that hold only after some seconds, as IAM is eventually consistent.
 
 Source: "Changes that I make are not always immediately visible" in AWS's IAM user guide. Here they
-hold at once, but where somebody puts the SSM parameter /localcloud/permission-delay: seconds.
+hold at once, unless localcloud/conditions.py says otherwise.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import json
 import time
 from typing import Any
 
-from moto.backends import get_backend
 from moto.iam.models import ManagedPolicy, Role
+
+from localcloud import conditions
 
 
 class Propagation:
     """The policies of roles, now and before their last changes."""
 
     def __init__(self, account_id: str, region: str) -> None:
-        # Imported here and no sooner: moto's EC2 comes with it, and looks for the AWS profile.
-        self._ssm: Any = get_backend("ssm")[account_id][region]
+        self._account_id, self._region = account_id, region
         self._past: dict[str, list[tuple[float, list[Any]]]] = {}
 
     def changed(self, role: Role) -> None:
@@ -30,10 +30,10 @@ class Propagation:
 
     def documents(self, role: Role) -> list[Any]:
         """Return the policies of a role, its own and managed ones, that hold by now."""
-        delay = self._ssm.get_parameter("/localcloud/permission-delay")
-        if delay is None:
+        delay_s = conditions.value(self._account_id, self._region, "permission-delay")
+        if delay_s is None:
             return _documents(role)
-        until = time.monotonic() - float(delay.value)
+        until = time.monotonic() - float(delay_s)
         held = [each for changed, each in self._past.get(role.arn, []) if changed <= until]
         return held[-1] if held else []
 

@@ -93,13 +93,7 @@ def _look(account: Aws, facts: Facts) -> str:
 
 
 def _serves(live: Live | None) -> str:
-    if live is None:
-        return "nothing serves"
-    if not live.weights:
-        return f"version {live.version} serves all of it"
-    rest = 1 - sum(weight for _, weight in live.weights)
-    shares = [f"version {version} {100 * weight:.4g} %" for version, weight in live.weights]
-    return ", ".join([f"version {live.version} serves {100 * rest:.4g} %", *shares])
+    return live.in_words() if live else "nothing serves"
 
 
 def _stopped() -> Stopped:

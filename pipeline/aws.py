@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ISSUER = "token.actions.githubusercontent.com"
 
 _UPDATE_PATIENCE_S = 120
+_ACTIVE_PATIENCE_S = 300
 _PAUSES_S = (0.5, 1.5)
 
 # Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
@@ -132,11 +133,14 @@ def wait_until_updated(functions: LambdaClient, function_name: str) -> None:
 
 
 def wait_until_active(functions: LambdaClient, function_name: str, version: str) -> None:
-    """Wait until a published version can be called (its State is Active)."""
+    """Wait until a published version can be called (its State is Active).
+
+    With SnapStart, Lambda takes minutes for its snapshot.
+    """
     functions.get_waiter("published_version_active").wait(
         FunctionName=function_name,
         Qualifier=version,
-        WaiterConfig={"Delay": 1, "MaxAttempts": 120},
+        WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_PATIENCE_S},
     )
 
 

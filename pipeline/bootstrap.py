@@ -12,7 +12,7 @@ from pipeline.aws import Aws, absent_if
 from pipeline.errors import UsageError
 from pipeline.examples import examples
 from pipeline.judge import judge
-from pipeline.plan import in_words
+from pipeline.plan import allow_destroy_option, in_words
 from pipeline.project import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, LAYER, SERVICE
 from pipeline.terraform import Stack
 
@@ -29,8 +29,9 @@ _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
     help="Ids of both, if the repository was created, renamed or transferred since 2026-07-15: "
     "its identity tokens carry them.",
 )
+@allow_destroy_option
 @click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
-def command(repository: str, ids: str | None, yes: bool) -> None:
+def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: bool) -> None:
     """Make an account ready for GitHub's jobs. Can be run again."""
     variables = _given(repository, ids)
     account = aws.connect()
@@ -42,7 +43,7 @@ def command(repository: str, ids: str | None, yes: bool) -> None:
         verdict = judge(plan.document)
         for line in in_words(verdict):
             output.say(line)
-        verdict.refuse_destruction(())
+        verdict.refuse_destruction(allowed)
         if not verdict.empty:
             if not yes:
                 click.confirm("Do that?", abort=True)

@@ -1,9 +1,13 @@
-"""Calls of the function, as its log tells them: by which version, how long, how well.
+"""Calls of the function, as the lines of its log tell them: by which version, how long, how well.
 
 Lambda writes START and REPORT lines around what a call prints, or objects of type platform.start
 and platform.report where the log's format is JSON ("Monitoring and debugging Lambda functions" in
-the AWS Lambda developer guide). In between, the handler prints a JSON object with the HTTP status,
-or the runtime `[ERROR] <exception>`, as an object with its type where the log's format is JSON.
+the AWS Lambda developer guide). In between, the handler prints a JSON object with the request's id
+and the HTTP status, or the runtime `[ERROR] <exception>`, as an object with its type where the
+log's format is JSON.
+
+Lines come late, and those of one millisecond in any order. So they are put together by the request
+that they name; what names none belongs to the request that its environment had at that time.
 """
 
 from __future__ import annotations
@@ -13,29 +17,21 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from operator import attrgetter
 from typing import Any
 
-from pipeline.aws import Aws
-from pipeline.environment import Environment
-
-# Any of these terms: "Filter pattern syntax" in the CloudWatch Logs user guide.
-_PATTERN = (
-    '?"START RequestId" ?"REPORT RequestId" ?"platform." '
-    '?"functionVersion" ?"Status: 5" ?"[ERROR]" ?"errorType"'
-)
 _START = re.compile(r"START RequestId: (\S+) Version: (\S+)")
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms")
 _MEMORY = re.compile(r"Max Memory Used: (\d+) MB")
 _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 _BAD_END = re.compile(r"\tStatus: (?:error|timeout)")
-# What the handler logs itself has a tab behind the level, not the exception's name. `Status: 5…` is
-# what versions printed that were released before the handler told its status in JSON: a canary is
-# compared with one of them, or is one of them.
-_BAD = re.compile(r"^(?:Status: 5\d\d$|\[ERROR\] \w)", re.MULTILINE)
+# What the handler logs itself has a tab behind the level, not the exception's name.
+_EXCEPTION = re.compile(r"^\[ERROR\] \w", re.MULTILINE)
+# 2026/11/23/[3]… and, in a log group that was named, 2026/11/23/name[3]….
+_VERSION_IN_STREAM = re.compile(r"\[([^\]]+)\]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call that has ended.
 
@@ -52,121 +48,144 @@ class Call:
     failed: bool
 
 
-def read(
-    account: Aws,
-    environment: Environment,
-    since_ms: int,
-    until_ms: int | None = None,
-    *,
-    streams_of: str = "",
-    most_lines: int | None = None,
-) -> list[Call]:
-    """Return the calls of an environment's function that its log tells between two moments.
+@dataclass(slots=True)
+class _Request:
+    """What is known of a request so far. It has ended when there is a `duration_ms`."""
 
-    `streams_of` is how the names of the streams begin that are read, `most_lines` how many lines
-    are read at most.
-    """
-    streams: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    told = events(account, environment, since_ms, until_ms, _PATTERN, streams_of)
-    for event in islice(told, most_lines):
-        streams[event["logStreamName"]].append((event["timestamp"], event["message"]))
-    return [call for lines in streams.values() for call in in_lines(lines)]
+    stream: str
+    version: str
+    began_ms: int
+    ended_ms: int | None = None
+    duration_ms: float | None = None
+    memory_mb: int | None = None
+    init_ms: float | None = None
+    answered: bool = False
+    failed: bool = False
 
 
-def events(
-    account: Aws,
-    environment: Environment,
-    since_ms: int,
-    until_ms: int | None = None,
-    pattern: str = "",
-    streams_of: str = "",
-) -> Iterator[Any]:
-    """Yield the events of the function's log between two moments, those of a stream in order."""
-    limits: dict[str, Any] = {"startTime": since_ms}
-    if streams_of:
-        limits["logStreamNamePrefix"] = streams_of
-    if until_ms is not None:
-        limits["endTime"] = until_ms
-    pages = account.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=environment.log_group, filterPattern=pattern, **limits
-    )
-    for page in pages:
-        yield from page["events"]
+class Calls:
+    """Puts calls together from the lines of the log, in whatever order they come."""
+
+    def __init__(self) -> None:
+        self._requests: dict[str, _Request] = {}
+        # Failures that name no request: the stream, and when.
+        self._loose: list[tuple[str, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def take(self, stream: str, time_ms: int, line: str) -> None:
+        """Take in one line of a stream."""
+        told = _object(line)
+        if start := _start(line, told):
+            request = self._request(start[0], stream, time_ms)
+            request.version, request.began_ms = start[1], time_ms
+        elif found := _REPORT.match(line):
+            request = self._request(found[1], stream, time_ms)
+            memory, init = _MEMORY.search(line), _INIT.search(line)
+            request.ended_ms, request.duration_ms = time_ms, float(found[2])
+            request.memory_mb = int(memory[1]) if memory else None
+            request.init_ms = float(init[1]) if init else None
+            request.failed |= _BAD_END.search(line) is not None
+        elif record := _platform(told, "platform.report"):
+            request = self._request(record["requestId"], stream, time_ms)
+            metrics = record["metrics"]
+            request.ended_ms, request.duration_ms = time_ms, metrics["durationMs"]
+            request.memory_mb = metrics.get("maxMemoryUsedMB")
+            request.init_ms = metrics.get("initDurationMs")
+            request.failed |= record.get("status", "success") != "success"
+        elif "status" in told or "errorType" in told:
+            failed = told.get("status") in range(500, 600) or "errorType" in told
+            if isinstance(request_id := told.get("requestId"), str):
+                request = self._request(request_id, stream, time_ms)
+                request.answered |= "status" in told
+                request.failed |= failed
+            elif failed:
+                self._loose.append((stream, time_ms))
+        elif _EXCEPTION.search(line):
+            self._loose.append((stream, time_ms))
+
+    def ended(self) -> list[Call]:
+        """Return the calls that have ended, as far as their lines have come."""
+        failed = set(map(id, self._loosely_failed()))
+        return [
+            Call(
+                request_id,
+                each.version,
+                each.began_ms,
+                each.duration_ms,
+                each.memory_mb,
+                each.init_ms,
+                each.failed or id(each) in failed,
+            )
+            for request_id, each in self._requests.items()
+            if each.duration_ms is not None
+        ]
+
+    def keep(self, most: int) -> None:
+        """Forget the oldest, of all versions alike, so that there are `most` left."""
+        if len(self._requests) > most:
+            newest = sorted(self._requests.items(), key=lambda item: item[1].began_ms)[-most:]
+            self._requests = dict(newest)
+            since_ms = newest[0][1].began_ms
+            self._loose = [each for each in self._loose if each[1] >= since_ms]
+
+    def _request(self, request_id: str, stream: str, time_ms: int) -> _Request:
+        if request_id not in self._requests:
+            version = _VERSION_IN_STREAM.search(stream)
+            self._requests[request_id] = _Request(stream, version[1] if version else "", time_ms)
+        return self._requests[request_id]
+
+    def _loosely_failed(self) -> Iterator[_Request]:
+        """Yield the requests that failures belong to which name none.
+
+        An environment answers one call at a time. Where one ended and the next began in the same
+        millisecond, it is the one that has not answered.
+        """
+        by_stream: dict[str, list[_Request]] = defaultdict(list)
+        for request in self._requests.values() if self._loose else ():
+            by_stream[request.stream].append(request)
+        for stream, time_ms in self._loose:
+            fits = [
+                each
+                for each in by_stream[stream]
+                if each.began_ms <= time_ms and (each.ended_ms is None or time_ms <= each.ended_ms)
+            ]
+            if fits:
+                yield min(fits, key=attrgetter("answered", "began_ms"))
 
 
-def in_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Call]:
-    """Yield the calls that the lines of one stream tell; each with the time that it was logged.
-
-    An environment answers one call at a time, so what stands between START and REPORT is that
-    call's.
-    """
-    version, began_ms, bad = "", 0, False
+def in_lines(lines: Iterable[tuple[int, str]]) -> list[Call]:
+    """Return the calls that the lines of one stream tell; each with the time that it was logged."""
+    calls = Calls()
     for time_ms, line in lines:
-        if start := _start(line):
-            (_, version), began_ms, bad = start, time_ms, False
-        elif _BAD.search(line) or _tells_of_failure(line):
-            bad = True
-        elif call := _report(line, version, began_ms or time_ms, bad):
-            yield call
-            began_ms, bad = 0, False
+        calls.take("", time_ms, line)
+    return calls.ended()
 
 
 def request_that_starts(line: str) -> str | None:
     """Return the id of the request whose first line this is, or None."""
-    start = _start(line)
+    start = _start(line, _object(line))
     return start[0] if start else None
 
 
 def starts_a_call_of(version: str, line: str) -> bool:
     """Say whether a line of the log is the first of a call of this version."""
-    start = _start(line)
+    start = _start(line, _object(line))
     return start is not None and start[1] == version
 
 
-def _start(line: str) -> tuple[str, str] | None:
+def _start(line: str, told: dict[str, Any]) -> tuple[str, str] | None:
     """Return the request's id and the version that a START line names."""
     if found := _START.match(line):
         return found[1], found[2]
-    record = _platform(line, "platform.start")
+    record = _platform(told, "platform.start")
     return (record["requestId"], record["version"]) if record else None
 
 
-def _report(line: str, version: str, began_ms: int, bad: bool) -> Call | None:
-    if found := _REPORT.match(line):
-        memory, init = _MEMORY.search(line), _INIT.search(line)
-        return Call(
-            request_id=found[1],
-            version=version,
-            began_ms=began_ms,
-            duration_ms=float(found[2]),
-            memory_mb=int(memory[1]) if memory else None,
-            init_ms=float(init[1]) if init else None,
-            failed=bad or _BAD_END.search(line) is not None,
-        )
-    if record := _platform(line, "platform.report"):
-        metrics = record["metrics"]
-        return Call(
-            request_id=record["requestId"],
-            version=version,
-            began_ms=began_ms,
-            duration_ms=metrics["durationMs"],
-            memory_mb=metrics.get("maxMemoryUsedMB"),
-            init_ms=metrics.get("initDurationMs"),
-            failed=bad or record.get("status", "success") != "success",
-        )
-    return None
-
-
-def _platform(line: str, kind: str) -> Any:
-    """Return the record of a platform object of one kind, or None if the line is not one."""
-    told = _object(line)
+def _platform(told: dict[str, Any], kind: str) -> Any:
+    """Return the record of a platform object of one kind, or None if it is something else."""
     return told.get("record") if told.get("type") == kind else None
-
-
-def _tells_of_failure(line: str) -> bool:
-    """Say whether a line is an object with an HTTP status of 5xx, or with an exception's type."""
-    told = _object(line)
-    return told.get("status") in range(500, 600) or "errorType" in told
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -3,6 +3,10 @@
 At each step its calls are compared with those of the version that served before, by the rule in
 `gate`: the callers' calls of both, and, where those are too few to tell, calls of our own to both
 in turn. At 100 % the old version has no callers any more, so our own calls decide.
+
+Throttled calls are counted by CloudWatch, for each version only while live is shared, and by whole
+minutes that end a minute ago: they are seen in steps of some minutes, and never at 100 %. An alarm
+is seen if it begins to fire within a step.
 """
 
 from __future__ import annotations
@@ -11,22 +15,22 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
 from pipeline import calls, checks, gate, output, progress, smoke
 from pipeline.aws import Aws
 from pipeline.calls import Call
-from pipeline.environment import LIVE, Environment, Steps
+from pipeline.environment import LIVE, OWN_CALLS_S, Environment, Steps
 from pipeline.errors import GateClosed, UsageError
 from pipeline.gate import Comparison, Throttled
 from pipeline.progress import Bar
+from pipeline.reading import Reading
 from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic import Switch
 
-# A version that hangs must not hold up what is its cure: our own calls end after this.
-_OWN_CALLS_S = 300
-
+_COUNTED_AFTER_S = 60
 _SHOWN_EVERY_S = 0.5
 _LOOKS = 5  # while a step is watched; one more when our own calls are made
 
@@ -68,13 +72,14 @@ class Canary:
     def _watch(self, old: str, version: str, bar: Bar) -> list[Call]:
         """Look again and again for as long as the step lasts, and return the callers' calls."""
         began_s = time.time()
+        reading = Reading(self.account, self.environment, int(began_s * 1000))
         callers: list[Call] = []
         for look in range(1, _LOOKS + 1):
             until_s = began_s + self.steps.watch_s * look / _LOOKS
             while (now_s := time.time()) < until_s:
                 self._show(bar, now_s - began_s, _figures(callers, old, version))
                 time.sleep(min(until_s - now_s, _SHOWN_EVERY_S))
-            callers = calls.read(self.account, self.environment, int(began_s * 1000))
+            callers = reading.look(int(time.time() * 1000))
             throttled = Throttled(self._throttled(version, began_s), self._throttled(old, began_s))
             self._show(bar, until_s - began_s, _figures(callers, old, version))
             self._judge(callers, old, version, throttled)
@@ -110,7 +115,7 @@ class Canary:
     def _call_both(self, old: str, version: str) -> list[Call]:
         """Call both versions in turn, and return the calls: health, and what may be repeated."""
         output.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
-        until_s = time.monotonic() + _OWN_CALLS_S
+        until_s = time.monotonic() + OWN_CALLS_S
         key = smoke.data_key(self.account, self.environment)
         own = [each for each in SMOKE_CALLS if each.canary and key]
         turns = itertools.cycle([None, *own])
@@ -141,9 +146,10 @@ class Canary:
 
     def _throttled(self, version: str, since_s: float) -> int:
         """Return how many calls through live that were for a version were throttled."""
+        seen = _whole_minutes(since_s, time.time())
+        if seen is None:
+            return 0
         name = self.environment.function_name
-        # The metrics are kept by the minute.
-        since = datetime.fromtimestamp(since_s, UTC).replace(second=0, microsecond=0)
         found = self.account.cloudwatch.get_metric_statistics(
             Namespace="AWS/Lambda",
             MetricName="Throttles",
@@ -152,31 +158,47 @@ class Canary:
                 {"Name": "Resource", "Value": f"{name}:{LIVE}"},
                 {"Name": "ExecutedVersion", "Value": version},
             ],
-            StartTime=since,
-            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            StartTime=seen[0],
+            EndTime=seen[1],
             Period=60,
             Statistics=["Sum"],
         )
         return round(sum(point["Sum"] for point in found["Datapoints"]))
 
     def _alarms(self) -> frozenset[str]:
-        """Return which of the environment's alarms fire; raise UsageError if one is missing."""
+        """Return which of the alarms fire: the stack's own, once they exist, and those named.
+
+        Raises UsageError if one that is named is missing, or is none that can be looked at.
+        """
+        own = self._described(AlarmNamePrefix=f"{self.environment.function_name}-")
         wanted = list(self.steps.alarms)
-        if not wanted:
-            return frozenset()
-        found = self.account.cloudwatch.describe_alarms(
-            AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        states = {
-            each["AlarmName"]: each["StateValue"]
-            for each in [*found["MetricAlarms"], *found["CompositeAlarms"]]
-        }
-        if missing := sorted(set(wanted) - set(states)):
+        named = self._described(AlarmNames=wanted) if wanted else {}
+        if missing := sorted(set(wanted) - set(named)):
             raise UsageError(
-                f"there is no alarm {', '.join(missing)}",
-                f"{self.environment.steps_file} names it: correct the name, or create it.",
+                f"there is no metric alarm {', '.join(missing)}",
+                f"{self.environment.steps_file} names it: correct the name, or create it. A "
+                "composite alarm takes no part: name the metric alarms that it is made of.",
             )
-        return frozenset(name for name, state in states.items() if state == "ALARM")
+        return frozenset(name for name, state in (own | named).items() if state == "ALARM")
+
+    def _described(self, **which: Any) -> dict[str, str]:
+        pages = self.account.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmTypes=["MetricAlarm"], **which
+        )
+        return {
+            each["AlarmName"]: each["StateValue"] for page in pages for each in page["MetricAlarms"]
+        }
+
+
+def _whole_minutes(since_s: float, now_s: float) -> tuple[datetime, datetime] | None:
+    """Return from when to when CloudWatch has what was counted after a moment; None if nothing yet.
+
+    It counts by the minute, and has a minute's figure a minute after it is over.
+    """
+    first, last = -(-since_s // 60) * 60, (now_s - _COUNTED_AFTER_S) // 60 * 60
+    if first >= last:
+        return None
+    return datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
 
 
 def _figures(seen: Sequence[Call], old: str, version: str) -> str:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import error_code
+from pipeline import output
+from pipeline.aws import absent_if, error_code, wait_until_active
 from pipeline.bundle import Manifest
 from pipeline.errors import CheckFailed
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,14 @@ def healthy_answer(
     function_name: str,
     qualifier: str,
     no_worse_than: Health | None = None,
+    patience_s: float = 0,
 ) -> Answer:
-    """Do `call_health`, and return all that the call gave."""
+    """Do `call_health`, and return all that the call gave; wait while it is answered with 503."""
+    deadline = time.monotonic() + patience_s
     answer = call(functions, function_name, qualifier)
+    while answer.health.outcome == "503" and time.monotonic() < deadline:
+        time.sleep(2)
+        answer = call(functions, function_name, qualifier)
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
     if found.outcome != "200" and not as_bad:
@@ -88,7 +95,7 @@ def healthy_answer(
 def require_code(
     functions: LambdaClient, function_name: str, version: str, manifest: Manifest
 ) -> None:
-    """Raise CheckFailed unless a published version has the bundle's code."""
+    """Raise CheckFailed unless a published version has the bundle's code and layer."""
     published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
     wanted = manifest.function.sha256_base64
     if published["CodeSha256"] != wanted:
@@ -96,6 +103,28 @@ def require_code(
             f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
             "Somebody else changed the function meanwhile. Find out who, and deploy again.",
         )
+    if not has_layer(functions, published, manifest):
+        raise CheckFailed(
+            f"the layer of version {version} is not the bundle's",
+            "Somebody else changed the package in the store, or the function, meanwhile. Find out "
+            "who (CloudTrail), and see RUNBOOK.md, A stored bundle is missing or damaged.",
+        )
+
+
+def has_layer(
+    functions: LambdaClient, published: FunctionConfigurationResponseTypeDef, manifest: Manifest
+) -> bool:
+    """Say whether a version has the bundle's layer, byte for byte, and no other."""
+    stated = manifest.layer
+    digests = []
+    for layer in published.get("Layers", []):
+        name, number = layer["Arn"].split(":")[-2:]
+        found = absent_if(
+            "ResourceNotFoundException",
+            lambda: functions.get_layer_version(LayerName=name, VersionNumber=int(number)),
+        )
+        digests.append(found["Content"]["CodeSha256"] if found else None)
+    return digests == ([stated.sha256_base64] if stated else [])
 
 
 def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
@@ -106,6 +135,34 @@ def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) 
         return Health(f"AWS refused the call ({error_code(error)})")
     except BotoCoreError as error:
         return Health(f"AWS could not be asked ({type(error).__name__})")
+
+
+def wake(functions: LambdaClient, function_name: str, version: str) -> None:
+    """Have a version that nobody called for long ready to be called.
+
+    With SnapStart, or in a VPC, such a version is Inactive: the first call is refused, and wakes it
+    ("Lambda function states" in the developer guide).
+    """
+    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    state = found.get("State", "Active")
+    if state == "Active":
+        return
+    output.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
+    look_at_health(functions, function_name, version)
+    wait_until_active(functions, function_name, version)
+
+
+def warm(functions: LambdaClient, function_name: str, version: str, at_once: int) -> Health:
+    """Call /api/health `at_once` times at once, so that as many environments are there for callers.
+
+    Returns how well it was answered at best, for some may be throttled.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        calls = [
+            pool.submit(look_at_health, functions, function_name, version) for _ in range(at_once)
+        ]
+        found = [each.result() for each in calls]
+    return next((each for each in found if each.outcome == "200"), found[0])
 
 
 def look_at_health_meanwhile(

@@ -10,8 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import (
     aftermath,
+    api,
     aws,
     checks,
+    drift,
     github,
     inspection,
     job,
@@ -37,6 +39,7 @@ from pipeline.examples import examples
 from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, bundle_option, in_words
+from pipeline.publish import Published
 from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts
 from pipeline.terraform import SavedPlan, Terraform
@@ -191,6 +194,7 @@ class _Deployment:
         self._canary = canary
         self._timeline = facts.timeline
         self._ledger = Ledger(account, facts.environment)
+        self._applied = False
 
     def run(
         self, plan: SavedPlan, newest: Release | None, unusual: tuple[str, ...]
@@ -199,7 +203,7 @@ class _Deployment:
 
         `newest` is the ledger's newest before the plan: whoever began one since then has won.
         """
-        if plan.is_empty and self._is_served():
+        if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
             return None
         verdict = judge(plan.document)
         switch = self._facts.switch = Switch(self._account.functions, self._name)
@@ -214,14 +218,20 @@ class _Deployment:
         self._ledger.begin(release)
         try:
             self._settle(switch)
+            self._applied = True
             with self._timeline.phase("apply", "exactly that plan"):
-                version = publish.apply(
+                published = publish.apply(
                     self._account, self._environment, self._terraform, plan, self._bundle.manifest
                 )
+            version = published.version
             release = replace(release, version=version)
+            if switch.before and verdict.at_once():
+                # Whatever it changed of the API meets the callers already.
+                self._call_api(published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
-                smoke.run(self._account, self._environment, version)
+                smoke.run(self._account, self._environment, version, verdict)
             self._move_live(switch, version)
+            self._call_api(published)
         except BaseException as problem:
             with uninterrupted():
                 self._go_back(switch, release, problem)
@@ -263,6 +273,19 @@ class _Deployment:
             switch.to(version)
             self._facts.health_after = checks.call_health(functions, self._name, LIVE)
 
+    def _call_api(self, published: Published) -> None:
+        """See that callers reach live through the API; raise CheckFailed if not."""
+        functions = self._account.functions
+        verdict = self._facts.verdict
+        assert verdict
+        for url in published.urls:
+            with self._timeline.phase("call", f"{url}, as callers do"):
+                self._facts.health_of_api = api.require_answer(
+                    url,
+                    lambda: checks.look_at_health(functions, self._name, LIVE),
+                    api.patience_s(verdict),
+                )
+
     def _record(
         self, release: Release, outcome: ledger.Outcome, error: str | None = None
     ) -> Release:
@@ -279,9 +302,14 @@ class _Deployment:
 
     def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
         """Put live back where it was, and record why, whatever else fails."""
-        way = "live goes back to where it was" if switch.before else "nothing served before it"
+        # Terraform makes the alias with the first version, and nothing was there to go back to.
+        way = (
+            "live goes back to where it was"
+            if switch.before
+            else f"nothing served before it, and {LIVE} may point to the version that failed"
+        )
         output.say(f"release {release.number} failed; {way}", "yellow")
-        told = describe(problem)
+        told = describe(problem) + self._what_stays()
         outcome: ledger.Outcome = "failed"
         try:
             switch.undo()
@@ -293,3 +321,12 @@ class _Deployment:
             told += f"; live is not back where it was: {describe(failure)}"
             output.say(told, "red")
         self._record(release, outcome, error=told)
+
+    def _what_stays(self) -> str:
+        """Say what the apply may have changed for all versions, which live's way back leaves."""
+        at_once = self._facts.verdict.at_once() if self._facts.verdict and self._applied else []
+        if not at_once:
+            return ""
+        stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"
+        output.say(f"{stays}. See RUNBOOK.md: Reality and Terraform differ", "yellow")
+        return f"; {stays}"

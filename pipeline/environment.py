@@ -15,6 +15,13 @@ from pipeline.project import ENVIRONMENTS, FUNCTION, LAYER, SERVICE, TERRAFORM_D
 
 LIVE = "live"
 
+# A version that hangs must not hold up what is its cure: a step's calls of our own end after this.
+OWN_CALLS_S = 300
+# The job `deploy` of release.yml (timeout-minutes), and what it needs beside the steps: to set up,
+# plan, apply, wait for the version, and make the first calls. AWS's session of it lasts longer.
+JOB_S = 1800
+_BESIDE_STEPS_S = 600
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -42,7 +49,22 @@ class Steps:
             raise ValueError("percents must rise to 100")
         if percents[0] <= 0 or steps.watch_s < 0 or steps.least_calls < 1:
             raise ValueError("percents and least_calls must be above 0, watch_s not below")
+        if any(percent != round(percent, 2) for percent in percents):
+            raise ValueError("percents must have two digits after the point at most")
+        steps._refuse_what_takes_too_long()
         return replace(steps, alarms=tuple(steps.alarms))
+
+    def _refuse_what_takes_too_long(self) -> None:
+        """Raise ValueError unless a deployment ends within its job, whatever the version does."""
+        count, left_s = len(self.percents), JOB_S - _BESIDE_STEPS_S
+        takes_s = count * (self.watch_s + OWN_CALLS_S)
+        if takes_s > left_s:
+            raise ValueError(
+                f"{count} steps of {self.watch_s:g} s, each with up to {OWN_CALLS_S} s of our own "
+                f"calls, take up to {takes_s:g} s; the job's {JOB_S} s, less {_BESIDE_STEPS_S} s "
+                f"for the rest, leave {left_s} s. Watch for {left_s / count - OWN_CALLS_S:g} s at "
+                "most, or take fewer steps"
+            )
 
 
 @dataclass(frozen=True)

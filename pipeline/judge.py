@@ -10,10 +10,41 @@ from typing import Any
 
 from pipeline.errors import PlanRefused
 
-# To lose one of these is to lose requests, data or the way back.
-_GUARDED_TYPES = frozenset(
-    {"aws_lambda_function", "aws_lambda_alias", "aws_apigatewayv2_api", "aws_s3_bucket"}
+# To lose anything else is to lose requests, data, rights or the way back. A role that is made again
+# under its name breaks every published version: Lambda's key grants name the old role's id.
+_REPLACED_BY_DESIGN = frozenset(
+    {
+        "aws_cloudwatch_dashboard",
+        "aws_cloudwatch_log_metric_filter",
+        "aws_cloudwatch_metric_alarm",
+        "aws_lambda_code_signing_config",
+        "aws_lambda_layer_version",  # skip_destroy: the older versions stay
+        "aws_lambda_provisioned_concurrency_config",
+    }
 )
+
+# What all versions of the function share: a change of it meets every caller with the apply itself,
+# before a call of the new version was made, and stays when live goes back.
+_AT_ONCE = frozenset(
+    {
+        "aws_apigatewayv2_api",
+        "aws_apigatewayv2_api_mapping",
+        "aws_apigatewayv2_authorizer",
+        "aws_apigatewayv2_domain_name",
+        "aws_apigatewayv2_integration",
+        "aws_apigatewayv2_route",
+        "aws_apigatewayv2_stage",
+        "aws_cloudwatch_log_group",
+        "aws_iam_role",
+        "aws_iam_role_policy",
+        "aws_iam_role_policy_attachment",
+        "aws_lambda_permission",
+        "aws_lambda_provisioned_concurrency_config",
+    }
+)
+_FUNCTION = "aws_lambda_function"
+# What the function has beside its versions ("Managing Lambda function versions", developer guide).
+_FUNCTIONS_OWN = frozenset({"code_signing_config_arn", "reserved_concurrent_executions"})
 
 # A `removed` block can have Terraform forget what it leaves alone.
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+", "forget": "."}
@@ -21,16 +52,21 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "-/+", "forget
 
 @dataclass(frozen=True)
 class Change:
-    """What a plan does to one resource. `attributes` are the names of what changes, no values."""
+    """What a plan does to one resource. `attributes` are the names of what changes, no values.
+
+    `at_once`: it takes effect with the apply, for all versions, and no canary covers it.
+    """
 
     address: str
     action: str
     attributes: tuple[str, ...]
     guarded: bool
+    at_once: bool = False
 
     def in_words(self) -> str:
         names = f": {', '.join(self.attributes)}" if self.action in ("update", "replace") else ""
-        return f"{_SIGNS[self.action]:>3} {self.address}{names}"
+        mark = "  (at once, for all versions)" if self.at_once else ""
+        return f"{_SIGNS[self.action]:>3} {self.address}{names}{mark}"
 
 
 @dataclass(frozen=True)
@@ -54,14 +90,23 @@ class Verdict:
             if change.guarded and change.action in ("delete", "replace")
         ]
 
+    def at_once(self) -> list[str]:
+        """Return what takes effect with the apply, for all versions."""
+        return [change.address for change in self.changes if change.at_once]
+
     def refuse_destruction(self, allowed: Collection[str]) -> None:
         """Raise PlanRefused if a guarded resource goes whose address is not `allowed`."""
-        refused = [address for address in self.destroyed() if address not in allowed]
+        refused = [
+            each for each in self.destroyed() if not {each, without_index(each)} & set(allowed)
+        ]
         if refused:
             raise PlanRefused(
                 f"the plan destroys or replaces {', '.join(refused)}; nothing was applied",
                 "If that is what you want, say so: "
-                + " ".join(f"--allow-destroy {address}" for address in refused),
+                + " ".join(
+                    f"--allow-destroy {address}"
+                    for address in dict.fromkeys(map(without_index, refused))
+                ),
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -70,8 +115,17 @@ class Verdict:
             "changes": [asdict(change) for change in self.changes],
             "outputs": list(self.outputs),
             "destroys": self.destroyed(),
+            "at_once": self.at_once(),
             "sha256": self.sha256,
         }
+
+
+def without_index(address: str) -> str:
+    """Return an address without its index, which allows all of them.
+
+    A label of GitHub's has 50 characters at most, and names it after `allow-destroy:`.
+    """
+    return address.partition("[")[0]
 
 
 def judge(plan: dict[str, Any]) -> Verdict:
@@ -82,15 +136,13 @@ def judge(plan: dict[str, Any]) -> Verdict:
         for resource in plan.get("resource_changes", [])
         if resource["mode"] == "managed" and resource["change"]["actions"] != ["no-op"]
     ]
+    # A function that is new has no version yet that serves.
+    serves = any(
+        resource["type"] == _FUNCTION and resource["change"]["actions"] != ["create"]
+        for resource in plan.get("resource_changes", [])
+    )
     changes = [
-        Change(
-            address=resource["address"],
-            action=_action(resource["change"]["actions"]),
-            attributes=tuple(
-                _changed(resource["change"], configured.get(resource["address"], set()))
-            ),
-            guarded=resource["type"] in _GUARDED_TYPES,
-        )
+        _change(resource, configured.get(resource["address"], set()), serves)
         for resource in changing
     ]
     outputs = {
@@ -101,6 +153,24 @@ def judge(plan: dict[str, Any]) -> Verdict:
     effects = [(resource["address"], resource["change"]) for resource in changing]
     effects += [(f"output.{name}", change) for name, change in outputs.items()]
     return Verdict(tuple(changes), tuple(outputs), _digest(effects))
+
+
+def _change(resource: dict[str, Any], configured: set[str], serves: bool) -> Change:
+    change, kind = resource["change"], resource["type"]
+    attributes = tuple(_changed(change, configured))
+    action = _action(change["actions"])
+    if kind == _FUNCTION:
+        at_once = not _FUNCTIONS_OWN.isdisjoint(attributes)
+    else:
+        only_tags = action == "update" and all(name.startswith("tags") for name in attributes)
+        at_once = kind in _AT_ONCE and not only_tags
+    return Change(
+        address=resource["address"],
+        action=action,
+        attributes=attributes,
+        guarded=kind not in _REPLACED_BY_DESIGN,
+        at_once=serves and at_once,
+    )
 
 
 def _action(actions: list[str]) -> str:

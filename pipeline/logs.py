@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline import aws, calls, output
+from pipeline import aws, calls, output, reading
 from pipeline.aws import Aws, absent_if
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
@@ -75,7 +75,7 @@ def command(
 
 def _read(account: Aws, environment: Environment, since_ms: int) -> list[Any]:
     """Return the events of the log since then, those of a stream in order."""
-    return list(calls.events(account, environment, since_ms))
+    return list(reading.events(account, environment, since_ms))
 
 
 @dataclass

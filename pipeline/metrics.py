@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from pipeline import aws, calls, output, traffic
+from pipeline import aws, output, reading, traffic
 from pipeline.calls import Call
 from pipeline.environment import Environment, environment_option
 from pipeline.errors import ReleaseUnusable
@@ -65,7 +65,7 @@ def command(environment: Environment, hours: float, as_json: bool) -> None:
     account = aws.connect()
     live = traffic.read(account.functions, environment.function_name)
     shown = _releases(Ledger(account, environment).releases(), live, environment)
-    seen = calls.read(account, environment, int((time.time() - hours * 3600) * 1000))
+    seen = reading.read(account, environment, int((time.time() - hours * 3600) * 1000))
     figures = [Figures.of([call for call in seen if call.version == r.version]) for r in shown]
     if as_json:
         output.result_json(

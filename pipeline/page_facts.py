@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipeline import calls, ledger, quarantine, restore, traffic
+from pipeline import ledger, quarantine, reading, restore, traffic
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle import Manifest
+from pipeline.calls import Call
 from pipeline.environment import Environment
 from pipeline.errors import ReleaseUnusable
 from pipeline.ledger import Ledger, Release
@@ -129,22 +130,29 @@ def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | N
 
     The log is read by the names of its streams: <year>/<month>/<day>/[<version>]<environment>, the
     day being that on which Lambda started the environment ("Working with Lambda function logs" in
-    the developer guide).
+    the developer guide). In a log group that was named, the function's name stands before the
+    version ("Configuring CloudWatch log groups").
     """
+    name = environment.function_name
     seen = [
         call
         for day in span.days()
-        for call in _calls(account, environment, span, f"{day}/[{span.version}]")
+        for call in _calls(
+            account,
+            environment,
+            span,
+            [f"{day}/[{span.version}]", f"{day}/{name}[{span.version}]"],
+        )
     ]
     return Figures.of(seen) if seen else None
 
 
 def _calls(
-    account: Aws, environment: Environment, span: _Span, streams_of: str
-) -> list[calls.Call]:
+    account: Aws, environment: Environment, span: _Span, streams_of: list[str]
+) -> list[Call]:
     found = absent_if(
         "ResourceNotFoundException",
-        lambda: calls.read(
+        lambda: reading.read(
             account,
             environment,
             span.since_ms,

@@ -11,6 +11,7 @@ import click
 from pipeline import (
     aftermath,
     aws,
+    drift,
     github,
     output,
     plan_page,
@@ -19,6 +20,7 @@ from pipeline import (
     shown,
     store,
     terraform,
+    traffic,
 )
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
@@ -97,7 +99,9 @@ def command(
     if as_json:
         output.result_json(document(facts))
     else:
-        for line in in_words(facts.verdict) + _differences_in_words(facts.differences):
+        for line in in_words(facts.verdict) + _beyond_in_words(facts.beyond):
+            output.result(line)
+        for line in _differences_in_words(facts.differences):
             output.result(line)
     page = plan_page.page(facts)
     if folder:
@@ -122,7 +126,9 @@ def _plan(
     bundle = _load(account, environment, reference, live)
     with terraform.workspace(terraform.service_stack(environment)) as tf:
         variables = terraform.bundle_variables(account, bundle.manifest)
-        verdict = judge(tf.plan(account, variables, lock=False).document)
+        plan = tf.plan(account, variables, lock=False).document
+    verdict = judge(plan)
+    points_to = traffic.read(account.functions, environment.function_name)
     differences = None
     if shown_file:
         differences = shown.differences(Shown.of(bundle.id, verdict), shown.read(shown_file))
@@ -131,6 +137,7 @@ def _plan(
         manifest=bundle.manifest,
         commit=github.pull_request_head() or bundle.manifest.commit,
         verdict=verdict,
+        beyond=drift.beyond_terraform(plan, points_to, live),
         allowed=allowed,
         live=live,
         live_manifest=restore.manifest_of(account, live) if live else None,
@@ -158,6 +165,8 @@ def document(facts: PlanFacts) -> dict[str, Any]:
         "environment": facts.environment,
         "bundle": facts.manifest.id,
         **facts.verdict.to_json(),
+        "empty": facts.empty,
+        "beyond_terraform": list(facts.beyond),
         "packages": [
             {
                 "name": each.package.name,
@@ -187,6 +196,10 @@ def _load(account: Aws, environment: Environment, reference: str, live: Release 
     return store.fetch(account, live.bundle)
 
 
+def _beyond_in_words(beyond: tuple[str, ...]) -> list[str]:
+    return [plan_page.BEYOND, *(f"    {one_line(line)}" for line in beyond)] if beyond else []
+
+
 def _differences_in_words(differences: tuple[str, ...] | None) -> list[str]:
     if differences is None:
         return []
@@ -211,7 +224,7 @@ def _set_outputs(facts: PlanFacts) -> None:
     """Tell the job's later steps."""
     github.set_output("sha256", facts.verdict.sha256)
     told = {
-        "empty": facts.verdict.empty,
+        "empty": facts.empty,
         "nothing-to-do": facts.nothing_to_do,
         "quarantined": facts.quarantined is not None,
     }

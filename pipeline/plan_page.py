@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline import attributes
 from pipeline.bundle import Manifest, Package
-from pipeline.judge import Change, Verdict
+from pipeline.judge import Change, Verdict, without_index
 from pipeline.ledger import Release
 from pipeline.markdown import bullets, code
 from pipeline.project import SERVICE
@@ -15,6 +15,7 @@ from pipeline.report import Report, describe
 
 SAME = "This is the same as the pull request showed."
 DIFFERENT = "This is not what the pull request showed:"
+BEYOND = "Not as it was released, which Terraform does not see:"
 
 _UNFOLDED = 10
 
@@ -42,16 +43,17 @@ class PlanFacts:
     """What is known of a plan.
 
     `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
-    may be destroyed; `live` the release that serves and `live_manifest` its bundle's (None if it is
-    damaged); `unfinished` the newest release if it did not succeed; `quarantined` why nothing
-    deploys the bundle, if it is in quarantine; `differences` those from what the pull request
-    showed (None if nobody asked).
+    may be destroyed; `beyond` what Terraform does not see; `live` the release that serves and
+    `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did
+    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `differences`
+    those from what the pull request showed (None if nobody asked).
     """
 
     environment: str
     manifest: Manifest
     commit: str | None
     verdict: Verdict
+    beyond: tuple[str, ...]
     allowed: tuple[str, ...]
     live: Release | None
     live_manifest: Manifest | None
@@ -66,10 +68,15 @@ class PlanFacts:
         return [PackageSizes(each, by_name.get(each.name)) for each in self.manifest.packages()]
 
     @property
+    def empty(self) -> bool:
+        """Whether what was released, Terraform and reality agree."""
+        return self.verdict.empty and not self.beyond
+
+    @property
     def nothing_to_do(self) -> bool:
         """Whether a deployment would have nothing to do."""
         same = self.live is not None and self.live.bundle == self.manifest.id
-        return self.verdict.empty and same
+        return self.empty and same
 
 
 def marker(environment: str) -> str:
@@ -80,9 +87,14 @@ def marker(environment: str) -> str:
 def page(facts: PlanFacts) -> str:
     """Return the page of a plan."""
     parts = [
-        [f"### Plan for {facts.environment}: {headline(facts.verdict)}", _which(facts)],
+        [
+            f"### Plan for {facts.environment}: {headline(facts.verdict, facts.beyond)}",
+            _which(facts),
+        ],
         _warnings(facts),
+        _beyond(facts.beyond),
         _resources(facts.verdict),
+        _at_once(facts.verdict),
         _differences(facts.differences),
         _packages(facts),
         _inspection(facts.inspection),
@@ -91,10 +103,10 @@ def page(facts: PlanFacts) -> str:
     return f"{marker(facts.environment)}\n{body}\n"
 
 
-def headline(verdict: Verdict) -> str:
+def headline(verdict: Verdict, beyond: tuple[str, ...]) -> str:
     """Return what a plan does, in numbers."""
     if verdict.empty:
-        return "no changes"
+        return "not as it was released" if beyond else "no changes"
     actions = [change.action for change in verdict.changes]
     told = [
         f"{actions.count(action)} {heading.lower()}"
@@ -123,8 +135,9 @@ def _warnings(facts: PlanFacts) -> Iterator[str]:
     if facts.quarantined:
         yield f"**In quarantine:** {code(facts.quarantined)}"
     for address in facts.verdict.destroyed():
-        label = code(f"allow-destroy:{address}")
-        if address in facts.allowed:
+        name = without_index(address)
+        label = code(f"allow-destroy:{name}")
+        if {address, name} & set(facts.allowed):
             how = f"which {label} allows."
         else:
             how = (
@@ -132,6 +145,13 @@ def _warnings(facts: PlanFacts) -> Iterator[str]:
                 "re-run the failed jobs."
             )
         yield f"**This plan destroys or replaces {code(address)}, {how}**"
+
+
+def _beyond(beyond: tuple[str, ...]) -> Iterator[str]:
+    if beyond:
+        yield f"**{BEYOND}**"
+        yield bullets(map(code, beyond))
+        yield "To undo it, deploy the bundle that serves: RUNBOOK.md, Reality and Terraform differ."
 
 
 def _resources(verdict: Verdict) -> Iterator[str]:
@@ -147,6 +167,15 @@ def _resources(verdict: Verdict) -> Iterator[str]:
         yield f"Outputs: {', '.join(map(code, verdict.outputs))}"
     if fold:
         yield "</details>"
+
+
+def _at_once(verdict: Verdict) -> Iterator[str]:
+    if addresses := verdict.at_once():
+        yield (
+            "**This takes effect with the apply itself, for all versions, also for the one that "
+            "serves. No canary covers it, and it stays when live goes back:**"
+        )
+        yield bullets(map(code, addresses))
 
 
 def _change(change: Change) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import aws, checks, settings, terraform
+from pipeline import api, aws, checks, drift, settings, store, terraform
 from pipeline.aws import Aws
 from pipeline.bundle import Manifest
 from pipeline.environment import Environment
@@ -16,29 +17,41 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 
+@dataclass(frozen=True)
+class Published:
+    """What an apply gave: the version that was published last, and where the API is called."""
+
+    version: str
+    urls: tuple[str, ...]
+
+
 def apply(
     account: Aws, environment: Environment, tf: Terraform, plan: SavedPlan, manifest: Manifest
-) -> str:
+) -> Published:
     """Apply a plan, and return the version that has the bundle's code and the plan's settings.
 
-    Being told to stop counts when that is done: it moves no traffic, and a provider that is stopped
-    between changing the function and publishing it leaves a change that no version has. So does one
-    that is killed, or fails, there: then the version is published here, and Terraform is told.
-    Raises CheckFailed if somebody else changed the code meanwhile.
+    Code that somebody changed before the plan is put right: Terraform, which compares it with its
+    own state only, would let it be. Being told to stop counts when that is done: it moves no
+    traffic, and a provider that is stopped between changing the function and publishing it leaves a
+    change that no version has. So does one that is killed, or fails, there: then the version is
+    published here, and Terraform is told. Raises CheckFailed if the version has not the bundle's
+    code and layer: somebody else changed them meanwhile.
     """
     functions, name = account.functions, environment.function_name
     with uninterrupted():
-        version = _applied(functions, name, tf, plan)
-        if _is_behind(functions, name, version):
+        published = _applied(functions, name, tf, plan)
+        if drift.code_was_changed(plan.document):
+            _put_code_right(account, name, manifest)
+        if _is_behind(functions, name, published.version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
             again = tf.plan(account, terraform.bundle_variables(account, manifest))
             judge(again.document).refuse_destruction(())
-            version = _applied(functions, name, tf, again)
-    checks.require_code(functions, name, version, manifest)
-    return version
+            published = _applied(functions, name, tf, again)
+    checks.require_code(functions, name, published.version, manifest)
+    return published
 
 
-def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> str:
+def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> Published:
     outputs = plan.outputs
     if not plan.is_empty:
         aws.wait_until_updated(functions, name)
@@ -46,7 +59,22 @@ def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan)
     version = str(outputs["function_version"])
     aws.wait_until_updated(functions, name)
     aws.wait_until_active(functions, name, version)
-    return version
+    return Published(version, tuple(api.urls(outputs)))
+
+
+def _put_code_right(account: Aws, name: str, manifest: Manifest) -> None:
+    """Give the function the bundle's code, unless it has that, or somebody is changing it."""
+    functions, wanted = account.functions, manifest.function
+    latest = functions.get_function_configuration(FunctionName=name)
+    if latest["CodeSha256"] == wanted.sha256_base64:
+        return
+    functions.update_function_code(
+        FunctionName=name,
+        S3Bucket=account.artifact_bucket,
+        S3Key=store.package_key(wanted),
+        RevisionId=latest["RevisionId"],
+    )
+    aws.wait_until_updated(functions, name)
 
 
 def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:

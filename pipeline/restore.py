@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import checks, quarantine, runtimes, store
+from pipeline import checks, quarantine, runtimes, store, traffic
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle import Bundle, Manifest
 from pipeline.environment import LIVE, Environment
@@ -159,7 +159,8 @@ def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> s
                 "Take the change of settings in terraform/ back, and deploy.",
             )
         return None
-    answer = checks.look_at_health(functions, name, version)
+    checks.wake(functions, name, version)
+    answer = checks.warm(functions, name, version, traffic.running_at_once(account, name))
     if answer.outcome != "200":
         now = checks.look_at_health(functions, name, LIVE)
         checks.call_health(functions, name, version, no_worse_than=now)
@@ -174,20 +175,7 @@ def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bund
     )
     if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
         return False
-    stated, layers = bundle.manifest.layer, published.get("Layers", [])
-    if bool(stated) != bool(layers):
-        return False
-    for layer in layers:
-        layer_name, layer_version = layer["Arn"].split(":")[-2:]
-        found = absent_if(
-            "ResourceNotFoundException",
-            lambda: functions.get_layer_version(
-                LayerName=layer_name, VersionNumber=int(layer_version)
-            ),
-        )
-        if not stated or not found or found["Content"]["CodeSha256"] != stated.sha256_base64:
-            return False
-    return True
+    return checks.has_layer(functions, published, bundle.manifest)
 
 
 def manifest_of(account: Aws, release: Release) -> Manifest | None:

@@ -8,6 +8,7 @@ import click
 
 from pipeline import (
     aftermath,
+    api,
     aws,
     checks,
     github,
@@ -30,9 +31,10 @@ from pipeline.bundle import Bundle
 from pipeline.environment import LIVE, Environment, environment_option
 from pipeline.errors import describe
 from pipeline.examples import examples
-from pipeline.judge import judge
+from pipeline.judge import Verdict, judge
 from pipeline.ledger import Ledger, Release
 from pipeline.plan import allow_destroy_option, in_words
+from pipeline.publish import Published
 from pipeline.restore import Way
 from pipeline.stopping import uninterrupted
 from pipeline.summary import Facts, Verb
@@ -164,18 +166,26 @@ class _Rollback:
         health_before = checks.look_at_health_meanwhile(functions, name, LIVE)
         if version:
             self._move_live(version)
-        sha256, published = self._make_terraform_agree()
+        verdict, published = self._make_terraform_agree()
         if version is None:
-            version = published
-            smoke.run(self._account, self._facts.environment, version)
+            version = published.version
+            smoke.run(self._account, self._facts.environment, version, verdict)
             self._move_live(version)
-        with self._facts.timeline.phase("check", f"{LIVE}, and that it stayed at {version}"):
+        with self._facts.timeline.phase(
+            "check", f"{LIVE} and the API, and that it stayed at {version}"
+        ):
             self._facts.health_before = health_before.result()
             self._facts.health_after = checks.call_health(
                 functions, name, LIVE, no_worse_than=self._facts.health_before
             )
+            for url in published.urls:
+                self._facts.health_of_api = api.require_answer(
+                    url,
+                    lambda: checks.look_at_health(functions, name, LIVE),
+                    api.patience_s(verdict),
+                )
             self._switch.to(version)
-        return replace(self._release, version=version, plan_sha256=sha256)
+        return replace(self._release, version=version, plan_sha256=verdict.sha256)
 
     def _move_live(self, version: str) -> None:
         doing = f"{LIVE} to version {version}: traffic is restored"
@@ -187,10 +197,10 @@ class _Rollback:
                 self._account, self._facts.environment, self._way.left.bundle, self._release
             )
 
-    def _make_terraform_agree(self) -> tuple[str, str]:
+    def _make_terraform_agree(self) -> tuple[Verdict, Published]:
         """Apply the restored bundle, so that the next plan is empty.
 
-        Returns the plan's digest, and the version that was published last.
+        Returns what the plan did, and what was published last.
         """
         environment = self._facts.environment
         with terraform.workspace(terraform.service_stack(environment)) as tf:
@@ -200,8 +210,10 @@ class _Rollback:
                 self._facts.verdict = verdict
             verdict.refuse_destruction(self._allowed)
             with self._facts.timeline.phase("apply", "exactly that plan"):
-                version = publish.apply(self._account, environment, tf, plan, self._bundle.manifest)
-        return verdict.sha256, version
+                published = publish.apply(
+                    self._account, environment, tf, plan, self._bundle.manifest
+                )
+        return verdict, published
 
     def _record(self, release: Release) -> Release:
         ended = replace(release, ended=ledger.now(), phases=tuple(self._facts.timeline.phases))

@@ -22,6 +22,7 @@ class Runtime:
     updates_blocked: datetime.date
 
 
+# Without python3.14: the version of Terraform's AWS provider that is locked refuses it.
 # Sources: AWS Lambda developer guide, "Lambda runtimes"
 # (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html), and the copy of its table
 # that cfn-lint 1.58.0 carries (cfnlint/data/AdditionalSpecs/LmbdRuntimeLifecycle.json).
@@ -35,7 +36,6 @@ RUNTIMES = {
     "python3.11": Runtime((3, 11), 3495, _AL2, _DAY(2027, 6, 30), _DAY(2027, 8, 31)),
     "python3.12": Runtime((3, 12), 3531, _AL2023, _DAY(2028, 10, 31), _DAY(2029, 1, 10)),
     "python3.13": Runtime((3, 13), 3571, _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
-    "python3.14": Runtime((3, 14), 3627, _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
 }
 
 # Lambda's name of an architecture: the machine as ELF files name it, and the platform as the file

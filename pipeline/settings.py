@@ -10,25 +10,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-# What a published version has of its own. All else it has from the function, as that was then.
-_OWN = frozenset(
-    {
-        *("FunctionArn", "Version", "MasterArn", "RevisionId", "LastModified", "ResponseMetadata"),
-        *("State", "StateReason", "StateReasonCode", "SnapStart", "RuntimeVersionConfig"),
-        *("LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode"),
-    }
+# What terraform/function.tf sets, by the names of Lambda's FunctionConfiguration. Lambda tells more
+# (State, ConfigSha256, RuntimeVersionConfig), of which some is a version's own, and adds to it.
+# Other than the settings, these are not told as differences.
+_UNTOLD = ("CodeSha256", "Description", "Layers")
+_SETTINGS = (
+    "Architectures",
+    "Environment.Variables",
+    "Handler",
+    "LoggingConfig.LogFormat",
+    "LoggingConfig.LogGroup",
+    "MemorySize",
+    "Role",
+    "Runtime",
+    "SnapStart.ApplyOn",
+    "Timeout",
+    "TracingConfig.Mode",
+    "VpcConfig.SecurityGroupIds",
+    "VpcConfig.SubnetIds",
 )
-_CODE = frozenset({"CodeSha256", "CodeSize", "Layers", "Description"})
 
 
 def shared(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a version has from the function: code and settings."""
-    return {key: value for key, value in configuration.items() if key not in _OWN}
+    return {name: _at(configuration, name) for name in (*_UNTOLD, *_SETTINGS)}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Name the settings that are different, in words without their values: they may be secret."""
-    old, new = (_flat(shared(each)) for each in (before, after))
+    old, new = _flat(before), _flat(after)
     return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
@@ -46,14 +56,24 @@ def look_at_differences(
     return differences(both[0], both[1])
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by their whole names: Environment.Variables.NAME."""
+def _at(configuration: Mapping[str, Any], name: str) -> Any:
+    """Return the setting of a name such as LoggingConfig.LogFormat; None if there is none."""
+    value: Any = configuration
+    for part in name.split("."):
+        value = (value or {}).get(part)
+    if isinstance(value, list):
+        # Of a layer only which one it is; the order of others (subnets) says nothing.
+        return sorted(each["Arn"] if isinstance(each, Mapping) else each for each in value)
+    return value
+
+
+def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by their whole names, each variable for itself."""
     found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if not prefix and name in _CODE:
-            continue
+    for name in _SETTINGS:
+        value = _at(configuration, name)
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
+            found |= {f"{name}.{key}": each for key, each in value.items()}
         else:
-            found[prefix + name] = value
+            found[name] = value
     return found

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pipeline import calls, checks, output
+from pipeline import calls, checks, output, reading
 from pipeline.aws import Aws, absent_if
 from pipeline.checks import Answer
 from pipeline.environment import Environment
 from pipeline.errors import CheckFailed
+from pipeline.judge import Verdict
 from pipeline.smoke_calls import SMOKE_CALLS, SmokeCall
 
 if TYPE_CHECKING:
@@ -20,19 +20,27 @@ if TYPE_CHECKING:
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
+_ROLE_PATIENCE_S = 60
+_ASKED = "Method: GET, Path: /api/health"
 # AWS's clock and this one's.
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(account: Aws, environment: Environment, version: str) -> None:
+def run(account: Aws, environment: Environment, version: str, verdict: Verdict) -> None:
     """Call health, make the function's own calls, and find health's in the log.
+
+    What the plan of the `verdict` changed of the role's rights takes seconds to hold everywhere
+    ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
+    function may answer 503, for it cannot read its secrets.
 
     Raises CheckFailed if one fails. Its own calls need a key, which a parameter holds. Without it
     they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
-    health = checks.healthy_answer(functions, name, version)
+    role = any(change.address.startswith("aws_iam_role") for change in verdict.changes)
+    patience_s = _ROLE_PATIENCE_S if role else 0
+    health = checks.healthy_answer(functions, name, version, patience_s=patience_s)
     key = data_key(account, environment)
     if key:
         _call_all(account, environment, version, key)
@@ -103,28 +111,27 @@ def _find_in_log(
 ) -> None:
     """Wait until the log has what people look for in it: a call's start, and what was asked."""
     deadline = time.monotonic() + _LOG_PATIENCE_S
+    stream = ""
     while True:
-        events = calls.events(account, environment, began_ms)
-        lines = [(each["logStreamName"], each["message"]) for each in events]
-        if _tells(lines, version, request_id):
+        stream = stream or _stream_of(account, environment, version, request_id, began_ms)
+        asked = f'"{_ASKED}"'
+        if stream and any(reading.events(account, environment, began_ms, None, asked, stream)):
             return
         if time.monotonic() > deadline:
             raise CheckFailed(
                 f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
-                f"{version}, or none `Method: GET, Path: /api/health` of that request",
+                f"{version}, or none `{_ASKED}` beside it",
                 "May the function write its log, and does the handler print each request?",
             )
         time.sleep(1)
 
 
-def _tells(lines: Iterable[tuple[str, str]], version: str, request_id: str) -> bool:
-    """Say whether lines, each with its stream, tell of a request's start, and what it asked."""
-    inside: set[str] = set()
-    for stream, line in lines:
+def _stream_of(
+    account: Aws, environment: Environment, version: str, request_id: str, since_ms: int
+) -> str:
+    """Return the stream in which a request of a version started; empty if it is not there yet."""
+    for event in reading.events(account, environment, since_ms, None, f'"{request_id}"'):
+        line = event["message"]
         if calls.request_that_starts(line) == request_id and calls.starts_a_call_of(version, line):
-            inside.add(stream)
-        elif calls.request_that_starts(line):
-            inside.discard(stream)
-        elif stream in inside and "Method: GET, Path: /api/health" in line:
-            return True
-    return False
+            return str(event["logStreamName"])
+    return ""

@@ -47,6 +47,7 @@ class Facts:
     release: Release | None = None
     health_before: Health | None = None
     health_after: Health | None = None
+    health_of_api: Health | None = None
     problem: BaseException | None = None
 
 
@@ -218,6 +219,7 @@ def _health(facts: Facts, ending: Ending | None) -> Iterator[str]:
     seen = {
         "before the switch": facts.health_before,
         "after the switch": facts.health_after,
+        "at the API's URL": facts.health_of_api,
         "now": ending.health if ending else None,
     }
     told = [f"{when}: {code(health.in_words())}" for when, health in seen.items() if health]

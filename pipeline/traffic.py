@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import absent_if, error_code, persistently
+from pipeline.aws import Aws, absent_if, error_code, persistently
 from pipeline.environment import LIVE
 from pipeline.errors import LostRace
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
 
+
+_MOST_AT_ONCE = 50
+
+# Lambda may give a weight back rounded.
+_SAME_WEIGHT = 0.005
 
 type _Route = tuple[str, tuple[tuple[str, float], ...]]
 
@@ -32,8 +39,16 @@ class Live:
         """The version that serves, and the shares of others."""
         return self.version, self.weights
 
+    def in_words(self) -> str:
+        """Say which version serves how much."""
+        if not self.weights:
+            return f"version {self.version} serves all of it"
+        rest = 1 - sum(weight for _, weight in self.weights)
+        shares = [f"version {version} {100 * weight:.4g} %" for version, weight in self.weights]
+        return ", ".join([f"version {self.version} serves {100 * rest:.4g} %", *shares])
+
     def same_route_as(self, other: Live) -> bool:
-        return self.route == other.route
+        return _same(self.route, other.route)
 
 
 def read(functions: LambdaClient, function_name: str) -> Live | None:
@@ -43,6 +58,29 @@ def read(functions: LambdaClient, function_name: str) -> Live | None:
         lambda: functions.get_alias(FunctionName=function_name, Name=LIVE),
     )
     return _live(answer) if answer else None
+
+
+def running_at_once(account: Aws, function_name: str) -> int:
+    """Return how many calls ran at once of late, at most `_MOST_AT_ONCE`; 1 if nobody can say.
+
+    What waits for the answer is a rollback: it is not asked twice, nor waited for.
+    """
+    quickly = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+    now = datetime.now(UTC)
+    try:
+        found = account.session.client("cloudwatch", config=quickly).get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="ConcurrentExecutions",
+            Dimensions=[{"Name": "FunctionName", "Value": function_name}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    except (ClientError, BotoCoreError):
+        return 1
+    most = max((point["Maximum"] for point in found["Datapoints"]), default=1)
+    return min(max(1, round(most)), _MOST_AT_ONCE)
 
 
 class Switch:
@@ -67,7 +105,7 @@ class Switch:
 
     def pointed_to(self, live: Live) -> bool:
         """Say whether this tried to let live point where it does."""
-        return live.route in self._tried
+        return any(_same(live.route, each) for each in self._tried)
 
     def to(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
@@ -99,7 +137,7 @@ class Switch:
         self.undoing = True
         before = self.before
         now = persistently(lambda: read(self._functions, self._function_name))
-        if now is None or now.route not in self._tried | {before.route}:
+        if now is None or not (self.pointed_to(now) or now.same_route_as(before)):
             raise _lost_race(now)
         self._known = now
         persistently(lambda: self._point(before.route))
@@ -110,7 +148,7 @@ class Switch:
             raise _lost_race(None)
         if seen.route == route:
             now = read(self._functions, self._function_name)
-            if now is None or now.route != route:
+            if now is None or not _same(now.route, route):
                 raise _lost_race(now)
             self._known = now
         else:
@@ -131,14 +169,22 @@ class Switch:
             if error_code(error) != "PreconditionFailedException":
                 raise
             now = read(self._functions, self._function_name)
-            if now and now.route == route:
+            if now and _same(now.route, route):
                 # An earlier try of this very call moved it, and its answer was lost.
                 return now
-            if now and now.route == seen.route:
+            if now and now.same_route_as(seen):
                 # Only its description or tags changed, as Terraform may.
                 return self._update(now, route)
             raise _lost_race(now) from error
         return _live(answer)
+
+
+def _same(one: _Route, other: _Route) -> bool:
+    """Say whether two routes lead to the same versions, with the same shares but for rounding."""
+    weights, others = dict(one[1]), dict(other[1])
+    return (one[0], weights.keys()) == (other[0], others.keys()) and all(
+        abs(weight - others[version]) <= _SAME_WEIGHT for version, weight in weights.items()
+    )
 
 
 def _lost_race(now: Live | None) -> LostRace:

@@ -1,4 +1,4 @@
-# Alarms on what the callers of the alias live meet. What is not counted (nobody called) is no alarm.
+# Alarms on what the callers of the API, and of the alias live behind it, meet. What is not counted (nobody called) is no alarm.
 
 locals {
   # Lambda counts what is called through an alias by this pair.
@@ -95,6 +95,24 @@ resource "aws_cloudwatch_metric_alarm" "database" {
   period              = local.alarm_period_s
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = var.alarm_thresholds.database_failures
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+}
+
+# What API Gateway cannot pass on (a route, the integration, the permission) Lambda does not count.
+# Source of the metric's name: "Monitor HTTP API metrics" in the API Gateway developer guide.
+resource "aws_cloudwatch_metric_alarm" "api" {
+  alarm_name          = "${local.name}-api"
+  alarm_description   = "Requests that the API answered with 5xx: API Gateway's own, and the function's."
+  namespace           = "AWS/ApiGateway"
+  metric_name         = "5xx"
+  dimensions          = { ApiId = aws_apigatewayv2_api.http.id }
+  statistic           = "Sum"
+  period              = local.alarm_period_s
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = var.alarm_thresholds.api_5xx
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions

@@ -52,11 +52,6 @@ resource "aws_apigatewayv2_route" "open" {
   authorization_type = "NONE"
 }
 
-moved {
-  from = aws_apigatewayv2_route.health[0]
-  to   = aws_apigatewayv2_route.open["GET /api/health"]
-}
-
 resource "aws_apigatewayv2_stage" "default" {
   api_id      = aws_apigatewayv2_api.http.id
   name        = "$default"

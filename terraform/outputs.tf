@@ -23,6 +23,11 @@ output "api_url" {
   value       = aws_apigatewayv2_api.http.api_endpoint
 }
 
+output "custom_url" {
+  description = "Where the API answers at the custom domain, once its DNS record is made. Null without one, or with a wildcard."
+  value       = one([for domain in aws_apigatewayv2_domain_name.custom : "https://${domain.domain_name}" if !startswith(domain.domain_name, "*")])
+}
+
 output "log_group_name" {
   description = "Log group of the function."
   value       = aws_cloudwatch_log_group.function.name
@@ -35,6 +40,7 @@ output "alarm_names" {
     aws_cloudwatch_metric_alarm.duration,
     aws_cloudwatch_metric_alarm.throttles,
     aws_cloudwatch_metric_alarm.database,
+    aws_cloudwatch_metric_alarm.api,
   ] : alarm.alarm_name]
 }
 

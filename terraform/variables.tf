@@ -3,17 +3,13 @@
 variable "environment" {
   description = "Environment that this state describes."
   type        = string
-
-  validation {
-    condition     = contains(["local", "staging", "production"], var.environment)
-    error_message = "environment must be local, staging or production."
-  }
 }
 
 variable "api_keys" {
   description = "Who may do what: from the SHA-256 hash (lower-case hexadecimal) of each API key to its scope, words such as read, write:shop (a database), read:shop.orders (a collection). Empty: the data routes stay closed."
   type        = map(string)
   default     = {}
+  nullable    = false
 
   validation {
     condition     = alltrue([for hash in keys(var.api_keys) : can(regex("^[0-9a-f]{64}$", hash))])
@@ -43,6 +39,7 @@ variable "allowed_operators" {
   description = "Operators and pipeline stages that are refused otherwise, for they run code ($where, $function, $accumulator), write elsewhere ($out, $merge) or look at the server (such as $currentOp)."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for name in var.allowed_operators : can(regex("^[$][A-Za-z]+$", name))])
@@ -54,6 +51,7 @@ variable "cors_origins" {
   description = "Origins (https://app.example.com) whose pages may call the API. Empty: none."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = alltrue([for origin in var.cors_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?$", origin))])
@@ -65,6 +63,7 @@ variable "memory_mb" {
   description = "Memory of the function, in MB."
   type        = number
   default     = 256
+  nullable    = false
 
   validation {
     condition     = var.memory_mb >= 128 && var.memory_mb <= 10240
@@ -76,6 +75,7 @@ variable "timeout_s" {
   description = "Time limit of one invocation, in seconds. API Gateway itself gives up after 30."
   type        = number
   default     = 10
+  nullable    = false
 
   validation {
     condition     = var.timeout_s >= 3 && var.timeout_s <= 29
@@ -86,7 +86,8 @@ variable "timeout_s" {
 variable "tracing_mode" {
   description = "X-Ray: Active traces sampled requests, PassThrough only those that arrive traced."
   type        = string
-  default     = "Active"
+  default     = "PassThrough"
+  nullable    = false
 
   validation {
     condition     = contains(["Active", "PassThrough"], var.tracing_mode)
@@ -98,6 +99,7 @@ variable "log_format" {
   description = "Format of the function's log: Text (START RequestId: … as lines) or JSON (the same as objects)."
   type        = string
   default     = "Text"
+  nullable    = false
 
   validation {
     condition     = contains(["Text", "JSON"], var.log_format)
@@ -109,6 +111,7 @@ variable "log_retention_days" {
   description = "How long CloudWatch keeps the logs, in days."
   type        = number
   default     = 30
+  nullable    = false
 
   validation {
     condition = contains([
@@ -123,6 +126,7 @@ variable "throttle_requests_per_second" {
   description = "Steady rate of requests that the API lets through."
   type        = number
   default     = 100
+  nullable    = false
 
   validation {
     condition     = var.throttle_requests_per_second >= 1
@@ -134,6 +138,7 @@ variable "throttle_burst" {
   description = "Requests that the API lets through at once above the steady rate."
   type        = number
   default     = 200
+  nullable    = false
 
   validation {
     condition     = var.throttle_burst >= 1
@@ -142,14 +147,16 @@ variable "throttle_burst" {
 }
 
 variable "alarm_thresholds" {
-  description = "From how much on, within five minutes of live's calls, an alarm fires: errors and answers with 5xx, p95 of the duration in ms, throttled calls, requests that did not reach the database."
+  description = "From how much on, within five minutes of live's calls, an alarm fires: errors and answers with 5xx, p95 of the duration in ms, throttled calls, requests that did not reach the database, requests that the API answered with 5xx."
   type = object({
     errors            = optional(number, 5)
     duration_p95_ms   = optional(number, 3000)
     throttles         = optional(number, 1)
     database_failures = optional(number, 5)
+    api_5xx           = optional(number, 5)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = alltrue([for threshold in values(var.alarm_thresholds) : threshold > 0])
@@ -200,6 +207,7 @@ variable "snap_start" {
   description = "SnapStart: new environments start from a snapshot of an initialised one. Publishing a version takes minutes longer, and each published version costs as long as it stays (prune)."
   type        = bool
   default     = false
+  nullable    = false
 
   validation {
     condition     = !(var.snap_start && var.provisioned_concurrency != null)

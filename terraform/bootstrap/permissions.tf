@@ -19,7 +19,7 @@ locals {
       ]
       api_log = [
         for suffix in ["", ":*"] :
-        "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/apigateway/${var.service}-${environment}${suffix}"
+        "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/vendedlogs/apigateway/${var.service}-${environment}${suffix}"
       ]
       alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.service}-${environment}-*"
       dashboard  = "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.service}-${environment}"

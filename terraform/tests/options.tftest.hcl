@@ -107,6 +107,7 @@ run "a_topic_is_told_of_every_alarm" {
       aws_cloudwatch_metric_alarm.duration,
       aws_cloudwatch_metric_alarm.throttles,
       aws_cloudwatch_metric_alarm.database,
+      aws_cloudwatch_metric_alarm.api,
     ] : alarm.alarm_actions == toset([var.alarm_topic_arn]) && alarm.ok_actions == alarm.alarm_actions])
     error_message = "The topic must be told when an alarm begins, and when it is over."
   }
@@ -257,6 +258,11 @@ run "a_custom_domain_leads_to_the_api" {
       && aws_apigatewayv2_api_mapping.custom[0].stage == aws_apigatewayv2_stage.default.id
     )
     error_message = "The domain must lead to the API."
+  }
+
+  assert {
+    condition     = output.custom_url == "https://api.example.com"
+    error_message = "The output must tell where the API is called."
   }
 
   assert {

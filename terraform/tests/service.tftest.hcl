@@ -65,10 +65,51 @@ run "the_api_is_throttled_and_logged" {
   }
 }
 
-run "an_unknown_environment_is_refused" {
+run "null_is_the_default_where_there_must_be_a_value" {
   command = plan
-  variables { environment = "prod" }
-  expect_failures = [var.environment]
+  variables {
+    memory_mb        = null
+    api_keys         = null
+    alarm_thresholds = null
+    tracing_mode     = null
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.function.memory_size == 256
+      && aws_lambda_function.function.environment[0].variables["API_KEYS"] == "{}"
+      && aws_cloudwatch_metric_alarm.errors.threshold == 5
+    )
+    error_message = "A setting that is null must be as one that is not there."
+  }
+
+  assert {
+    condition     = aws_lambda_function.function.tracing_config[0].mode == "PassThrough"
+    error_message = "Traces cost 5 USD a million and the share that Lambda samples is not adjustable: off unless asked for."
+  }
+}
+
+run "the_api_logs_where_no_resource_policy_fills_up" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_log_group.api.name == "/aws/vendedlogs/apigateway/mongo-client-staging"
+    error_message = "The group must be under /aws/vendedlogs/."
+  }
+}
+
+run "api_gateways_own_failures_have_an_alarm" {
+  # Ids are known after an apply only; the provider is a mock.
+  command = apply
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.api.namespace == "AWS/ApiGateway"
+      && aws_cloudwatch_metric_alarm.api.metric_name == "5xx"
+      && aws_cloudwatch_metric_alarm.api.dimensions == tomap({ ApiId = aws_apigatewayv2_api.http.id })
+    )
+    error_message = "What API Gateway cannot pass on must be counted: Lambda does not."
+  }
 }
 
 run "a_connection_string_is_no_parameter_name" {
@@ -276,8 +317,9 @@ run "alarms_watch_what_callers_of_live_meet" {
       "mongo-client-staging-duration",
       "mongo-client-staging-throttles",
       "mongo-client-staging-database",
+      "mongo-client-staging-api",
     ]
-    error_message = "There must be four alarms, called <service>-<environment>-<what>."
+    error_message = "There must be five alarms, called <service>-<environment>-<what>."
   }
 
   assert {
@@ -315,6 +357,7 @@ run "alarms_watch_what_callers_of_live_meet" {
       aws_cloudwatch_metric_alarm.duration,
       aws_cloudwatch_metric_alarm.throttles,
       aws_cloudwatch_metric_alarm.database,
+      aws_cloudwatch_metric_alarm.api,
     ] : alarm.treat_missing_data == "notBreaching"])
     error_message = "That nobody calls must be no alarm."
   }

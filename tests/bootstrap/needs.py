@@ -27,7 +27,7 @@ LINKED_ROLE = (
 )
 LOGS = "arn:aws:logs:{region}:{account}:log-group:/aws/"
 FUNCTION_LOG = f"{LOGS}lambda/{{service}}-{{environment}}"
-API_LOG = f"{LOGS}apigateway/{{service}}-{{environment}}"
+API_LOG = f"{LOGS}vendedlogs/apigateway/{{service}}-{{environment}}"
 ALARM = "arn:aws:cloudwatch:{region}:{account}:alarm:{service}-{environment}-errors"
 DASHBOARD = "arn:aws:cloudwatch::{account}:dashboard/{service}-{environment}"
 API_GATEWAY = "arn:aws:apigateway:{region}::"
@@ -240,6 +240,7 @@ PIPELINE: Mapping[str, Needs] = {
         *writes(VERSION, "lambda:GetFunctionConfiguration"),
     ),
     "functions.published_version_active": writes(VERSION, "lambda:GetFunctionConfiguration"),
+    "functions.update_function_code": writes(FUNCTION, "lambda:UpdateFunctionCode"),
     "functions.publish_version": writes(FUNCTION, "lambda:PublishVersion"),
     "functions.get_layer_version": reads(f"{LAYER}:3", "lambda:GetLayerVersion"),
     "s3.get_object": (

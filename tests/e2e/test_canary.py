@@ -162,7 +162,7 @@ def test_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> None:
 def test_an_alarm_that_does_not_exist_is_refused(service: Service) -> None:
     _steps(service.project, 1, 5, ["nobody"])
     done = service.project.run("deploy", *ENVIRONMENT)
-    assert done.returncode == 2 and "there is no alarm nobody" in done.stderr
+    assert done.returncode == 2 and "there is no metric alarm nobody" in done.stderr
 
 
 def test_a_healthy_canary_passes_under_noise(service: Service) -> None:
@@ -170,11 +170,11 @@ def test_a_healthy_canary_passes_under_noise(service: Service) -> None:
     _steps(service.project, 0.5, 60, [])
     done = service.deploy("_time.sleep(0.02 if len(_calls) % 17 else 0.2)", "--reason", "noisy")
     assert done.returncode == 0, done.stderr
-    assert service.phases()[-3:] == ["10 %", "100 %", "switch"]
+    assert service.phases()[-4:] == ["10 %", "100 %", "switch", "call"]
 
 
 def test_all_at_once_takes_no_canary(service: Service) -> None:
-    _steps(service.project, 600, 1000, [])
+    _steps(service.project, 300, 1000, [])
     done = service.deploy("_time.sleep(0.0203)", "--all-at-once")
     assert done.returncode == 0, done.stderr
-    assert service.phases() == ["inspect", "store", "plan", "apply", "smoke", "switch"]
+    assert service.phases() == ["inspect", "store", "plan", "apply", "smoke", "switch", "call"]

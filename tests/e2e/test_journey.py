@@ -180,7 +180,7 @@ def test_what_stays_on_a_terminal_is_what_a_log_has(journey: Journey) -> None:
     assert any("Modifications complete" in line for line in stayed)
     before_the_table = stayed[: stayed.index(next(each for each in stayed if "phase " in each))]
     steps = [line.split()[0] for line in before_the_table if re.match("[a-z]+ +[a-z]", line)]
-    assert steps == ["inspect", "store", "plan", "apply", "smoke", "switch"]
+    assert steps == ["inspect", "store", "plan", "apply", "smoke", "switch", "call"]
     assert journey.second.shows_its_cursor
 
 
@@ -240,7 +240,17 @@ def test_the_ledger_has_what_happened_newest_first(journey: Journey) -> None:
         assert each["actor"] and each["time"] <= each["ended"] and each["plan_sha256"]
         assert "commit" in each
     phases = [phase["name"] for phase in second["phases"]]
-    assert phases == ["inspect", "store", "plan", "apply", "smoke", "10 %", "100 %", "switch"]
+    assert phases == [
+        "inspect",
+        "store",
+        "plan",
+        "apply",
+        "smoke",
+        "10 %",
+        "100 %",
+        "switch",
+        "call",
+    ]
     restored = [phase["name"] for phase in rollback["phases"]]
     assert restored == ["prove", "switch", "plan", "apply", "check"]
 

@@ -45,7 +45,8 @@ def test_a_plan_that_replaces_the_function_is_not_applied(service: Service) -> N
     assert renamed != usual
     address, before = "aws_lambda_function.function", (service.releases(), service.live())
     refused = service.run("deploy", "--bundle", "bundle")
-    word = ("--allow-destroy", address, "--allow-destroy", "aws_lambda_alias.live")
+    guarded = (address, "aws_lambda_alias.live", "aws_lambda_permission.api")
+    word = [f"--allow-destroy={each}" for each in guarded]
     allowed = service.must("plan", "--bundle", "bundle", *word)
     terraform.write_text(usual)
     assert refused.returncode == 1 and "error[plan-refused]" in refused.stderr

@@ -32,7 +32,7 @@ def test_a_change_of_settings_alone_is_a_release(staging: Service) -> None:
     staging.project.environment |= {
         "TF_VAR_memory_mb": "512",
         "TF_VAR_timeout_s": "8",
-        "TF_VAR_tracing_mode": "PassThrough",
+        "TF_VAR_tracing_mode": "Active",
         "TF_VAR_log_format": "JSON",
         "TF_VAR_throttle_burst": "50",
         "TF_VAR_throttle_requests_per_second": "20",

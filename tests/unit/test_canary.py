@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,7 +40,7 @@ def _call(
     init = f"Init Duration: {init_ms} ms\t" if init_ms else ""
     return (
         f"START RequestId: {version}-{number} Version: {version}\n"
-        f'{{"status": {status}, "functionVersion": "{version}"}}\n'
+        f'{{"requestId": "{version}-{number}", "status": {status}}}\n'
         f"END RequestId: {version}-{number}\n"
         f"REPORT RequestId: {version}-{number}\tDuration: {ms} ms\tMemory Size: 256 MB\t"
         f"Max Memory Used: {memory_mb} MB\t{init}{end}\n"
@@ -131,13 +132,13 @@ class _Cloud:
         return {"Parameter": {"Value": self.key}}
 
     def get_paginator(self, name: str) -> Any:
-        assert name == "filter_log_events"
-        return SimpleNamespace(paginate=self._read_log)
+        pages = {"filter_log_events": self._read_log, "describe_alarms": self._describe_alarms}
+        return SimpleNamespace(paginate=pages[name])
 
     def _read_log(self, **_: Any) -> list[dict[str, Any]]:
         self.reads += 1
         events = [
-            {"logStreamName": "a", "timestamp": 0, "message": line}
+            {"eventId": line, "logStreamName": "a", "timestamp": 0, "message": line}
             for call in self.callers
             for line in call.splitlines()
         ]
@@ -147,10 +148,10 @@ class _Cloud:
         version = {each["Name"]: each["Value"] for each in of["Dimensions"]}["ExecutedVersion"]
         return {"Datapoints": [{"Sum": float(self.throttles.get(version, 0))}]}
 
-    def describe_alarms(self, **of: Any) -> dict[str, Any]:
-        wanted = [name for name in of["AlarmNames"] if name in self.alarms]
+    def _describe_alarms(self, **of: Any) -> list[dict[str, Any]]:
+        wanted = [name for name in of.get("AlarmNames", ()) if name in self.alarms]
         found = [{"AlarmName": name, "StateValue": self.alarms[name]} for name in wanted]
-        return {"MetricAlarms": found[:1], "CompositeAlarms": found[1:]}
+        return [{"MetricAlarms": found[:1]}, {"MetricAlarms": found[1:]}]
 
 
 def _release(
@@ -209,7 +210,7 @@ def test_with_a_key_the_functions_own_calls_alternate_with_health() -> None:
 
 def test_our_own_calls_end_when_they_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that hangs does not hold up the release that replaces it."""
-    monkeypatch.setattr(canary, "_OWN_CALLS_S", -1)
+    monkeypatch.setattr(canary, "OWN_CALLS_S", -1)
     cloud = _Cloud()
     _release(cloud)
     assert cloud.called == [] and cloud.routes[-1] == (NEW, {})
@@ -258,7 +259,10 @@ def test_what_callers_get_closes_the_gate_while_it_is_watched() -> None:
     assert cloud.reads == 1 and cloud.called == []
 
 
-def test_calls_that_are_throttled_close_the_gate() -> None:
+def test_calls_that_are_throttled_close_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as CloudWatch has counted them: tests/unit/test_canary_senses.py."""
+    minute = datetime.now(UTC)
+    monkeypatch.setattr(canary, "_whole_minutes", lambda *_: (minute, minute))
     for throttles, closed in (({NEW: 40}, True), ({NEW: 40, OLD: 40}, False)):
         cloud = _Cloud(callers=_callers(100, 100), throttles=throttles)
         if closed:
@@ -284,6 +288,6 @@ def test_an_alarm_that_fires_before_the_release_closes_nothing() -> None:
 def test_an_alarm_that_does_not_exist_is_refused_before_traffic_moves() -> None:
     steps = Steps((100,), 0, 1, ("nobody", "calm"), None)
     cloud = _Cloud(alarms={"calm": "OK"})
-    with pytest.raises(UsageError, match="there is no alarm nobody$") as refused:
+    with pytest.raises(UsageError, match="there is no metric alarm nobody$") as refused:
         Canary(cloud.account(), ENVIRONMENT, steps, Timeline())
     assert "release.toml" in refused.value.remedy

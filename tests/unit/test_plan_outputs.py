@@ -34,6 +34,7 @@ def _outputs(file: Path, **more: Any) -> dict[str, str]:
         "manifest": _MANIFEST,
         "commit": None,
         "verdict": _CHANGED,
+        "beyond": (),
         "allowed": (),
         "live": _LIVE,
         "live_manifest": _MANIFEST,
@@ -58,6 +59,7 @@ def test_a_plan_gives_its_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert _outputs(file, differences=("x",)) == usual | {"differs": "true"}
     assert _outputs(file, quarantined="slow") == usual | {"quarantined": "true"}
     assert _outputs(file, verdict=_EMPTY) == usual | {"empty": "true", "nothing-to-do": "true"}
+    assert _outputs(file, verdict=_EMPTY, beyond=("live was moved",)) == usual
     another = {"verdict": _EMPTY, "live": None}
     assert _outputs(file, **another) == usual | {"empty": "true"}
 

@@ -78,6 +78,7 @@ def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> Plan
         "manifest": NEW,
         "commit": NEW.commit,
         "verdict": Verdict(changes, outputs, "digest"),
+        "beyond": (),
         "allowed": (),
         "live": RELEASE,
         "live_manifest": LIVE,

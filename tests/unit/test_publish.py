@@ -33,7 +33,7 @@ def test_a_signal_does_not_interrupt_an_apply() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
         done.append("applied")
-        return {"function_version": "2"}
+        return {"function_version": "2", "api_url": "https://api.example"}
 
     def get_function_configuration(**_: str) -> dict[str, Any]:
         done.append("read")
@@ -48,7 +48,7 @@ def test_a_signal_does_not_interrupt_an_apply() -> None:
             cast(Any, SimpleNamespace(functions=functions)),
             Environment("staging"),
             cast(Any, SimpleNamespace(apply=apply)),
-            cast(Any, SimpleNamespace(is_empty=False, outputs={})),
+            cast(Any, SimpleNamespace(is_empty=False, outputs={}, document={})),
             cast(Any, None),
         )
     assert done[1] == "applied" and done[-2:] == ["read", "read"]

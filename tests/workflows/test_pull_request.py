@@ -237,7 +237,10 @@ def destruction(runner: Runner, built_bundle: Path) -> Destruction:
         "terraform/function.tf", "function_name = local.name", 'function_name = "renamed"'
     )
     refused = _run(runner, 7, job="comment")
-    guarded = ("aws_lambda_function.function", "aws_lambda_alias.live")
+    guarded = (
+        *("aws_lambda_function.function", "aws_lambda_alias.live"),
+        "aws_lambda_permission.api",
+    )
     names = ["bug", *(f"allow-destroy:{address}" for address in guarded)]
     runner.hub.pull_requests[7]["labels"] = [{"name": name} for name in names]
     return Destruction(refused, _run(runner, 7, job="comment"))
