@@ -22,12 +22,11 @@ from scratch.source import ROOT
 
 # The slowest files first, so that no worker is left alone with one of them at the end.
 _SLOWEST_FIRST = (
+    "workflows/test_change.py",
     "bootstrap",
     "workflows/test_merge.py",
-    "workflows/test_pull_request.py",
-    "workflows/test_rollback.py",
     "e2e/test_journey.py",
-    "workflows/test_change.py",
+    "workflows/test_drift.py",
     "e2e/test_interrupted.py",
     "e2e/test_canary.py",
     "e2e/test_runbook.py",

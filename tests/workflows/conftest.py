@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from scratch.project import Project
 from scratch.source import ROOT
-from tests.workflows.hub import REPOSITORY, Hub, serving
-from tests.workflows.repository import Repository
-from tests.workflows.runner import Runner
+from tests.support import provider
+from tests.workflows.hub import REPOSITORY
+from tests.workflows.runner import Runner, on_a_hub
 
 
 @pytest.fixture(scope="module")
-def ready_account(fresh_cloud: dict[str, str]) -> None:
+def ready_account(runner: Runner) -> None:
     """The account is ready for the repository: its jobs get roles, and may do what those allow."""
-    Project(ROOT, dict(fresh_cloud)).must("bootstrap", "--repository", REPOSITORY, "--yes")
+    # The provider waits for a minute until S3 has a bucket's lifecycle rules.
+    runner.project(ROOT).must("bootstrap", "--repository", REPOSITORY, "--yes")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,9 @@ def runner(
     fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runner]:
     """A repository with the project in it, on a hub and a cloud that one module has for itself."""
-    folder = tmp_path_factory.mktemp("workflows")
-    repository = Repository(folder)
-    with serving(Hub(repository.origin, folder / "state")) as hub:
-        yield Runner(repository, hub, fresh_cloud)
+    with (
+        on_a_hub(tmp_path_factory.mktemp("workflows"), fresh_cloud) as runner,
+        provider.running(fresh_cloud, runner.credentials) as running,
+    ):
+        runner.running_provider = running
+        yield runner

@@ -29,16 +29,11 @@ def write(folder: Path) -> list[str]:
         steps = [_standin_step(action) | {"id": "do"}]
         real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
         if action == "aws-actions/configure-aws-credentials":
-            steps.insert(0, _standin_step("identity"))
-        if real and action == "aws-actions/configure-aws-credentials":
-            # The real one, and then the line that tells which role it got.
-            given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
-            told = 'echo "assumed $ROLE"'
-            steps[1:] = [
-                {"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given},
-                {"shell": "bash", "env": {"ROLE": given["role-to-assume"]}, "run": told},
-            ]
-            options += ["--local-repository", f"{steps[1]['uses']}={Path(real).resolve()}"]
+            if real:
+                given = {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
+                steps = [{"uses": f"real/{action.partition('/')[2]}@{commit}", "with": given}]
+                options += ["--local-repository", f"{steps[0]['uses']}={Path(real).resolve()}"]
+            steps = [_standin_step("identity"), *steps, _standin_step("assumed")]
         definition = {
             "name": action,
             "inputs": {name: {"default": ""} for name in inputs},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,14 +12,15 @@ from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY
 from tests.workflows.validate import for_the_runner
 
-# The workflows run `make test`, and must not run themselves: these tests are enough to see it done.
+# The workflows test the project, and must not run themselves: one test is enough.
 _TESTS = {
+    "conftest.py",
     "support/handler.py",
+    "support/provider.py",
     "handler/conftest.py",
     "handler/test_health.py",
-    *(f"service/client/{name}" for name in ("package.json", "package-lock.json", ".npmrc")),
     "workflows/validate.py",
-    # What `make test` installs, unless it is there already: with no lock file it could not tell.
+    # What make installs for the tests, unless the one that the lock file names is there already.
     *(
         f"{folder}/{name}"
         for folder in ("page/axe", "service/client")
@@ -80,7 +82,7 @@ class Repository:
         return commit
 
     def start(self, branch: str, at: str = "main") -> None:
-        """Begin a branch, from `main` unless told otherwise."""
+        """Begin a branch, from `main` unless `at` is another commit."""
         self.git("checkout", "--quiet", "-B", branch, at)
 
     def back_to_main(self) -> None:
@@ -101,5 +103,13 @@ class Repository:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
             if name.startswith(".github/workflows/"):
-                target.write_text(for_the_runner(source.read_text()))
+                target.write_text(one_at_a_time(for_the_runner(source.read_text())))
         quicken(self.clone)
+
+
+def one_at_a_time(workflow: str) -> str:
+    """Return a workflow's text with each matrix limited to one job at a time.
+
+    The jobs of a run share one running provider, which has the role of one job only.
+    """
+    return re.sub(r"^( *)strategy:\n", r"\g<0>\1  max-parallel: 1\n", workflow, flags=re.MULTILINE)

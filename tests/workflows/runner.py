@@ -1,4 +1,4 @@
-"""Run a workflow file with act, and tell what happened in it.
+"""Run a workflow file with act, or one script of it, and return what happened.
 
 run = runner.run("pull_request", "ci.yml", {"number": 7, …})
 assert run.succeeded and run.step("Plan staging", "Plan").result == "success"
@@ -6,23 +6,27 @@ assert run.succeeded and run.step("Plan staging", "Plan").result == "success"
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scratch.project import Project
 from scratch.source import ROOT
+from tests.support import provider
 from tests.workflows import act_log, local_actions, trust
 from tests.workflows.act_log import Run
-from tests.workflows.hub import REPOSITORY, Hub
+from tests.workflows.hub import REPOSITORY, Hub, serving
 from tests.workflows.local_actions import STANDINS
 from tests.workflows.repository import Repository
 
@@ -33,12 +37,27 @@ _TOKEN = "ghs_forTheStandIn0123456789"
 
 
 @dataclass
+class Script:
+    """How the script of a step ended, what it printed, its outputs, and its job summary."""
+
+    succeeded: bool
+    log: str
+    outputs: dict[str, str]
+    summary: str
+
+
+@dataclass
 class Runner:
-    """Runs the workflows of a repository, with a hub for GitHub and a cloud for AWS."""
+    """Runs the workflows of a repository, with a hub for GitHub and a cloud for AWS.
+
+    `running_provider` lets Terraform use the provider that `tests.support.provider` keeps running.
+    It calls AWS with the role of the job that got one last.
+    """
 
     repository: Repository
     hub: Hub
     cloud: Mapping[str, str]
+    running_provider: Mapping[str, str] = field(default_factory=dict)
     _runs: int = 0
 
     def run(
@@ -50,16 +69,18 @@ class Runner:
         job: str | None = None,
         variables: bool = True,
         pages: bool = False,
+        own_provider: bool = False,
     ) -> Run:
         """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
 
         With `job`, only that one (its id) and those that it needs; without `variables`, as if the
-        repository's were not set; with `pages`, as if it wanted GitHub Pages. Fails if a role does
-        not trust the job that got it.
+        repository's were not set; with `pages`, as if it wanted GitHub Pages; with `own_provider`,
+        Terraform starts its provider itself, as on GitHub. Fails if a role does not trust the job
+        that got it.
         """
-        self._runs += 1
-        folder = self.hub.state / f"run-{self._runs}"
-        folder.mkdir(parents=True)
+        folder = self._next_folder()
+        self.credentials.unlink(missing_ok=True)
+        settings = self._settings(workflow) | ({} if own_provider else dict(self.running_provider))
         (folder / "event.json").write_text(json.dumps(event))
         command = [
             *(str(_BIN / "act"), event_name, "--workflows", f".github/workflows/{workflow}"),
@@ -69,14 +90,10 @@ class Runner:
             *("--no-cache-server", "--concurrent-jobs", "1"),
             *("--action-cache-path", str(folder / "cache"), "--actor", "octocat"),
             *("--secret", f"GITHUB_TOKEN={_TOKEN}"),
-            *(_VARIABLES if variables and not _is_a_strangers(event) else ()),
+            *(_VARIABLES if variables and not _gets_no_variables(event) else ()),
             *(("--var", "PAGES=on") if pages else ()),
             *[f"--{kind}-file=/dev/null" for kind in ("env", "secret", "var", "input")],
-            *[
-                part
-                for each in self._settings(workflow).items()
-                for part in ("--env", "=".join(each))
-            ],
+            *[part for each in settings.items() for part in ("--env", "=".join(each))],
             *local_actions.write(folder / "actions"),
             *(("--job", job) if job else ()),
         ]
@@ -92,36 +109,87 @@ class Runner:
             start_new_session=True,
         )
         try:
-            told, _ = process.communicate(timeout=400)
+            log, _ = process.communicate()
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        run = act_log.read(told, process.returncode == 0)
+        run = act_log.read(log, process.returncode == 0)
         kept["status"] = "success" if run.succeeded else "failure"
         self._record_deployments(run, workflow, event)
         self._check_identities(run, workflow, event_name, event)
         return run
 
     def script(
-        self, workflow: str, job: str, step: str, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the script of one step alone, with the values that its expressions would have."""
+        self,
+        workflow: str,
+        job: str,
+        step: str,
+        *,
+        project: Project | None = None,
+        **environment: str,
+    ) -> Script:
+        """Run the script of one step alone, with the values that its expressions would have.
+
+        With `project`, it runs there, with that project's access to AWS; else in an empty folder.
+        """
+        folder = self._next_folder()
+        outputs, summary = folder / "outputs", folder / "summary"
+        for file in (outputs, summary):
+            file.touch()
+        own = self._environment(folder)
+        if project:
+            own |= self._settings(workflow) | project.environment
+            own["PATH"] = f"{self._python(folder)}:{own['PATH']}"
+        steps = yaml.safe_load((_WORKFLOWS / workflow).read_text())["jobs"][job]["steps"]
+        [script] = [each["run"] for each in steps if each["name"] == step]
+        done = subprocess.run(
+            ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=project.folder if project else folder,
+            env=self._settings(workflow)
+            | own
+            | {
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_OUTPUT": str(outputs),
+                "GITHUB_STEP_SUMMARY": str(summary),
+                "GITHUB_REPOSITORY": REPOSITORY,
+                "GITHUB_REPOSITORY_OWNER": REPOSITORY.partition("/")[0],
+                "GITHUB_SERVER_URL": "https://github.com",
+                "GITHUB_REF": "refs/heads/main",
+                "GH_TOKEN": _TOKEN,
+            }
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return Script(
+            done.returncode == 0, done.stdout, _outputs(outputs.read_text()), summary.read_text()
+        )
+
+    def project(self, folder: Path) -> Project:
+        """Return the copy of the project in `folder`, for its owner's verbs up to the next run."""
+        self.hub.state.mkdir(parents=True, exist_ok=True)
+        provider.write_credentials(self.credentials, self.cloud)
+        return Project(folder, {**self.cloud, **self.running_provider})
+
+    @property
+    def credentials(self) -> Path:
+        """The file with the credentials of the running provider."""
+        return self.hub.state / "credentials"
+
+    def _next_folder(self) -> Path:
         self._runs += 1
         folder = self.hub.state / f"run-{self._runs}"
         folder.mkdir(parents=True)
-        steps = yaml.safe_load((_WORKFLOWS / workflow).read_text())["jobs"][job]["steps"]
-        [script] = [each["run"] for each in steps if each["name"] == step]
-        return subprocess.run(
-            ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-            cwd=folder,
-            env=self._environment(folder)
-            | self._settings(workflow)
-            | {"GITHUB_REPOSITORY": REPOSITORY, "GH_TOKEN": _TOKEN}
-            | environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return folder
+
+    def _python(self, folder: Path) -> Path:
+        """Make a folder with `python` in it, and nothing else that lies beside the real one."""
+        programs = folder / "python"
+        programs.mkdir()
+        (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        (programs / "python").chmod(0o755)
+        return programs
 
     def _begun(self, workflow: str, event_name: str, event: dict[str, Any]) -> dict[str, Any]:
         """Have the hub list a run, from its start on, as GitHub does; return what it keeps."""
@@ -172,6 +240,7 @@ class Runner:
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "for-the-stand-in",
             "AWS_EC2_METADATA_DISABLED": "true",
             "STAND_IN_STATE": str(self.hub.state),
+            "STAND_IN_CREDENTIALS": str(self.credentials),
             "STAND_IN_HUB": self.hub.url,
             "STAND_IN_ORIGIN": str(self.repository.origin),
             "STAND_IN_PYTHON": sys.executable,
@@ -225,6 +294,14 @@ class Runner:
                 assert identity == asking, f"GitHub vouches for {asking}, not for {identity}"
 
 
+@contextmanager
+def on_a_hub(folder: Path, cloud: Mapping[str, str]) -> Iterator[Runner]:
+    """Yield a runner of a new repository in `folder`, on a hub; the `cloud` may be empty."""
+    repository = Repository(folder)
+    with serving(Hub(repository.origin, folder / "state")) as hub:
+        yield Runner(repository, hub, cloud)
+
+
 _VARIABLES = tuple(
     argument
     for value in ("AWS_ACCOUNT_ID=123456789012", "AWS_REGION=us-east-1", "SERVICE=mongo-client")
@@ -232,7 +309,21 @@ _VARIABLES = tuple(
 )
 
 
-def _is_a_strangers(event: dict[str, Any]) -> bool:
+def _outputs(text: str) -> dict[str, str]:
+    """Read what a step wrote into GITHUB_OUTPUT: `name=value`, or `name<<END`, lines, and END."""
+    found: dict[str, str] = {}
+    lines = iter(text.splitlines())
+    for line in lines:
+        name, is_block, end = line.partition("<<")
+        if is_block and "=" not in name:
+            found[name] = "\n".join(itertools.takewhile(end.__ne__, lines))
+        else:
+            name, _, value = line.partition("=")
+            found[name] = value
+    return found
+
+
+def _gets_no_variables(event: dict[str, Any]) -> bool:
     """Say whether GitHub keeps the repository's variables from a run: a fork's, or Dependabot's."""
     pull_request = event.get("pull_request")
     return pull_request is not None and (
@@ -246,7 +337,7 @@ def _is_a_strangers(event: dict[str, Any]) -> bool:
 _BASH = """#!/bin/sh
 /bin/bash "$@"
 ended=$?
-[ $ended = 0 ] || sleep 1
+[ $ended = 0 ] || sleep 3
 exit $ended
 """
 

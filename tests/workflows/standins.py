@@ -70,6 +70,7 @@ def main() -> None:
         "hashicorp/setup-terraform": setup_terraform,
         "attestation": lambda: verify_attestation(arguments),
         "identity": identity,
+        "assumed": assumed,
     }
     known[what]()
 
@@ -195,7 +196,7 @@ def configure_aws_credentials() -> None:
         f"{os.environ['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience={urllib.parse.quote(audience)}",
         headers={"Authorization": f"Bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request) as answer:
         token = json.load(answer)["value"]
     region = INPUTS["aws-region"]
     sts = boto3.client("sts", region_name=region, aws_access_key_id="", aws_secret_access_key="")
@@ -210,7 +211,17 @@ def configure_aws_credentials() -> None:
         "AWS_SESSION_TOKEN": assumed["SessionToken"],
     }.items():
         _append("GITHUB_ENV", f"{name}={value}")
-    print(f"assumed {role}")
+
+
+def assumed() -> None:
+    """Print the role that the job has, and give its credentials to the running provider.
+
+    The provider reads them from a shared credentials file, for it is no process of the job.
+    """
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    lines = [f"{name.lower()} = {os.environ[name]}" for name in names]
+    Path(os.environ["STAND_IN_CREDENTIALS"]).write_text("\n".join(["[default]", *lines, ""]))
+    print(f"assumed {INPUTS['role-to-assume']}")
 
 
 def _artifacts() -> Path:

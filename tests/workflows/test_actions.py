@@ -10,9 +10,7 @@ import pytest
 
 from tests.workflows.act_log import Run
 from tests.workflows import events
-from tests.workflows.hub import Hub, serving
-from tests.workflows.repository import Repository
-from tests.workflows.runner import Runner
+from tests.workflows.runner import Runner, on_a_hub
 from tests.workflows.standins import PINNED
 
 pytestmark = pytest.mark.integration
@@ -29,29 +27,42 @@ jobs:
 """
 _STEP = """
       - id: %(name)s
-        name: Ask for %(name)s
+        name: Look for %(name)s
         uses: ./.github/actions/%(action)s
         with: {environment: %(name)s}
-      - name: Tell of %(name)s
+      - name: Print %(name)s
         env:
-          TOLD: ${{ toJSON(steps.%(name)s.outputs) }}
-        run: echo "$TOLD"
+          OUTPUTS: ${{ toJSON(steps.%(name)s.outputs) }}
+        run: echo "$OUTPUTS"
 """
 
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """A repository on a hub, where nothing needs a cloud."""
-    folder = tmp_path_factory.mktemp("actions")
-    repository = Repository(folder)
-    with serving(Hub(repository.origin, folder / "state")) as hub:
-        yield Runner(repository, hub, {})
+    with on_a_hub(tmp_path_factory.mktemp("actions"), {}) as runner:
+        yield runner
 
 
 def _ask(runner: Runner, action: str, *environments: str) -> Run:
     steps = [_STEP % {"name": each, "action": action} for each in environments]
     runner.repository.write(".github/workflows/tiny.yml", _TINY + "".join(steps))
     return runner.run("workflow_dispatch", "tiny.yml", events.dispatch())
+
+
+def test_a_deployment_of_what_main_never_had_is_not_trusted(runner: Runner) -> None:
+    """Anybody who may push can record one."""
+    hub, repository = runner.hub, runner.repository
+    repository.start("evil")
+    evil = repository.commit("Not reviewed")
+    repository.git("push", "--quiet", "origin", "evil")
+    repository.back_to_main()
+    hub.deployed("production", evil)
+    run = _ask(runner, "last-deployed", "production")
+    hub.deployments.pop()
+    assert run.failed() == [("Tiny", "Look for production")]
+    assert f"was of {evil}" in run.why()
+    assert "not in main's history" in run.why()
 
 
 def _pull_request(label: str, merged_as: str | None, **more: Any) -> dict[str, Any]:
@@ -79,7 +90,7 @@ def test_labels_count_from_the_last_deployment_on(runner: Runner) -> None:
     run = _ask(runner, "allowed-destruction", "staging", "production", "never")
     assert run.succeeded, run.why()
     assert {
-        name: re.findall(r"--allow-destroy=([\w.]+)", run.step("Tiny", f"Tell of {name}").log)
+        name: re.findall(r"--allow-destroy=([\w.]+)", run.step("Tiny", f"Print {name}").log)
         for name in ("staging", "production", "never")
     } == {
         "staging": ["aws_newest.x", "aws_skipped.x"],

@@ -1,266 +1,190 @@
-"""Opening a pull request: ci.yml itself, run with the real parts."""
+"""What stops a pull request, and what it says then: scripts of ci.yml, and the job without a role.
+
+A pull request that goes well is in test_change.py, which steps and jobs run in test_conditions.py.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from scratch.project import Project
-from tests.workflows.act_log import Run
-from tests.workflows import events
-from tests.workflows.runner import Runner
+from tests.support import provider
+from tests.workflows import deployed, events
+from tests.workflows.runner import Runner, Script, on_a_hub
 
-ENVIRONMENTS = ("staging", "production")
+pytestmark = pytest.mark.extended
+
 # What the pull request's branch is at; what is checked out is a merge of it.
 HEAD = "5ca1ab1e" * 5
-
-pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("ready_account")]
-
-
-@dataclass
-class Seen:
-    """A run, the comments on its pull request afterwards, and whether AWS was left alone."""
-
-    run: Run
-    comments: list[dict[str, Any]]
-    aws_untouched: bool
-
-
-def _run(
-    runner: Runner,
-    number: int,
-    job: str | None = None,
-    variables: bool = True,
-    **event: str,
-) -> Seen:
-    """Run ci.yml for what lies in the clone, as pull request `number`."""
-    runner.hub.pull_requests.setdefault(number, {"labels": [], "merge_commit_sha": None})
-    runner.repository.commit("What the pull request brings")
-    before = _aws(runner)
-    opened = events.pull_request(number, HEAD, **event)
-    run = runner.run("pull_request", "ci.yml", opened, job=job, variables=variables)
-    comments = [dict(each) for each in runner.hub.comments.get(number, [])]
-    return Seen(run, comments, _aws(runner) == before)
-
-
-def _aws(runner: Runner) -> list[object]:
-    """Return what a plan must leave as it is: objects in the buckets, functions, layers."""
-    session = boto3.Session(
-        aws_access_key_id="look", aws_secret_access_key="look", region_name="us-east-1"
-    )
-    url = runner.cloud["AWS_ENDPOINT_URL"]
-    s3, functions = session.client("s3", endpoint_url=url), session.client(
-        "lambda", endpoint_url=url
-    )
-    buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-    objects = [s3.list_object_versions(Bucket=bucket).get("Versions", []) for bucket in buckets]
-    return [objects, functions.list_functions()["Functions"], functions.list_layers()["Layers"]]
+BUILD = ("ci.yml", "build", "Compile the handler, and build the bundle")
+COMMENT = ("ci.yml", "comment", "Write the comment, or the one that is there anew")
+BOT = {"login": "github-actions[bot]"}
+GUARDED = ("aws_lambda_function.function", "aws_lambda_alias.live", "aws_lambda_permission.api")
 
 
 @pytest.fixture(scope="module")
-def ordinary(runner: Runner) -> Seen:
-    """A change of the handler, in a pull request from the repository itself."""
-    runner.repository.start("ordinary")
-    runner.repository.append("lambda_function.py", "\n\nCHANGED = True\n")
-    return _run(runner, 1)
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """A repository on a hub, where nothing needs a cloud."""
+    with on_a_hub(tmp_path_factory.mktemp("pull-request"), {}) as runner:
+        yield runner
 
 
-def test_an_ordinary_pull_request_passes(ordinary: Seen) -> None:
-    assert ordinary.run.succeeded, ordinary.run.why()
-    results = ordinary.run.results()
-    assert results.pop("Say why there is no plan") == "skipped"
-    assert set(results.values()) == {"success"}
+def _in_clone(runner: Runner) -> Project:
+    return Project(runner.repository.clone)
 
 
-def test_its_plans_are_a_comment_for_each_environment(ordinary: Seen) -> None:
-    """What would be done, in words; sizes; what the inspection found."""
-    assert len(ordinary.comments) == 2
-    for environment in ENVIRONMENTS:
-        [body] = [
-            each["body"] for each in ordinary.comments if f"for {environment}" in each["body"]
-        ]
-        assert body.startswith(f"<!-- mongo-client plan: {environment} -->\n")
-        assert "aws_lambda_function.function" in body and "to create" in body
-        assert f"commit `{HEAD[:12]}`" in body
-        assert "pymongo-layer.zip" in body and "no findings" in body
-        assert len(body) < 65_536
+def _comment(runner: Runner, number: int, planned: str, project: Project | None = None) -> Script:
+    """Run the script that comments on a pull request, for staging."""
+    values = {"ENVIRONMENT": "staging", "SERVICE": "mongo-client", "HEAD": HEAD}
+    values |= {"NUMBER": str(number), "RUN": "https://run", "PLANNED": planned}
+    return runner.script(*COMMENT, project=project, **values)
 
 
-def test_the_job_summary_says_the_same(ordinary: Seen) -> None:
-    for comment in ordinary.comments:
-        assert comment["body"].splitlines()[1] in ordinary.run.summary
-
-
-def test_a_plan_changes_nothing(ordinary: Seen) -> None:
-    """Its roles could not, on AWS; here it is seen that nothing tries."""
-    assert ordinary.aws_untouched
-    for environment in ENVIRONMENTS:
-        [role] = ordinary.run.jobs[f"Plan {environment}"].roles
-        assert role.endswith(f":role/mongo-client-{environment}-plan")
-
-
-def test_no_value_leaves_the_plan(ordinary: Seen, runner: Runner) -> None:
-    """Neither in what everybody can read, nor in what the run keeps."""
-    [secret] = json.loads(runner.cloud["TF_VAR_api_keys"])
-    kept = [path for path in runner.hub.state.glob("artifacts/*/plan-*/*") if path.is_file()]
-    assert {path.name for path in kept} == {"plan.json", "plan.md"}
-    shown = [ordinary.run.summary, *(path.read_text() for path in kept)]
-    shown += [step.log for job in ordinary.run.jobs.values() for step in job.steps.values()]
-    shown += [comment["body"] for comment in ordinary.comments]
-    assert not any(secret in text for text in shown)
-
-
-def test_a_syntax_error_stops_at_its_line(runner: Runner) -> None:
-    """Lint marks it, and so does the compiler of the deployed Python; nothing is planned.
-
-    The comment that an earlier commit got says so, and no other one is written.
-    """
-    marker = "<!-- mongo-client plan: staging -->"
-    bot = {"login": "github-actions[bot]"}
-    runner.hub.comments[2] = [{"id": 499, "user": bot, "body": f"{marker}\nAll well."}]
+def test_a_syntax_error_is_marked_at_its_line(runner: Runner) -> None:
+    """Lint marks it, and so does the compiler of the deployed Python."""
     runner.repository.start("syntax-error")
     handler = runner.repository.clone / "lambda_function.py"
     line = len(handler.read_text().splitlines()) + 2
     runner.repository.append("lambda_function.py", "\ndef broken(:\n")
-    seen = _run(runner, 2)
-    assert ("Lint and test", "Lint, then test") in seen.run.failed()
-    step = "Compile the handler, and build the bundle"
-    assert ("Build and inspect on ubuntu-24.04", step) in seen.run.failed()
-    places = [(each.get("file"), each.get("line")) for each in seen.run.annotations]
-    assert places.count(("lambda_function.py", str(line))) >= 2
-    assert seen.run.jobs["Plan staging"].result == "skipped"
-    [comment] = seen.comments
-    assert comment["body"].startswith(f"{marker}\n### Plan for staging: there is none\n")
-    assert f"`{HEAD[:12]}`" in comment["body"] and "All well" not in comment["body"]
-    assert seen.run.jobs["ci"].result == "failure"
+    lint = runner.script("ci.yml", "lint", "Lint", project=_in_clone(runner))
+    build = runner.script(*BUILD, project=_in_clone(runner))
+    runner.repository.back_to_main()
+    for done in (lint, build):
+        assert not done.succeeded
+        assert f"::error file=lambda_function.py,line={line}," in done.log
 
 
-def test_an_extra_file_in_the_package_stops_at_the_inspection(runner: Runner) -> None:
+def test_a_failing_test_is_marked_at_its_line(runner: Runner) -> None:
+    runner.repository.start("failing-test")
+    runner.repository.replace(
+        "tests/handler/test_health.py", "reply.status == 200", "reply.status == 418"
+    )
+    done = runner.script("ci.yml", "test", "Test", project=_in_clone(runner))
+    runner.repository.back_to_main()
+    assert not done.succeeded
+    [found] = [line for line in done.log.splitlines() if line.startswith("::error file=")]
+    assert "file=tests/handler/test_health.py,line=" in found and "418" in found
+
+
+def test_an_extra_file_in_the_package_stops_at_the_inspection(
+    runner: Runner, built_bundle: Path
+) -> None:
     runner.repository.start("extra-file")
     runner.repository.replace(
         "pipeline/build.py",
         "archive.write_zip({HANDLER_FILE.name: source})",
         'archive.write_zip({HANDLER_FILE.name: source, "notes.txt": b"oops"})',
     )
-    seen = _run(runner, 3, job="same-bytes")
-    assert ("Build and inspect on ubuntu-24.04", "Inspect") in seen.run.failed()
-    assert any("notes.txt" in each["message"] for each in seen.run.annotations)
-    assert seen.run.jobs["Same bytes on both images"].result == "skipped"
+    # The layer is taken from there.
+    shutil.copytree(built_bundle, runner.repository.clone / "bundle")
+    build = runner.script(*BUILD, project=_in_clone(runner))
+    inspect = runner.script("ci.yml", "build", "Inspect", project=_in_clone(runner))
+    shutil.rmtree(runner.repository.clone / "bundle")
+    runner.repository.back_to_main()
+    assert build.succeeded and not inspect.succeeded
+    assert any("notes.txt" in each for each in inspect.log.splitlines() if "::error" in each)
 
 
-def test_a_failing_test_stops_at_its_line(runner: Runner) -> None:
-    runner.repository.start("failing-test")
-    # That it is linted first is seen above.
-    runner.repository.replace("Makefile", "test: lint $(CLIENT_READY)", "test: $(CLIENT_READY)")
-    runner.repository.replace(
-        "tests/handler/test_health.py", "reply.status == 200", "reply.status == 418"
-    )
-    seen = _run(runner, 4, job="check")
-    assert seen.run.failed() == [("Lint and test", "Lint, then test")]
-    [found] = [each for each in seen.run.annotations if each.get("file")]
-    assert found["file"] == "tests/handler/test_health.py" and "418" in found["message"]
+@pytest.mark.parametrize("same", [True, False])
+def test_the_bundles_of_both_images_must_be_the_same(
+    same: bool, runner: Runner, built_bundle: Path, tmp_path: Path
+) -> None:
+    for image in ("ubuntu-24.04", "ubuntu-22.04"):
+        shutil.copytree(built_bundle, tmp_path / f"bundle-{image}")
+    if not same:
+        with (tmp_path / "bundle-ubuntu-22.04" / "lambda_function.zip").open("ab") as package:
+            package.write(b"\0")
+    done = runner.script("ci.yml", "same-bytes", "Compare", project=Project(tmp_path))
+    assert done.succeeded == same
+    assert ("::error::The two runner images built different bundles" in done.log) != same
 
 
-def test_images_that_build_different_bytes_stop_before_the_plan(runner: Runner) -> None:
-    """Here the folder of the job gets into the package, as a careless tool might have it."""
-    runner.repository.start("different-bytes")
-    runner.repository.replace(
-        "pipeline/build.py",
-        "    source = _source()\n",
-        "    source = _source() + f'# {Path.cwd()}'.encode()\n",
-    )
-    seen = _run(runner, 5, job="plan")
-    assert seen.run.failed() == [("Same bytes on both images", "Compare")]
-    assert any("different bundles" in each["message"] for each in seen.run.annotations)
-    assert seen.run.jobs["Plan staging"].result == "skipped"
+@pytest.mark.parametrize("planned", ["skipped", "failure"])
+def test_a_comment_of_an_earlier_commit_does_not_stay(runner: Runner, planned: str) -> None:
+    """It says that there is no plan of this one: the build failed, or Terraform did."""
+    marker = "<!-- mongo-client plan: staging -->"
+    runner.hub.comments[2] = [{"id": 499, "user": BOT, "body": f"{marker}\nAll well."}]
+    assert _comment(runner, 2, planned).succeeded
+    [comment] = runner.hub.comments[2]
+    assert comment["body"].startswith(f"{marker}\n### Plan for staging: there is none\n")
+    assert f"`{HEAD[:12]}`" in comment["body"] and "All well" not in comment["body"]
 
 
-def test_a_plan_that_says_nothing_is_told_in_a_comment(runner: Runner) -> None:
+def test_a_plan_that_says_nothing_gets_a_comment(runner: Runner) -> None:
     """Such as one that Terraform broke off: the job that writes has no file to write."""
-    step = ("ci.yml", "comment", "Write the comment, or the one that is there anew")
-    values = {"ENVIRONMENT": "staging", "NUMBER": "10", "HEAD": HEAD, "RUN": "https://run"}
-    values["SERVICE"] = "mongo-client"
-    assert runner.script(*step, PLANNED="failure", **values).returncode == 0
+    assert _comment(runner, 10, "failure").succeeded
     [comment] = runner.hub.comments[10]
     assert comment["body"].startswith("<!-- mongo-client plan: staging -->\n### Plan for staging: ")
     assert "there is none" in comment["body"] and "(https://run)" in comment["body"]
 
 
-def test_a_fork_gets_all_that_needs_no_role(runner: Runner) -> None:
-    """It is linted, tested, built, compared and inspected; and is told what was left out."""
-    runner.repository.start("fork")
-    # What they do is not the point here, that they run is.
-    runner.repository.write("Makefile", "test:\n\t@echo make $@\n")
-    seen = _run(runner, 6, repository="stranger/mongo-client")
-    assert seen.run.succeeded, seen.run.why()
-    assert seen.run.jobs["Plan staging"].result == "skipped"
-    assert not any(job.roles for job in seen.run.jobs.values())
-    assert seen.comments == []
-    [notice] = [each for each in seen.run.annotations if each["level"] == "notice"]
-    assert "gh pr checkout 6" in notice["message"] and "gh pr checkout 6" in seen.run.summary
+def test_a_pull_request_that_got_no_plan_yet_gets_no_comment(runner: Runner) -> None:
+    """Its build failed: the checks say so."""
+    assert _comment(runner, 11, "skipped").succeeded
+    assert not runner.hub.comments.get(11)
 
 
-def test_dependabot_is_told_the_same(runner: Runner) -> None:
-    """GitHub keeps the variables from it as well: they do not tell what is missing."""
-    runner.repository.start("dependabot")
-    seen = _run(runner, 8, job="no-plan", author="dependabot[bot]")
-    [notice] = [each["message"] for each in seen.run.annotations]
-    assert "gh pr checkout 8" in notice and "variables" not in notice
+@pytest.mark.parametrize(
+    "event", [{"repository": "somebody/mongo-client"}, {"author": "dependabot[bot]"}]
+)
+def test_a_pull_request_without_a_role_says_how_to_run_everything(
+    runner: Runner, event: dict[str, str]
+) -> None:
+    """GitHub keeps the variables from it as well: they do not say what is missing."""
+    opened = events.pull_request(6, HEAD, **event)
+    run = runner.run("pull_request", "ci.yml", opened, job="no-plan")
+    assert run.succeeded, run.why()
+    [notice] = [each["message"] for each in run.annotations]
+    assert "gh pr checkout 6" in notice and "variables" not in notice
+    assert "gh pr checkout 6" in run.summary
 
 
 def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -> None:
-    runner.repository.start("no-account")
-    seen = _run(runner, 9, job="no-plan", variables=False)
-    [notice] = [each["message"] for each in seen.run.annotations]
+    opened = events.pull_request(9, HEAD)
+    run = runner.run("pull_request", "ci.yml", opened, job="no-plan", variables=False)
+    [notice] = [each["message"] for each in run.annotations]
     assert "AWS_ACCOUNT_ID, AWS_REGION and SERVICE are not set" in notice
 
 
-@dataclass
-class Destruction:
-    """A plan that replaces the function: refused, and with a label allowed."""
+def test_a_plan_that_destroys_the_function_needs_labels(
+    runner: Runner, fresh_cloud: dict[str, str], built_bundle: Path, tmp_path: Path
+) -> None:
+    """The comment says so, and how to allow it; then the same comment is updated."""
+    with provider.running(fresh_cloud) as running:
+        project = Project.copy_to(tmp_path / "project", fresh_cloud | running)
+        deployed.deploy(runner, project, built_bundle, "staging")
+        shutil.copytree(built_bundle, project.folder / "bundle")
+        function = project.folder / "terraform" / "function.tf"
+        text = function.read_text()
+        assert "function_name = local.name" in text
+        function.write_text(text.replace("function_name = local.name", 'function_name = "renamed"'))
+        runner.hub.pull_requests[7] = {"labels": [{"name": "bug"}], "merge_commit_sha": None}
 
-    refused: Seen
-    allowed: Seen
+        refused = _plan(runner, project)
+        assert not refused.succeeded
+        assert any(
+            "aws_lambda_function" in each for each in refused.log.splitlines() if "::" in each
+        )
+        assert _comment(runner, 7, "failure", project).succeeded
+        [first] = [dict(each) for each in runner.hub.comments[7]]
+        assert "allow-destroy:aws_lambda_function.function" in first["body"]
 
-
-@pytest.fixture(scope="module")
-def destruction(runner: Runner, built_bundle: Path) -> Destruction:
-    project = Project(runner.repository.clone, dict(runner.cloud))
-    project.must("deploy", "--environment", "staging", "--bundle", str(built_bundle))
-    runner.repository.start("destruction")
-    runner.repository.replace(
-        "terraform/function.tf", "function_name = local.name", 'function_name = "renamed"'
-    )
-    refused = _run(runner, 7, job="comment")
-    guarded = (
-        *("aws_lambda_function.function", "aws_lambda_alias.live"),
-        "aws_lambda_permission.api",
-    )
-    names = ["bug", *(f"allow-destroy:{address}" for address in guarded)]
-    runner.hub.pull_requests[7]["labels"] = [{"name": name} for name in names]
-    return Destruction(refused, _run(runner, 7, job="comment"))
-
-
-def test_a_plan_that_destroys_the_function_stops_at_the_plan(destruction: Destruction) -> None:
-    """The pull request says so, and how to allow it. Where nothing is destroyed, all is well."""
-    refused = destruction.refused
-    assert refused.run.failed() == [("Plan staging", "Plan")]
-    assert any("aws_lambda_function" in each["message"] for each in refused.run.annotations)
-    [staging] = [each["body"] for each in refused.comments if "for staging" in each["body"]]
-    assert "allow-destroy:aws_lambda_function.function" in staging
-    assert refused.run.jobs["Plan production"].result == "success"
+        names = ["bug", *(f"allow-destroy:{address}" for address in GUARDED)]
+        runner.hub.pull_requests[7]["labels"] = [{"name": name} for name in names]
+        allowed = _plan(runner, project)
+        assert allowed.succeeded, allowed.log
+        assert _comment(runner, 7, "success", project).succeeded
+        [second] = runner.hub.comments[7]
+        assert second["id"] == first["id"] and second["body"] != first["body"]
 
 
-def test_labels_that_name_it_allow_it(destruction: Destruction) -> None:
-    assert destruction.allowed.run.succeeded, destruction.allowed.run.why()
-
-
-def test_a_comment_is_updated_in_place(destruction: Destruction) -> None:
-    """Two runs of one pull request: two comments, not four."""
-    first = [each["id"] for each in destruction.refused.comments]
-    assert [each["id"] for each in destruction.allowed.comments] == first and len(first) == 2
+def _plan(runner: Runner, project: Project) -> Script:
+    """Run the scripts that plan staging for pull request 7."""
+    finding = ("ci.yml", "plan", "Find out what may be destroyed")
+    found = runner.script(*finding, project=project, NUMBER="7")
+    assert found.succeeded, found.log
+    return runner.script("ci.yml", "plan", "Plan", project=project, ENVIRONMENT="staging")

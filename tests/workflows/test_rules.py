@@ -387,7 +387,7 @@ def test_a_fork_gets_no_role_and_is_told_so() -> None:
 
 
 def test_nothing_that_deploys_uses_what_another_job_fetched() -> None:
-    """A cache, or a provider from another job, that somebody has filled decides what is deployed."""
+    """A cache or another job's provider, filled by somebody, would decide what is deployed."""
     for name, each in jobs():
         for step in each.get("steps", []):
             assert "provider" not in step.get("with", {}) or name.startswith("ci/"), name
@@ -426,6 +426,12 @@ def test_terraform_is_called_without_the_wrapper() -> None:
     steps = set_up()["runs"]["steps"]
     [terraform] = [each for each in steps if each.get("uses", "").startswith("hashicorp/")]
     assert terraform["with"]["terraform_wrapper"] == "false"
+
+
+@pytest.mark.parametrize("name", ["ci/plan", "ci/comment", "drift/plan"])
+def test_a_failed_plan_stops_none_of_another_environment(name: str) -> None:
+    """Else GitHub would cancel the other jobs of the matrix."""
+    assert job(name)["strategy"]["fail-fast"] is False
 
 
 def test_the_required_check_waits_for_all_that_can_fail() -> None:

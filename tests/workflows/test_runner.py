@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from scratch.source import ROOT
 from tests.workflows.act_log import Run
 from tests.workflows import events, trust
 from tests.workflows.hub import REPOSITORY
-from tests.workflows.runner import Runner
+from tests.workflows.repository import one_at_a_time
+from tests.workflows.runner import Runner, on_a_hub
 from tests.workflows.standins import ACTIONS, PINNED
 from tests.workflows.validate import for_the_runner
 
@@ -28,6 +30,15 @@ jobs:
     runs-on: ubuntu-24.04
     steps:
 """
+
+
+@pytest.fixture(scope="module")
+def runner(
+    fresh_cloud: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runner]:
+    """A repository on a hub and a cloud, where nothing needs Terraform."""
+    with on_a_hub(tmp_path_factory.mktemp("runner"), fresh_cloud) as runner:
+        yield runner
 
 
 def _run(runner: Runner, *steps: str) -> Run:
@@ -111,12 +122,14 @@ def test_a_job_without_the_permission_is_seen() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(_WORKFLOWS.glob("*.yml")), ids=lambda path: path.stem)
-def test_what_runs_is_the_file_but_for_one_key(path: Path) -> None:
-    """`queue: max`, which the runner does not know yet; all else is what GitHub gets."""
-    lines, kept = path.read_text().splitlines(), for_the_runner(path.read_text()).splitlines()
-    left_out = [line.strip() for line in lines if line not in kept]
-    assert set(left_out) <= {"queue: max"}
-    assert [line for line in lines if line.strip() != "queue: max"] == kept
+def test_what_runs_is_the_file_but_for_two_keys(path: Path) -> None:
+    """act does not know `queue: max` yet, and runs a matrix in parallel without `max-parallel`."""
+    lines = path.read_text().splitlines()
+    runs = one_at_a_time(for_the_runner(path.read_text())).splitlines()
+    assert [line for line in runs if line.strip() != "max-parallel: 1"] == [
+        line for line in lines if line.strip() != "queue: max"
+    ]
+    assert "max-parallel: 1" not in path.read_text()
 
 
 def test_an_artifact_goes_from_one_step_to_another_by_its_name(runner: Runner) -> None:

@@ -1,0 +1,254 @@
+"""Which jobs and steps run, and which do not: the workflows' conditions, without what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.workflows import conditions, events
+from tests.workflows.act_log import Run
+from tests.workflows.runner import Runner, on_a_hub
+
+pytestmark = pytest.mark.extended
+
+HEAD = "5ca1ab1e" * 5
+# What needs a role, or shows what a job with a role did.
+NO_ROLE = {
+    f"{what} {environment}"
+    for what in ("Plan", "Show the plan of")
+    for environment in ("staging", "production")
+}
+PLAN = "Plan production, and compare with what the pull request showed"
+NEEDED = "A difference needs somebody to approve it"
+DISPATCH = events.dispatch(bundle="b", reason="it was right", release_from_quarantine="false")
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """A repository on a hub, where nothing needs a cloud."""
+    with on_a_hub(tmp_path_factory.mktemp("conditions"), {}) as runner:
+        yield runner
+
+
+def _pull_request(runner: Runner, failing: str = "", **event: str) -> Run:
+    opened = events.pull_request(6, HEAD, **event)
+    return conditions.run(runner, "pull_request", "ci.yml", opened, failing=[failing])
+
+
+def _merge(runner: Runner, **given: Any) -> Run:
+    return conditions.run(runner, "push", "deploy.yml", events.push(), **given)
+
+
+def _planned(**outputs: str) -> dict[str, dict[str, str]]:
+    """Return what the plan of production puts out."""
+    usual = {"differs": "false", "nothing-to-do": "false", "quarantined": "false"}
+    return {"Plan, and compare": usual | {key.replace("_", "-"): outputs[key] for key in outputs}}
+
+
+def _done(run: Run) -> set[str]:
+    """Return the names of the jobs that ran, and did well."""
+    return {name for name, result in run.results().items() if result == "success"}
+
+
+@pytest.mark.parametrize(
+    "event", [{"repository": "somebody/mongo-client"}, {"author": "dependabot[bot]"}]
+)
+def test_a_pull_request_without_a_role_gets_all_that_needs_none(
+    runner: Runner, event: dict[str, str]
+) -> None:
+    """It is linted, tested, built, compared and inspected, and it passes."""
+    run = _pull_request(runner, **event)
+    assert run.succeeded, run.why()
+    assert not _done(run) & NO_ROLE
+    needing_none = {"Lint", "Test", "Same bytes on both images", "Say why there is no plan", "ci"}
+    assert needing_none <= _done(run)
+    images = ("ubuntu-24.04", "ubuntu-22.04")
+    assert {f"Build and inspect on {image}" for image in images} <= _done(run)
+
+
+def test_a_merge_queue_is_checked_without_a_plan(runner: Runner) -> None:
+    run = conditions.run(runner, "merge_group", "ci.yml", {})
+    assert run.succeeded, run.why()
+    assert "Same bytes on both images" in _done(run) and "ci" in _done(run)
+    assert not _done(run) & {*NO_ROLE, "Say why there is no plan"}
+
+
+@pytest.mark.parametrize("step", ["Lint", "Test"])
+def test_a_pull_request_that_fails_a_check_fails(runner: Runner, step: str) -> None:
+    run = _pull_request(runner, step)
+    assert not run.succeeded and run.jobs["ci"].result == "failure"
+
+
+@pytest.mark.parametrize("step", ["Compile the handler, and build the bundle", "Inspect"])
+def test_a_build_that_fails_stops_before_the_plan(runner: Runner, step: str) -> None:
+    """The comment of an earlier commit is brought up to date all the same."""
+    run = _pull_request(runner, step)
+    assert run.jobs["Same bytes on both images"].result == "skipped"
+    assert run.jobs["Plan staging"].result == "skipped"
+    assert run.jobs["ci"].result == "failure"
+    assert "Show the plan of staging" in _done(run)
+
+
+def test_images_that_build_different_bytes_stop_before_the_plan(runner: Runner) -> None:
+    run = _pull_request(runner, "Compare")
+    assert run.jobs["Plan staging"].result == "skipped"
+    assert run.jobs["ci"].result == "failure"
+
+
+def test_a_plan_that_fails_is_published_and_fails(runner: Runner) -> None:
+    run = _pull_request(runner, "Plan")
+    assert run.step("Plan staging", "Upload what the plan says").result == "success"
+    assert "Show the plan of staging" in _done(run)
+    assert run.jobs["ci"].result == "failure"
+
+
+def test_a_merge_that_goes_well(runner: Runner) -> None:
+    """A repository that does not want a site gets none."""
+    run = _merge(runner)
+    assert run.succeeded, run.why()
+    assert [name for name in run.jobs if "Deploy" in name] == [
+        "Staging / Deploy",
+        "Production / Deploy",
+    ]
+    assert run.step(PLAN, NEEDED).result == "skipped"
+    assert run.results()["Pages"] == "skipped"
+
+
+def test_a_failed_deployment_to_production_leaves_a_release_page(runner: Runner) -> None:
+    """On GitHub it is published, too; act ends with the called workflow that failed."""
+    run = _merge(runner, failing=["production: Deploy"], pages=True)
+    assert run.failed() == [("Production / Deploy", "Deploy")]
+    assert run.step("Production / Deploy", "Upload the release page").result == "success"
+
+
+def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(runner: Runner) -> None:
+    """So it leaves no deployment, which would pass for one that did well."""
+    seen = {"See whether it was rolled back in staging": {"quarantined": "true"}}
+    run = _merge(runner, outputs=seen)
+    assert run.succeeded and _done(run) == {"Build"}
+
+
+def test_an_older_merge_does_not_land_on_a_newer_one(runner: Runner) -> None:
+    run = _merge(runner, outputs={"Nothing newer is deployed by its own run": {"turn": "false"}})
+    assert run.succeeded and _done(run) == {"Build", "Staging / Take turns"}
+    assert run.jobs["Staging / Deploy"].result == "skipped"
+
+
+def test_a_merge_that_is_overtaken_before_production_does_not_land(runner: Runner) -> None:
+    turn = {"production: Nothing newer is deployed by its own run": {"turn": "false"}}
+    run = _merge(runner, outputs=turn, pages=True)
+    assert run.succeeded and "Staging / Deploy" in _done(run)
+    assert run.jobs["Production / Deploy"].result == "skipped"
+    assert run.results()["Pages"] == "skipped"
+
+
+def test_a_failed_deployment_to_staging_leaves_production_alone(runner: Runner) -> None:
+    """Its release page is uploaded: that is when somebody looks at it."""
+    run = _merge(runner, failing=["staging: Deploy"], pages=True)
+    assert not run.succeeded
+    assert _done(run) == {"Build", "Staging / Take turns"}
+    assert run.step("Staging / Deploy", "Upload the release page").result == "success"
+
+
+@pytest.mark.parametrize("outputs", [{"nothing_to_do": "true"}, {"quarantined": "true"}])
+def test_a_merge_with_nothing_to_deploy_needs_nobody(
+    runner: Runner, outputs: dict[str, str]
+) -> None:
+    """Nobody has to approve it, or to explain a difference; it is no failure."""
+    run = _merge(runner, outputs=_planned(differs="true", **outputs))
+    assert run.succeeded, run.why()
+    assert run.step(PLAN, NEEDED).result == "skipped"
+    assert _done(run) == {"Build", "Staging / Take turns", "Staging / Deploy", PLAN}
+
+
+def test_a_difference_needs_somebody_to_approve_it(runner: Runner) -> None:
+    """Where nobody can, the run stops before production."""
+    run = _merge(runner, outputs=_planned(differs="true"), failing=[NEEDED])
+    assert run.failed() == [(PLAN, NEEDED)]
+    assert not any("Production" in name or "Approve" in name for name in _done(run))
+
+
+def test_the_job_that_waits_says_that_the_plan_is_another_one(runner: Runner) -> None:
+    run = _merge(runner, outputs=_planned(differs="true"))
+    assert run.succeeded, run.why()
+    assert run.step(PLAN, NEEDED).result == "success"
+    waiting = "Approve production (the plan is not the one that the pull request showed)"
+    assert {waiting, "Production / Deploy"} <= _done(run)
+
+
+@pytest.mark.parametrize("released", ["true", "false"])
+def test_a_person_can_release_a_bundle_from_quarantine(runner: Runner, released: str) -> None:
+    """The person who dispatches it has read the plan: a difference needs nobody else."""
+    event = events.dispatch(bundle="b", reason="it was right", release_from_quarantine=released)
+    run = conditions.run(
+        *(runner, "workflow_dispatch", "deploy.yml", event),
+        outputs=_planned(differs="true", quarantined="true"),
+    )
+    assert run.succeeded, run.why()
+    assert run.jobs["Build"].result == "skipped"
+    assert run.step(PLAN, NEEDED).result == "skipped"
+    assert ("Production / Deploy" in _done(run)) == (released == "true")
+
+
+def test_a_given_bundle_comes_from_the_store(runner: Runner) -> None:
+    run = conditions.run(runner, "workflow_dispatch", "deploy.yml", DISPATCH)
+    for job in ("Staging / Deploy", "Production / Deploy"):
+        assert run.step(job, "Fetch the bundle from the store").result == "success"
+        assert run.step(job, "Download the bundle").result == "skipped"
+
+
+def _roll_back(runner: Runner, *failing: str, **inputs: str) -> Run:
+    usual = {"environment": "production", "release": "", "reason": "r", "dry_run": "false"}
+    event = events.dispatch(**usual | inputs)
+    return conditions.run(
+        runner, "workflow_dispatch", "rollback.yml", event, failing=failing, pages=True
+    )
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "Only from main",
+        "Find the last deployment that did well",
+        "Show what it will do",
+        "Fetch the bundle, and verify its digests",
+        "Verify that deploy.yml built it on main",
+    ],
+)
+def test_a_rollback_that_is_refused_changes_nothing(runner: Runner, step: str) -> None:
+    run = _roll_back(runner, step)
+    assert [name for _, name in run.failed()] == [step]
+    rolling = run.jobs["Roll back"]
+    assert rolling.result == "skipped" or rolling.steps["Roll back"].result == "skipped"
+
+
+def test_a_rollback_needs_a_deployment_that_did_well(runner: Runner) -> None:
+    event = events.dispatch(environment="staging", release="", reason="r", dry_run="false")
+    never = {"Find the last deployment that did well": {"commit": ""}}
+    run = conditions.run(
+        *(runner, "workflow_dispatch", "rollback.yml", event),
+        outputs=never,
+        failing=["There must be one"],
+    )
+    assert [name for _, name in run.failed()] == ["There must be one"]
+    assert run.jobs["Roll back"].result == "skipped"
+
+
+def test_a_dry_run_rolls_nothing_back(runner: Runner) -> None:
+    run = _roll_back(runner, dry_run="true")
+    assert run.succeeded, run.why()
+    assert run.step("Roll back", "Verify that deploy.yml built it on main").result == "success"
+    assert run.step("Roll back", "Roll back").result == "skipped"
+    assert run.results()["Pages"] == "skipped"
+
+
+def test_the_site_shows_a_rollback_that_failed_too(runner: Runner) -> None:
+    run = _roll_back(runner, "Roll back")
+    assert run.step("Roll back", "Upload the release page").result == "success"
+    assert "Pages / Publish" in _done(run)
+
+
+def test_the_site_is_for_production(runner: Runner) -> None:
+    assert _roll_back(runner, environment="staging").results()["Pages"] == "skipped"
