@@ -76,8 +76,8 @@ class Calls:
 
     def take(self, stream: str, time_ms: int, line: str) -> None:
         """Take in one line of a stream."""
-        told = _object(line)
-        if start := _start(line, told):
+        fields = _object(line)
+        if start := _start(line, fields):
             request = self._request(start[0], stream, time_ms)
             request.version, request.began_ms = start[1], time_ms
         elif found := _REPORT.match(line):
@@ -87,18 +87,18 @@ class Calls:
             request.memory_mb = int(memory[1]) if memory else None
             request.init_ms = float(init[1]) if init else None
             request.failed |= _BAD_END.search(line) is not None
-        elif record := _platform(told, "platform.report"):
+        elif record := _platform(fields, "platform.report"):
             request = self._request(record["requestId"], stream, time_ms)
             metrics = record["metrics"]
             request.ended_ms, request.duration_ms = time_ms, metrics["durationMs"]
             request.memory_mb = metrics.get("maxMemoryUsedMB")
             request.init_ms = metrics.get("initDurationMs")
             request.failed |= record.get("status", "success") != "success"
-        elif "status" in told or "errorType" in told:
-            failed = told.get("status") in range(500, 600) or "errorType" in told
-            if isinstance(request_id := told.get("requestId"), str):
+        elif "status" in fields or "errorType" in fields:
+            failed = fields.get("status") in range(500, 600) or "errorType" in fields
+            if isinstance(request_id := fields.get("requestId"), str):
                 request = self._request(request_id, stream, time_ms)
-                request.answered |= "status" in told
+                request.answered |= "status" in fields
                 request.failed |= failed
             elif failed:
                 self._loose.append((stream, time_ms))
@@ -175,17 +175,17 @@ def starts_a_call_of(version: str, line: str) -> bool:
     return start is not None and start[1] == version
 
 
-def _start(line: str, told: dict[str, Any]) -> tuple[str, str] | None:
+def _start(line: str, fields: dict[str, Any]) -> tuple[str, str] | None:
     """Return the request's id and the version that a START line names."""
     if found := _START.match(line):
         return found[1], found[2]
-    record = _platform(told, "platform.start")
+    record = _platform(fields, "platform.start")
     return (record["requestId"], record["version"]) if record else None
 
 
-def _platform(told: dict[str, Any], kind: str) -> Any:
+def _platform(fields: dict[str, Any], kind: str) -> Any:
     """Return the record of a platform object of one kind, or None if it is something else."""
-    return told.get("record") if told.get("type") == kind else None
+    return fields.get("record") if fields.get("type") == kind else None
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading the function's log: its events, and the calls that they tell.
+"""Reading the function's log: its events, and the calls that they record.
 
 FilterLogEvents gives a page of 10,000 events or 1 MB at most, some pages are empty, and an account
 has a few calls of it a second. Events come seconds late. Source: its API reference, and "CloudWatch
@@ -80,18 +80,18 @@ def read(
     streams_of: Sequence[str] = ("",),
     most_lines: int | None = None,
 ) -> list[Call]:
-    """Return the calls of an environment's function that its log tells between two moments.
+    """Return the calls of an environment's function that its log records between two moments.
 
     `streams_of` is how the names of the streams begin that are read, `most_lines` how many lines
     are read at most.
     """
     calls = Calls()
-    told = (
+    found = (
         event
         for prefix in streams_of
         for event in events(account, environment, since_ms, until_ms, _PATTERN, prefix)
     )
-    for event in islice(told, most_lines):
+    for event in islice(found, most_lines):
         calls.take(event["logStreamName"], event["timestamp"], event["message"])
     return calls.ended()
 

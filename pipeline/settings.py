@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # What terraform/function.tf sets, by the names of Lambda's FunctionConfiguration. Lambda tells more
 # (State, ConfigSha256, RuntimeVersionConfig), of which some is a version's own, and adds to it.
-# Other than the settings, these are not told as differences.
-_UNTOLD = ("CodeSha256", "Description", "Layers")
+# Other than the settings, these are not listed as differences.
+_UNLISTED = ("CodeSha256", "Description", "Layers")
 _SETTINGS = (
     "Architectures",
     "Environment.Variables",
@@ -33,7 +33,7 @@ _SETTINGS = (
 
 def shared(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a version has from the function: code and settings."""
-    return {name: _at(configuration, name) for name in (*_UNTOLD, *_SETTINGS)}
+    return {name: _at(configuration, name) for name in (*_UNLISTED, *_SETTINGS)}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

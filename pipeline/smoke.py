@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
 _ROLE_PATIENCE_S = 60
-_ASKED = "Method: GET, Path: /api/health"
+_REQUEST_LINE = "Method: GET, Path: /api/health"
 # AWS's clock and this one's.
 _CLOCKS_DIFFER_MS = 10_000
 
@@ -114,13 +114,13 @@ def _find_in_log(
     stream = ""
     while True:
         stream = stream or _stream_of(account, environment, version, request_id, began_ms)
-        asked = f'"{_ASKED}"'
-        if stream and any(reading.events(account, environment, began_ms, None, asked, stream)):
+        pattern = f'"{_REQUEST_LINE}"'
+        if stream and any(reading.events(account, environment, began_ms, None, pattern, stream)):
             return
         if time.monotonic() > deadline:
             raise CheckFailed(
                 f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
-                f"{version}, or none `{_ASKED}` beside it",
+                f"{version}, or none `{_REQUEST_LINE}` beside it",
                 "May the function write its log, and does the handler print each request?",
             )
         time.sleep(1)

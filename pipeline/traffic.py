@@ -63,7 +63,7 @@ def read(functions: LambdaClient, function_name: str) -> Live | None:
 def running_at_once(account: Aws, function_name: str) -> int:
     """Return how many calls ran at once of late, at most `_MOST_AT_ONCE`; 1 if nobody can say.
 
-    What waits for the answer is a rollback: it is not asked twice, nor waited for.
+    A rollback waits for the answer: there is one attempt, and it is short.
     """
     quickly = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
     now = datetime.now(UTC)

@@ -85,7 +85,7 @@ run "null_is_the_default_where_there_must_be_a_value" {
 
   assert {
     condition     = aws_lambda_function.function.tracing_config[0].mode == "PassThrough"
-    error_message = "Traces cost 5 USD a million and the share that Lambda samples is not adjustable: off unless asked for."
+    error_message = "Traces cost 5 USD a million and the share that Lambda samples is not adjustable: off by default."
   }
 }
 

@@ -281,7 +281,7 @@ def test_a_summary_says_what_changed_how_long_it_took_and_the_way_back(seen: See
     assert re.search(r"- `lambda_function.zip: [\d,]+ → [\d,]+ bytes`\n", summary)
     assert re.search(r"- `pymongo-layer.zip: unchanged, [\d,]+ bytes`\n", summary)
     phases = re.findall(r"^    section (.+)$", summary, re.MULTILINE)
-    assert phases == ["inspect", "store", "plan", "apply", "smoke", "10", "100", "switch"]
+    assert phases == ["inspect", "store", "plan", "apply", "smoke", "10", "100", "switch", "call"]
     assert f"`release 1, bundle {seen.ids['first'][:12]}`" in summary
     assert "gh workflow run rollback.yml --ref main -f environment=local -f reason=" in summary
     assert "python -m pipeline rollback --environment local --reason" in summary

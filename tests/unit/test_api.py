@@ -23,17 +23,17 @@ class Gateway:
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
 def gateway() -> Iterator[Gateway]:
-    told = Gateway()
+    gateway = Gateway()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            told.asked.append(self.path)
-            status = told.answers.pop(0) if len(told.answers) > 1 else told.answers[0]
+            gateway.paths.append(self.path)
+            status = gateway.answers.pop(0) if len(gateway.answers) > 1 else gateway.answers[0]
             self.send_response(status)
             self.end_headers()
             self.wfile.write(_OWN)
@@ -44,8 +44,8 @@ def gateway() -> Iterator[Gateway]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        told.url = f"http://127.0.0.1:{server.server_port}/stage"
-        yield told
+        gateway.url = f"http://127.0.0.1:{server.server_port}/stage"
+        yield gateway
         server.shutdown()
         thread.join()
 
@@ -58,14 +58,14 @@ def test_health_is_called_below_the_apis_url(gateway: Gateway) -> None:
     gateway.answers = [200]
     found = _call(gateway)
     assert found.outcome == "200" and found.milliseconds is not None
-    assert gateway.asked == ["/stage/api/health"]
+    assert gateway.paths == ["/stage/api/health"]
 
 
 def test_a_new_stage_is_waited_for(gateway: Gateway) -> None:
     """Until it is deployed it answers 404, and a new permission holds a little later: 500."""
     gateway.answers = [404, 404, 500, 200]
     assert _call(gateway, patience=30).outcome == "200"
-    assert len(gateway.asked) == 4
+    assert len(gateway.paths) == 4
 
 
 @pytest.mark.parametrize(

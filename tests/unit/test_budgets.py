@@ -28,7 +28,7 @@ def test_each_environments_steps_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percents", "watch_s", "told"),
+    ("percents", "watch_s", "message"),
     [
         ("[5, 25, 100]", 300, "3 steps of 300 s, .* take up to 1800 s; .* leave 1200 s"),
         ("[100]", 1500, "1 steps of 1500 s, .* take up to 1800 s; .* Watch for 900 s at most"),
@@ -36,10 +36,10 @@ def test_each_environments_steps_fit() -> None:
     ],
 )
 def test_steps_that_cannot_end_within_the_job_are_refused_with_the_sums(
-    percents: str, watch_s: float, told: str
+    percents: str, watch_s: float, message: str
 ) -> None:
     """Such a deployment would always be cut off, and have ten seconds to put live back."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         _steps(percents, watch_s)
     _steps("[10, 100]", 300)
 

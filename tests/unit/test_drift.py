@@ -25,7 +25,7 @@ def _live(version: str, *weights: tuple[str, float]) -> Live:
     return Live(version, weights, "revision")
 
 
-def test_where_all_is_as_it_was_released_nothing_is_told() -> None:
+def test_where_all_is_as_it_was_released_nothing_is_reported() -> None:
     assert drift.beyond_terraform(_plan("a", "a"), _live("7"), _SERVING) == ()
     assert drift.beyond_terraform({}, None, None) == ()
     created = {"type": "aws_lambda_function", "change": {"actions": ["create"], "before": None}}
@@ -33,18 +33,18 @@ def test_where_all_is_as_it_was_released_nothing_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "told"),
+    ("live", "where"),
     [
         (_live("6"), "version 6 serves all of it"),
         (_live("7", ("8", 0.25)), "version 7 serves 75 %, version 8 25 %"),
     ],
 )
-def test_live_that_was_moved_by_hand_is_told(live: Live, told: str) -> None:
+def test_live_that_was_moved_by_hand_is_reported(live: Live, where: str) -> None:
     [line] = drift.beyond_terraform(_plan("a", "a"), live, _SERVING)
-    assert told in line and "release 7, which serves by the ledger, is version 7" in line
+    assert where in line and "release 7, which serves by the ledger, is version 7" in line
 
 
-def test_code_that_was_changed_by_hand_is_told() -> None:
+def test_code_that_was_changed_by_hand_is_reported() -> None:
     [line] = drift.beyond_terraform(_plan("foreign", "a"), _live("7"), _SERVING)
     assert "code was changed" in line
 
@@ -55,8 +55,8 @@ def test_a_plan_of_no_changes_is_not_empty_then() -> None:
     assert facts.empty and facts.nothing_to_do
     moved = replace(facts, beyond=drift.beyond_terraform({}, _live("6"), _SERVING))
     assert not moved.empty and not moved.nothing_to_do
-    told = plan.document(moved)
-    assert told["empty"] is False and "version 6" in told["beyond_terraform"][0]
+    document = plan.document(moved)
+    assert document["empty"] is False and "version 6" in document["beyond_terraform"][0]
     page = plan_page.page(moved)
     assert "### Plan for staging: not as it was released\n" in page
     assert f"**{plan_page.BEYOND}**\n\n- `live was moved: version 6" in page

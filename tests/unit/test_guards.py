@@ -1,4 +1,4 @@
-"""What a plan may not destroy unasked, and what it changes for all versions at once."""
+"""What a plan may not destroy without a label, and what it changes for all versions at once."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
         verdict.refuse_destruction(["aws_apigatewayv2_route.api"])
     assert refused.value.remedy.endswith("--allow-destroy aws_apigatewayv2_route.open")
     verdict.refuse_destruction(["aws_apigatewayv2_route.open"])
-    told = plan_page.page(_facts(*verdict.changes, allowed=("aws_apigatewayv2_route.open",)))
-    assert "which `allow-destroy:aws_apigatewayv2_route.open` allows" in told
+    page = plan_page.page(_facts(*verdict.changes, allowed=("aws_apigatewayv2_route.open",)))
+    assert "which `allow-destroy:aws_apigatewayv2_route.open` allows" in page
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_no_canary_covers_is_marked(resource: dict[str, Any], at_once: bool
     assert verdict.at_once() == ([resource["address"]] if at_once else [])
     assert verdict.to_json()["at_once"] == verdict.at_once()
     assert verdict.changes[0].in_words().endswith("(at once, for all versions)") == at_once
-    told = plan_page.page(_facts(*verdict.changes))
-    assert ("takes effect with the apply itself" in told) == at_once
+    page = plan_page.page(_facts(*verdict.changes))
+    assert ("takes effect with the apply itself" in page) == at_once
 
 
 def test_before_the_first_version_nothing_is_marked() -> None:
@@ -132,7 +132,7 @@ def test_before_the_first_version_nothing_is_marked() -> None:
 def test_the_page_names_each_resource_that_takes_effect_at_once() -> None:
     role = Change("aws_iam_role_policy.f", "update", ("policy",), True, at_once=True)
     other = replace(role, address="aws_lambda_permission.api")
-    told = plan_page.page(_facts(role, other))
-    assert told.count("takes effect with the apply itself") == 1
-    _, _, listed = told.partition("it stays when live goes back:**\n\n")
+    page = plan_page.page(_facts(role, other))
+    assert page.count("takes effect with the apply itself") == 1
+    _, _, listed = page.partition("it stays when live goes back:**\n\n")
     assert listed.startswith("- `aws_iam_role_policy.f`\n- `aws_lambda_permission.api`\n")

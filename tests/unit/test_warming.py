@@ -16,7 +16,7 @@ from pipeline import checks, traffic
 
 
 class _Lambda:
-    """Answers when `at_once` calls are there together; then refuses each but one, if told to."""
+    """Answers when `at_once` calls are there together; then refuses all but one if `throttled`."""
 
     def __init__(self, at_once: int, throttled: bool = False, state: str = "Active") -> None:
         self.together = threading.Barrier(at_once, timeout=10)
@@ -64,9 +64,9 @@ def test_a_version_that_is_not_active_is_called_once_and_waited_for(state: str, 
 def test_how_many_run_at_once_is_what_lambda_counted_of_late(
     maxima: list[float], expected: int
 ) -> None:
-    def statistics(**asked: Any) -> dict[str, Any]:
-        assert asked["MetricName"] == "ConcurrentExecutions"
-        assert isinstance(asked["StartTime"], datetime)
+    def statistics(**query: Any) -> dict[str, Any]:
+        assert query["MetricName"] == "ConcurrentExecutions"
+        assert isinstance(query["StartTime"], datetime)
         return {"Datapoints": [{"Maximum": each} for each in maxima]}
 
     assert traffic.running_at_once(_account(statistics), "f") == expected
