@@ -26,12 +26,18 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, str]] = []
+        self._named = False
 
     def call(
         self, version: str, began: datetime, init_ms: int | None = None, bad: bool = False
     ) -> None:
-        """Add what Lambda writes of one call, to the stream of an environment started then."""
-        stream = f"{began:%Y/%m/%d}/[{version}]c0ffee{len(self.lines)}"
+        """Add what Lambda writes of one call, to the stream of an environment started then.
+
+        Every other stream has the function's name in its own, as in a log group that was named.
+        """
+        self._named = not self._named
+        name = made.PRODUCTION.function_name if self._named else ""
+        stream = f"{began:%Y/%m/%d}/{name}[{version}]c0ffee{len(self.lines)}"
         request, at = f"request-{len(self.lines)}", int(began.timestamp() * 1000)
         init = f"\tInit Duration: {init_ms}.00 ms" if init_ms else ""
         told = [f"START RequestId: {request} Version: {version}"]
