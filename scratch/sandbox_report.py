@@ -66,7 +66,7 @@ def difference(step: Step, seen: Seen | None) -> str:
         return f"failed with exit status {seen.status}"
     if step.expected == _NO_CHANGES and "No changes." not in seen.stderr.splitlines():
         return "succeeded, with changes"
-    # A line more tells what Terraform does not see: where live points, code changed by hand.
+    # Further lines are what Terraform does not see: where live points, code changed by hand.
     if step.expected == _EMPTY and seen.stdout.strip() != "No changes.":
         return "the plan is not empty"
     return ""

@@ -108,7 +108,7 @@ def test_each_step_has_the_role_of_its_job(played: Played) -> None:
 
 
 def test_a_role_is_assumed_after_it_trusts_the_account(played: Played) -> None:
-    """localcloud lets the owner assume any role; AWS asks the role's trust."""
+    """localcloud lets the owner assume any role; on AWS the trust of the role decides."""
     trusted = set()
     for call in played.calls():
         if call["operation"] == "UpdateAssumeRolePolicy":
