@@ -26,6 +26,7 @@ _SLOWEST_FIRST = (
     "bootstrap",
     "workflows/test_merge.py",
     "e2e/test_journey.py",
+    "e2e/test_sandbox.py",
     "workflows/test_drift.py",
     "e2e/test_interrupted.py",
     "e2e/test_canary.py",

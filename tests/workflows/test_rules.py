@@ -161,6 +161,7 @@ def test_who_may_do_what() -> None:
         "rollback/known-good": {"contents": "read", "deployments": "read"},
         "rollback/rollback": {"attestations": "read", "contents": "read", "id-token": "write"},
         "rollback/pages": _A_SITE,
+        "sandbox/play": {"contents": "read", "id-token": "write"},
     }
 
 
@@ -233,7 +234,8 @@ def test_what_starts_a_workflow() -> None:
     assert all(each["required"] for each in _asked("deploy", "bundle", "reason"))
     assert _asked("deploy", "release-from-quarantine")[0]["default"] is False
     assert set(parsed("rollback")["on"]) == {"workflow_dispatch"}
-    assert set(parsed("drift")["on"]) == {"schedule", "workflow_dispatch"}
+    for name in ("drift", "sandbox"):
+        assert set(parsed(name)["on"]) == {"schedule", "workflow_dispatch"}
 
 
 def _asked(workflow: str, *names: str) -> list[dict[str, Any]]:
@@ -378,6 +380,23 @@ def test_only_a_job_with_an_environment_gets_a_role_that_writes() -> None:
             role = step.get("with", {}).get("role-to-assume")
             if role:
                 assert role.endswith("-plan") == ("environment" not in each), name
+
+
+def test_the_sandbox_is_for_a_repository_that_has_one() -> None:
+    """Everything in its account is destroyed, so it is none that is deployed to."""
+    condition = job("sandbox/play")["if"]
+    assert "vars.SANDBOX_ACCOUNT_ID != '' &&" in condition
+    assert "vars.SANDBOX_ACCOUNT_ID != vars.AWS_ACCOUNT_ID &&" in condition
+    night = "(github.event_name == 'workflow_dispatch' || vars.SANDBOX_NIGHTLY == 'on')"
+    assert night in condition
+
+
+def test_the_sandbox_is_destroyed_whatever_happened() -> None:
+    """With time left for it: what the steps before may take ends before the job does."""
+    for name in ("Destroy", "Say where AWS differed", "Upload the report"):
+        assert step("sandbox/play", name)["if"] == "always()"
+    playing = step("sandbox/play", "Bootstrap, release, change, roll back")["timeout-minutes"]
+    assert job("sandbox/play")["timeout-minutes"] - playing >= 15
 
 
 def test_a_fork_gets_no_role_and_is_told_so() -> None:

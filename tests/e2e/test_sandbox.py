@@ -1,0 +1,126 @@
+"""The throw-away account of sandbox.yml, played in this machine's cloud from empty to empty."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from scratch import cloud, sandbox_report
+from scratch.sandbox import Sandbox, assume
+from scratch.source import ROOT
+from tests.support import provider
+
+pytestmark = pytest.mark.extended
+
+ACCOUNT = "123456789012"
+
+
+@dataclass
+class Played:
+    """An account after the end: its journal, its owner's session, and what the steps did."""
+
+    sandbox: Sandbox
+    session: boto3.Session
+    journal: Path
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """An account without a bucket, in which all steps were played."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    key = folder / "credentials"
+    with (
+        cloud.running(folder / "cloud") as settings,
+        provider.running(settings, credentials=key) as running,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        for name, value in (settings | running).items():
+            environment.setenv(name, value)
+        session = boto3.Session(region_name=settings["AWS_REGION"])
+        s3 = session.client("s3")
+        for bucket in s3.list_buckets()["Buckets"]:
+            s3.delete_bucket(Bucket=bucket["Name"])
+
+        def having(role: str) -> dict[str, str]:
+            own = assume(session, ACCOUNT, role)
+            provider.write_credentials(key, settings | own)
+            return own
+
+        sandbox = Sandbox(folder, ACCOUNT, "octo-org/mongo-client", having)
+        sandbox.play()
+        sandbox.destroy()
+        yield Played(sandbox, session, Path(settings["TF_DATA_DIR"]).with_name("calls"))
+
+
+def test_every_step_does_what_is_expected(played: Played) -> None:
+    seen = played.sandbox.seen()
+    assert not sandbox_report.differs(seen), sandbox_report.report(ACCOUNT, seen)
+    assert list(seen) == [step.name for step in sandbox_report.STEPS]
+
+
+def _command(played: Played, what: str, account: str) -> subprocess.CompletedProcess[str]:
+    """Do what the workflow does in a step, with the owner's credentials."""
+    return subprocess.run(
+        [sys.executable, "-m", "scratch.sandbox", what, str(played.sandbox.folder), account],
+        cwd=ROOT,
+        env=os.environ | {"GITHUB_REPOSITORY": "octo-org/mongo-client"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_report_says_so(played: Played) -> None:
+    done = _command(played, "report", ACCOUNT)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith(f"## Account {ACCOUNT}: as expected")
+
+
+@pytest.mark.parametrize("what", ["play", "destroy"])
+def test_no_other_account_is_thrown_away(played: Played, what: str) -> None:
+    before = len(played.calls())
+    done = _command(played, what, "999999999999")
+    assert done.returncode == 1 and f"are of account {ACCOUNT}" in done.stderr
+    assert [call["operation"] for call in played.calls()[before:]] == ["GetCallerIdentity"]
+
+
+def test_each_step_has_the_role_of_its_job(played: Played) -> None:
+    """And nothing that a role did was refused."""
+    calls = [call for call in played.calls() if call["caller"] != "owner"]
+    assert {call["caller"] for call in calls} == {
+        "mongo-client-staging",
+        "mongo-client-staging-plan",
+        "mongo-client-staging-deploy",
+        "mongo-client-staging-rollback",
+    }
+    assert [call for call in calls if not call["allowed"]] == []
+
+
+def test_a_role_is_assumed_after_it_trusts_the_account(played: Played) -> None:
+    """localcloud lets the owner assume any role; on AWS the trust of the role decides."""
+    trusted = set()
+    for call in played.calls():
+        if call["operation"] == "UpdateAssumeRolePolicy":
+            assert f"{ACCOUNT}:root" in call["parameters"]["PolicyDocument"]
+            trusted.add(call["parameters"]["RoleName"])
+        if call["operation"] == "AssumeRole":
+            assert call["parameters"]["RoleArn"].rpartition("/")[2] in trusted
+    assert len(trusted) == 3
+
+
+def test_nothing_is_left_that_costs(played: Played) -> None:
+    assert played.session.client("s3").list_buckets()["Buckets"] == []
+    assert played.session.client("lambda").list_functions()["Functions"] == []
+    roles = played.session.client("iam").list_roles()["Roles"]
+    assert [each for each in roles if "/aws-service-role/" not in each["Path"]] == []
