@@ -135,8 +135,8 @@ def command(
             for line in in_words(facts.verdict):
                 output.say(line)
             facts.verdict.refuse_destruction(allowed)
-            if canary:
-                provisioned.refuse_steps(plan.document, environment, steps)
+            percents = (100.0,) if all_at_once else steps.percents
+            provisioned.refuse_steps(plan.document, environment, percents)
             _refuse_another_plan(facts.verdict, approved_plan)
             unusual = tuple(
                 word

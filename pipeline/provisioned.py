@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.environment import LIVE, Environment, Steps
+from pipeline.environment import LIVE, Environment
 from pipeline.errors import UsageError
 
 _KIND = "aws_lambda_provisioned_concurrency_config"
@@ -27,9 +27,11 @@ def is_planned(plan: Mapping[str, Any]) -> bool:
     return _has(plan, "after")
 
 
-def refuse_steps(plan: Mapping[str, Any], environment: Environment, steps: Steps) -> None:
+def refuse_steps(
+    plan: Mapping[str, Any], environment: Environment, percents: tuple[float, ...]
+) -> None:
     """Raise UsageError if live would get weights though it has provisioned concurrency."""
-    if is_planned(plan) and steps.percents != (100,):
+    if is_planned(plan) and percents != (100,):
         raise UsageError(
             f"{environment.name} has provisioned concurrency, and Lambda refuses weights on an "
             f"alias that has: {LIVE} cannot move in steps; nothing was applied",

@@ -142,7 +142,7 @@ class Switch:
         """Point all of live's traffic at `version`, unless it points there already.
 
         The switch is atomic: calls that run finish on the old version, new ones get the new. With
-        provisioned concurrency Lambda moves the calls little by little, and this returns when it has.
+        provisioned concurrency Lambda moves the calls little by little: this returns when it has.
         """
         self.wait()
         self._point((version, ()))

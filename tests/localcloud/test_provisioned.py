@@ -1,4 +1,4 @@
-"""Provisioned concurrency and the weights of its alias: each excludes the other, as Lambda has it."""
+"""Provisioned concurrency and weights: an alias has one or the other, as Lambda has it."""
 
 from __future__ import annotations
 

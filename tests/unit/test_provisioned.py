@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -13,8 +12,7 @@ from pipeline.errors import AwsError, LostRace, UsageError
 from pipeline.traffic import Switch
 
 _LOCAL = Environment("local")
-_IN_STEPS = _LOCAL.steps()
-_AT_ONCE = replace(_IN_STEPS, percents=(100,))
+_IN_STEPS, _AT_ONCE = (10.0, 100.0), (100.0,)
 _THERE = {"provisioned_concurrent_executions": 2}
 
 
