@@ -8,6 +8,8 @@ A test (or a person) puts the parameter, as `aws ssm put-parameter` does:
                                one millisecond then come in any order
 /localcloud/log-page           the most events in a page of FilterLogEvents; every other is empty
 /localcloud/permission-delay   seconds until a change of a role's policies takes effect
+/localcloud/provisioned-delay  seconds for which an alias with provisioned concurrency has weights
+                               of Lambda's own, after it was pointed to another version
 """
 
 from __future__ import annotations

@@ -17,7 +17,14 @@ from moto.iam.access_control import PermissionResult
 from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket
 
-from localcloud import iam_limits, moto_apis, moto_invoke, moto_lambda, moto_logs
+from localcloud import (
+    iam_limits,
+    moto_apis,
+    moto_invoke,
+    moto_lambda,
+    moto_logs,
+    moto_provisioned,
+)
 from localcloud.functions import Functions
 
 
@@ -25,6 +32,7 @@ def fill(functions: Functions, api_root: str) -> None:
     """Fill every gap, once a process, before moto serves its first request."""
     moto_invoke.fill(functions)
     moto_lambda.fill()
+    moto_provisioned.fill()
     moto_apis.fill()
     iam_limits.enforce()
     _apis_answer_here(api_root)

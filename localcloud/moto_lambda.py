@@ -38,7 +38,6 @@ def fill() -> None:
     _versions_are_never_numbered_twice()
     _versions_that_serve_cannot_be_deleted()
     _alias_revisions_change_and_are_checked()
-    _concurrency_can_be_provisioned()
     _code_signing_can_be_configured()
     _accounts_have_settings()
 
@@ -160,7 +159,7 @@ def _versions_that_serve_cannot_be_deleted() -> None:
         aliases = [
             alias.name
             for alias in self.list_aliases(name)
-            if version == alias.function_version or version in _weights(alias)
+            if version == alias.function_version or version in weights(alias)
         ]
         if version and aliases:
             raise refusal(
@@ -173,7 +172,8 @@ def _versions_that_serve_cannot_be_deleted() -> None:
     LambdaStorage.del_function = delete
 
 
-def _weights(alias: LambdaAlias) -> dict[str, float]:
+def weights(alias: LambdaAlias) -> dict[str, float]:
+    """Return the versions that get a share of an alias's calls, beside the one it points to."""
     return (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
 
 
@@ -201,37 +201,6 @@ def _alias_revisions_change_and_are_checked() -> None:
     LambdaResponse.update_alias = update_alias
 
 
-def _concurrency_can_be_provisioned() -> None:
-    """moto knows no provisioned concurrency. Here it is kept, and nothing starts any sooner."""
-    kept: dict[tuple[LambdaStorage, str, str], int] = {}
-
-    def key(self: LambdaResponse) -> tuple[LambdaStorage, str, str]:
-        name = unquote(self.path.split("/")[-2])
-        return self.backend._lambdas, name, self._get_param("Qualifier")
-
-    def told(self: LambdaResponse) -> str:
-        if key(self) not in kept:
-            kind = "ProvisionedConcurrencyConfigNotFoundException"
-            raise refusal(404, kind, "No Provisioned Concurrency Config found for this function")
-        words = ("Requested", "Allocated", "Available")
-        figures = {f"{word}ProvisionedConcurrentExecutions": kept[key(self)] for word in words}
-        return json.dumps(figures | {"Status": "READY"})
-
-    def put(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
-        self.backend.get_alias(key(self)[2], key(self)[1])
-        kept[key(self)] = json.loads(self.body)["ProvisionedConcurrentExecutions"]
-        return 202, {"status": "202"}, told(self)
-
-    def delete(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
-        del kept[key(self)]
-        return 204, {"status": "204"}, ""
-
-    LambdaResponse.put_provisioned_concurrency_config = put
-    LambdaResponse.get_provisioned_concurrency_config = told
-    LambdaResponse.delete_provisioned_concurrency_config = delete
-    _add_path("functions/(?P<function_name>[^/]+)/provisioned-concurrency$")
-
-
 def _accounts_have_settings() -> None:
     """moto does not tell Lambda's quotas, and what is used of them."""
 
@@ -248,7 +217,7 @@ def _accounts_have_settings() -> None:
         )
 
     LambdaResponse.get_account_settings = get_account_settings
-    _add_path("account-settings/$")
+    add_path("account-settings/$")
 
 
 def _code_signing_can_be_configured() -> None:
@@ -296,8 +265,8 @@ def _code_signing_can_be_configured() -> None:
     LambdaResponse.delete_code_signing_config = delete
     LambdaResponse.put_function_code_signing_config = put_on_function
     LambdaResponse.delete_function_code_signing_config = delete_from_function
-    _add_path("code-signing-configs/?$")
-    _add_path("code-signing-configs/(?P<arn>[^/]+)$")
+    add_path("code-signing-configs/?$")
+    add_path("code-signing-configs/(?P<arn>[^/]+)$")
 
 
 def _have_tags(configs: dict[str, dict[str, Any]]) -> None:
@@ -312,6 +281,6 @@ def _have_tags(configs: dict[str, dict[str, Any]]) -> None:
     LambdaBackend._get_resource_by_arn = resource
 
 
-def _add_path(pattern: str) -> None:
+def add_path(pattern: str) -> None:
     """Let moto's Lambda take calls at another path; their names are those of AWS's own model."""
     url_paths[f"{{0}}/(?P<api_version>[^/]+)/{pattern}"] = LambdaResponse.dispatch

@@ -70,7 +70,7 @@ def in_words(switch: Switch | None, now: Live | None) -> str:
     if before is None:
         # Terraform makes the alias, and points it to the first version there is.
         return f"{serves}; before this, nothing did" if now else f"unchanged: {serves}"
-    if now and now.same_route_as(before):
+    if now and switch.is_back(now):
         return (
             f"back at version {now.version}: {serves}" if switch.moved else f"unchanged: {serves}"
         )

@@ -22,6 +22,7 @@ from pipeline import (
     marks,
     output,
     promotion,
+    provisioned,
     publish,
     quarantine,
     restore,
@@ -134,6 +135,8 @@ def command(
             for line in in_words(facts.verdict):
                 output.say(line)
             facts.verdict.refuse_destruction(allowed)
+            percents = (100.0,) if all_at_once else steps.percents
+            provisioned.refuse_steps(plan.document, environment, percents)
             _refuse_another_plan(facts.verdict, approved_plan)
             unusual = tuple(
                 word
@@ -203,10 +206,14 @@ class _Deployment:
 
         `newest` is the ledger's newest before the plan: whoever began one since then has won.
         """
+        moved_by_lambda = provisioned.is_there(plan.document)
+        if moved_by_lambda:
+            traffic.wait_until_alone(self._account.functions, self._name)
         if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
             return None
         verdict = judge(plan.document)
         switch = self._facts.switch = Switch(self._account.functions, self._name)
+        switch.provisioned = moved_by_lambda
         release = ledger.next_release(
             newest,
             "deploy",
@@ -223,6 +230,7 @@ class _Deployment:
                 published = publish.apply(
                     self._account, self._environment, self._terraform, plan, self._bundle.manifest
                 )
+            switch.provisioned = provisioned.is_planned(plan.document)
             version = published.version
             release = replace(release, version=version)
             if switch.before and verdict.at_once():

@@ -17,6 +17,7 @@ from pipeline import (
     locks,
     marks,
     output,
+    provisioned,
     publish,
     quarantine,
     restore,
@@ -210,9 +211,13 @@ class _Rollback:
                 self._facts.verdict = verdict
             verdict.refuse_destruction(self._allowed)
             with self._facts.timeline.phase("apply", "exactly that plan"):
+                self._switch.provisioned = provisioned.is_there(plan.document)
+                # Lambda refuses a change of provisioned concurrency while it moves it.
+                self._switch.wait()
                 published = publish.apply(
                     self._account, environment, tf, plan, self._bundle.manifest
                 )
+                self._switch.provisioned = provisioned.is_planned(plan.document)
         return verdict, published
 
     def _record(self, release: Release) -> Release:

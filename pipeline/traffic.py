@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws import Aws, absent_if, error_code, persistently
 from pipeline.environment import LIVE
-from pipeline.errors import LostRace
+from pipeline.errors import AwsError, LostRace
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -22,6 +23,10 @@ _MOST_AT_ONCE = 50
 
 # Lambda may give a weight back rounded.
 _SAME_WEIGHT = 0.005
+
+# Lambda initialises the new version's environments within minutes, if it can.
+_WEIGHTS_PATIENCE_S = 300
+_WEIGHTS_PAUSE_S = 1.0
 
 type _Route = tuple[str, tuple[tuple[str, float], ...]]
 
@@ -58,6 +63,26 @@ def read(functions: LambdaClient, function_name: str) -> Live | None:
         lambda: functions.get_alias(FunctionName=function_name, Name=LIVE),
     )
     return _live(answer) if answer else None
+
+
+def wait_until_alone(functions: LambdaClient, function_name: str) -> Live | None:
+    """Return where live points, once Lambda's own weights are gone from it.
+
+    Lambda gives live such weights while it moves provisioned concurrency, and refuses those of
+    anybody else. Raises AwsError if they stay.
+    """
+    deadline = time.monotonic() + _WEIGHTS_PATIENCE_S
+    while (now := read(functions, function_name)) and now.weights:
+        if time.monotonic() > deadline:
+            raise AwsError(
+                f"Lambda has not finished moving the provisioned concurrency of {LIVE}: "
+                f"{now.in_words()}",
+                "Does the new version fail while it initialises? See StatusReason: aws lambda "
+                "get-provisioned-concurrency-config "
+                f"--function-name {function_name} --qualifier {LIVE}",
+            )
+        time.sleep(_WEIGHTS_PAUSE_S)
+    return now
 
 
 def running_at_once(account: Aws, function_name: str) -> int:
@@ -97,6 +122,8 @@ class Switch:
         self._known = self.before
         self._tried: set[_Route] = set()
         self.undoing = False
+        # Whether live has provisioned concurrency: all weights it has are Lambda's own, then.
+        self.provisioned = False
 
     @property
     def moved(self) -> bool:
@@ -105,14 +132,30 @@ class Switch:
 
     def pointed_to(self, live: Live) -> bool:
         """Say whether this tried to let live point where it does."""
-        return any(_same(live.route, each) for each in self._tried)
+        return any(_same(self._meant(live), each) for each in self._tried)
+
+    def is_back(self, live: Live) -> bool:
+        """Say whether live points where it did before the release."""
+        return self.before is not None and _same(self._meant(live), self.before.route)
 
     def to(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
 
-        The switch is atomic: calls that run finish on the old version, new ones get the new.
+        The switch is atomic: calls that run finish on the old version, new ones get the new. With
+        provisioned concurrency Lambda moves the calls little by little: this returns when it has.
         """
+        self.wait()
         self._point((version, ()))
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until Lambda's own weights are gone from live, if it has provisioned concurrency."""
+        if not self.provisioned:
+            return
+        now = wait_until_alone(self._functions, self._function_name)
+        if self._known and (now is None or now.version != self._known.version):
+            raise _lost_race(now)
+        self._known = now
 
     def share(self, version: str, percent: float) -> None:
         """Give `version` a share of live's traffic; what live pointed to keeps the rest."""
@@ -137,7 +180,7 @@ class Switch:
         self.undoing = True
         before = self.before
         now = persistently(lambda: read(self._functions, self._function_name))
-        if now is None or not (self.pointed_to(now) or now.same_route_as(before)):
+        if now is None or not (self.pointed_to(now) or self.is_back(now)):
             raise _lost_race(now)
         self._known = now
         persistently(lambda: self._point(before.route))
@@ -146,9 +189,9 @@ class Switch:
         seen = self._known or read(self._functions, self._function_name)
         if seen is None:
             raise _lost_race(None)
-        if seen.route == route:
+        if self._meant(seen) == route:
             now = read(self._functions, self._function_name)
-            if now is None or not _same(now.route, route):
+            if now is None or not _same(self._meant(now), route):
                 raise _lost_race(now)
             self._known = now
         else:
@@ -169,14 +212,18 @@ class Switch:
             if error_code(error) != "PreconditionFailedException":
                 raise
             now = read(self._functions, self._function_name)
-            if now and _same(now.route, route):
+            if now and _same(self._meant(now), route):
                 # An earlier try of this very call moved it, and its answer was lost.
                 return now
-            if now and now.same_route_as(seen):
-                # Only its description or tags changed, as Terraform may.
+            if now and _same(self._meant(now), self._meant(seen)):
+                # Only its description or tags changed, as Terraform may, or Lambda's own weights.
                 return self._update(now, route)
             raise _lost_race(now) from error
         return _live(answer)
+
+    def _meant(self, live: Live) -> _Route:
+        """Return where live was pointed to, without the weights that Lambda gave it itself."""
+        return (live.version, ()) if self.provisioned else live.route
 
 
 def _same(one: _Route, other: _Route) -> bool:
