@@ -49,7 +49,7 @@ def command(environment: Environment, confirmed: str | None) -> None:
         for change in changes:
             output.say(f"  - {change.address}")
         if confirmed is None:
-            _confirm(account, environment, len(changes))
+            _confirm(account, environment)
             # A release may have begun meanwhile.
             ledger.close_what_died(account, environment)
         try:
@@ -77,10 +77,10 @@ def _require_a_word(environment: Environment, confirmed: str | None) -> None:
         )
 
 
-def _confirm(account: Aws, environment: Environment, count: int) -> None:
+def _confirm(account: Aws, environment: Environment) -> None:
     """Have a person type the environment's name; raise Stopped if it is another."""
     typed = click.prompt(
-        f"This destroys {count} resources of {environment.name} in account {account.account_id}. "
+        f"All that is destroyed, of {environment.name} in account {account.account_id}. "
         "Type the environment's name to confirm"
     )
     if typed != environment.name:

@@ -134,7 +134,7 @@ def test_at_a_terminal_the_name_is_typed(
 ) -> None:
     _at_a_terminal(monkeypatch)
     done = CliRunner().invoke(destroy.command, ["--environment", "staging"], input=f"{typed}\n")
-    assert "1 resources of staging in account 123456789012" in done.output
+    assert "of staging in account 123456789012" in done.output
     if typed == "staging":
         assert done.exit_code == 0 and len(tf.applied) == 1
     else:
