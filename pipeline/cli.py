@@ -31,6 +31,7 @@ _VERBS = {
     "logs": "logs",
     "prune": "prune",
     "unlock": "unlock",
+    "destroy": "destroy",
     "bootstrap": "bootstrap",
     "doctor": "doctor",
     "completion": "completion",
@@ -40,6 +41,10 @@ _VERBS = {
 class _Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Without --help, their only option, the verbs fit into the 24 lines of a screen.
+        self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         # Names alone, for whoever has pressed a key is waiting: a verb's help is in its module.

@@ -21,6 +21,7 @@ from pipeline.project import (
     BOOTSTRAP_DIR,
     DEPLOYED_FROM_GITHUB,
     GITHUB_ENVIRONMENTS,
+    ROOT,
     SERVICE,
     TERRAFORM_DIR,
 )
@@ -90,6 +91,7 @@ def _examine(repository: str | None) -> Iterator[Finding]:
             role = f"{SERVICE}-{name}-{purpose}"
             yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
         yield from _parameters(account, Environment(name))
+        yield _alarms(Environment(name))
     yield from _quotas(account)
     yield from _github(account, repository)
 
@@ -226,6 +228,19 @@ def _parameter(account: Aws, name: str) -> str:
     if not found:
         return "it is not there"
     return "" if found[0]["Type"] == "SecureString" else "it is not encrypted"
+
+
+def _alarms(environment: Environment) -> Finding:
+    """Look in an environment's settings whether its alarms have a topic to notify."""
+    what, file = f"alarms of {environment.name}", environment.variables_file
+    if re.search(r'^\s*alarm_topic_arn\s*=\s*"', file.read_text("utf-8"), re.MULTILINE):
+        return Finding(what, "ok")
+    return Finding(
+        what,
+        "note",
+        "they notify nobody",
+        f'Add alarm_topic_arn = "ARN of an SNS topic" to {file.relative_to(ROOT)}',
+    )
 
 
 def _quotas(account: Aws) -> Iterator[Finding]:

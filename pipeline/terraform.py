@@ -85,8 +85,10 @@ class Terraform:
             stack.directory / ".terraform" / stack.name
         )
 
-    def plan(self, aws: Aws, variables: dict[str, Any], *, lock: bool = True) -> SavedPlan:
-        """Plan the stack with these `variables`, beside those of its file.
+    def plan(
+        self, aws: Aws, variables: dict[str, Any], *, lock: bool = True, destroy: bool = False
+    ) -> SavedPlan:
+        """Plan the stack with these `variables`, beside those of its file, or to `destroy` it.
 
         A plan that is only to be read takes no `lock` on the state: taking one is a write.
         """
@@ -99,6 +101,7 @@ class Terraform:
             self._run(
                 *("plan", "-json", "-input=false", f"-out={path}"),
                 f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
+                *(["-destroy"] if destroy else []),
                 *(f"-var-file={each}" for each in files),
             )
             return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))

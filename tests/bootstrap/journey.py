@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from scratch.project import Project
-from scratch.source import ROOT
 from tests.bootstrap.account import ACCOUNT, Account
 
 STAGING, PRODUCTION = ("--environment", "staging"), ("--environment", "production")
@@ -102,15 +100,6 @@ def release_with_roles(account: Account, built_bundle: Path, folder: Path) -> Jo
 
 
 def destroy(project: Project, settings: dict[str, str], environment: str) -> None:
-    """Destroy an environment as the README describes it."""
-    readme = (ROOT / "README.md").read_text()
-    commands = readme.partition("<!-- destroy -->")[2].partition("<!-- /destroy -->")[0]
+    """Destroy an environment and what it has."""
     project.environment = settings
-    done = subprocess.run(
-        ["bash", "-euxc", commands.replace(" destroy ", " destroy -auto-approve ")],
-        cwd=project.folder,
-        env=project.process_environment() | {"ACCOUNT": ACCOUNT, "ENVIRONMENT": environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    project.must("destroy", "--environment", environment, "--yes", environment)

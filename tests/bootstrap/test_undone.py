@@ -1,4 +1,4 @@
-"""Everything that bootstrap and the releases made is destroyed, as the README describes it.
+"""Everything that bootstrap and the releases made is destroyed: by the verb, and by the README.
 
 This module sorts last, for nothing is left of the account that the other modules use.
 """
@@ -24,7 +24,8 @@ def test_the_accounts_part_can_be_destroyed(account: Account) -> None:
     """Only the identity provider is left, which other repositories may use."""
     project, s3, iam = account.project, account.client("s3"), account.client("iam")
     assert len(s3.list_buckets()["Buckets"]) == 2 and len(iam.list_roles()["Roles"]) >= 6
-    for environment in ("staging", "production"):
+    # Nothing was ever released to the last one.
+    for environment in ("staging", "production", "local"):
         destroy(project, account.settings(), environment)
 
     mark = "destroy the account's part -->"

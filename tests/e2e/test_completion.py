@@ -94,6 +94,6 @@ def test_completing_a_verb_imports_none() -> None:
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["plain,deploy", "plain,doctor"]
+    assert done.stdout.split() == ["plain,deploy", "plain,destroy", "plain,doctor"]
     assert "pipeline.cli" in done.stderr
     assert "pipeline.deploy" not in done.stderr and " boto3" not in done.stderr
