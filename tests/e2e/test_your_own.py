@@ -62,7 +62,7 @@ def _type(project: Project, block: str) -> str:
         env={
             name: value
             for name, value in project.process_environment().items()
-            if name not in ("MAKEFLAGS", "MAKELEVEL")
+            if name not in ("MAKEFLAGS", "MAKELEVEL", "T", "TIER")
         },
         capture_output=True,
         text=True,
