@@ -21,7 +21,7 @@ pytestmark = pytest.mark.extended
 # What the pull request's branch is at; what is checked out is a merge of it.
 HEAD = "5ca1ab1e" * 5
 BUILD = ("ci.yml", "build", "Compile the handler, and build the bundle")
-COMMENT = ("ci.yml", "comment", "Write the comment, or the one that is there anew")
+COMMENT = ("ci.yml", "comment", "Write or update the comment")
 BOT = {"login": "github-actions[bot]"}
 GUARDED = ("aws_lambda_function.function", "aws_lambda_alias.live", "aws_lambda_permission.api")
 
