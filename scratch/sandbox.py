@@ -78,20 +78,16 @@ class Sandbox:
             return
 
     def destroy(self) -> None:
-        """Destroy what was made, as the README describes it.
+        """Destroy what was made: the environment with its command, the rest as README.md says.
 
         The account's part stays if a release is left: Terraform would lose the state of it.
         """
         if not (self.folder / "project").exists():
             Project.copy_to(self.folder / "project")
         released = steps.RELEASE.name in self.seen()
-        # Nobody else is at work here, and a step that was cut off leaves its lock behind.
-        environment = _commands("destroy").replace(
-            "terraform destroy ", "terraform destroy -auto-approve -lock=false "
-        )
         try:
             if released:
-                self._run(steps.DESTROY, ["bash", "-euxc", environment])
+                self._verb(steps.DESTROY, "destroy", *_STAGING, "--yes", "staging")
             account = _commands("destroy the account's part")
             account = account.replace("terraform destroy ", "terraform destroy -auto-approve ")
             account = account.replace("-migrate-state", "-migrate-state -force-copy")
@@ -189,6 +185,8 @@ def _commands(what: str) -> str:
     """Return the README's commands for something, with the service's name of now."""
     text = (ROOT / "README.md").read_text().partition(f"<!-- {what} -->")[2]
     commands = text.partition(f"<!-- /{what} -->")[0]
+    if not commands:
+        raise ValueError(f"README.md has no commands marked <!-- {what} -->")
     return textwrap.dedent(commands).replace("mongo-client", SERVICE)
 
 
