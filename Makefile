@@ -80,7 +80,7 @@ bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside othe
 	$(PYTHON) -m benchmarks --peers $(PEERS) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: pictures
-pictures: $(READY) need-terraform ## Make the README's pictures anew, of a demo (needs chromium)
+pictures: $(READY) need-terraform ## Make the README's pictures, of a demo (needs chromium)
 	$(PYTHON) -m tests.page.pictures
 
 .PHONY: lint lint-types lint-style lint-terraform lint-workflows
@@ -131,7 +131,7 @@ LOCKED := pipeline/requirements requirements layer/requirements localcloud/runti
   terraform/checkov benchmarks/peers
 
 .PHONY: lock
-lock: $(READY) ## Write the lock files anew from the *.in files (ONLY=layer/requirements: one)
+lock: $(READY) ## Write the lock files from the *.in files (ONLY=layer/requirements: one)
 	for name in $(or $(ONLY),$(LOCKED)); do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
 	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
