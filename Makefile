@@ -20,7 +20,7 @@ CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1
 AXE := $(VENV)/axe
 AXE_LOCK := tests/page/axe/package-lock.json
 AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
-CODE := pipeline localcloud scratch tests benchmarks $(wildcard *.py)
+CODE := pipeline localcloud demo scratch tests benchmarks $(wildcard *.py)
 # The alternatives that the figures are measured beside.
 PEERS := $(VENV)/peers
 PEERS_READY = $(PEERS)/ready-$(shell cksum < benchmarks/peers.txt | cut -d ' ' -f 1)
@@ -38,7 +38,7 @@ setup: $(READY) $(CHECKOV_READY) $(CLIENT_READY) $(AXE_READY) ## Install everyth
 
 .PHONY: demo
 demo: $(READY) need-terraform ## Watch a change go to a running function, and back (a few minutes)
-	$(PYTHON) -m localcloud demo
+	$(PYTHON) -m demo
 
 .PHONY: check
 check: lint ## Lint, and run the unit tests (a minute)

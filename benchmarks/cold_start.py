@@ -15,8 +15,8 @@ from pathlib import Path
 from benchmarks.measure import alternate, cpu_of_descendants_s, spread_of
 from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
-from localcloud import parts
-from localcloud.container import Container, FunctionVersion
+from localcloud import downloads
+from localcloud.runtime.execution_environment import Container, FunctionVersion
 
 _ROUNDS = 25
 _TARGET = 0.20
@@ -68,7 +68,7 @@ def measure(room: Room) -> list[Row]:
 
 def _standard_library(room: Room) -> Path:
     """Write a handler that imports of the standard library what ours does, and nothing else."""
-    imports = [room.ours.function, room.ours.layer / "python", parts.RUNTIME_PACKAGES]
+    imports = [room.ours.function, room.ours.layer / "python", downloads.RUNTIME_PACKAGES]
     names = subprocess.run(
         [sys.executable, "-S", "-c", _TELL],
         env={"PYTHONPATH": ":".join(map(str, imports)), "PYTHONDONTWRITEBYTECODE": "1"},

@@ -18,10 +18,10 @@ from benchmarks.ledger_bucket import LedgerBucket
 from benchmarks.measure import alternate, spread_of
 from benchmarks.room import Room
 from benchmarks.table import Measured, Row
-from pipeline import restore
+from pipeline.release import target
 from pipeline.aws import Aws
-from pipeline.environment import Environment
-from pipeline.ledger import Ledger
+from pipeline.config import Environment
+from pipeline.release.ledger import Ledger
 
 _ROUNDS = 25
 _LENGTHS = (10, 1_000, 100_000)
@@ -40,11 +40,11 @@ def measure(room: Room) -> list[Row]:
                 bucket,
                 lambda: list(islice(Ledger(account, _LOCAL).releases(), _LISTED)),
             ),
-            _row("rollback's preflight", bucket, lambda: restore.choose(account, _LOCAL, None)),
+            _row("rollback's preflight", bucket, lambda: target.choose(account, _LOCAL, None)),
             _row(
                 "rollback's preflight, --to the first",
                 bucket,
-                lambda: restore.choose(account, _LOCAL, None, 1),
+                lambda: target.choose(account, _LOCAL, None, 1),
             ),
         ]
 

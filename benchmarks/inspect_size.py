@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.measure import alternate, spread_of
 from benchmarks.room import Room
 from benchmarks.table import Measured, Row
-from pipeline import archive
-from pipeline.bundle import Bundle, Package
-from pipeline.project import LAYER_PACKAGE
+from pipeline.packaging import zip_writer
+from pipeline.bundle.manifest import Bundle, Package
+from pipeline.config import LAYER_PACKAGE
 from scratch.source import ROOT
 
 _ROUNDS = 3
@@ -88,7 +88,7 @@ def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
         blocks = (chance.randbytes(4_000).hex() * 4 for _ in range(0, size_bytes, 32_000))
         content = "".join(blocks)[:size_bytes].encode()
         files[f"python/pymongo/padding/{number:05d}.dat"] = content
-    layer = archive.write_zip(files)
+    layer = zip_writer.write_zip(files)
     manifest = replace(real.manifest, layer=Package.of(LAYER_PACKAGE, layer))
     folder = room.folder / f"inspect-{name}"
     Bundle(manifest, real.function_zip, layer).write(folder)

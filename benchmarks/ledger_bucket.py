@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pipeline.bundle import sha256_hex
-from pipeline.ledger import Release
+from pipeline.bundle.manifest import sha256_hex
+from pipeline.release.ledger import Release
 
 _LAST_NUMBER = 999_999  # keys count down from it
 _PREFIX = "ledger/local/"

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from benchmarks.measure import Cost, run_child
 from benchmarks.room import Room
-from pipeline import store, terraform
+from pipeline.bundle import store
+from pipeline.terraform import runner
 from pipeline.aws import Aws
-from pipeline.bundle import Bundle
-from pipeline.environment import Environment
-from pipeline.ledger import Ledger, Release
+from pipeline.bundle.manifest import Bundle
+from pipeline.config import Environment
+from pipeline.release.ledger import Ledger, Release
 from scratch import cloud
 from scratch.mongodb import own_mongod
 from scratch.project import Project
@@ -59,7 +60,7 @@ class Released:
         """Let Terraform alone apply a stored bundle."""
         given = self.project.folder / "given.tfvars.json"
         manifest = Bundle.read(bundle).manifest
-        given.write_text(json.dumps(terraform.bundle_variables(self.aws, manifest)))
+        given.write_text(json.dumps(runner.bundle_variables(self.aws, manifest)))
         files = ["environments/local/terraform.tfvars", given]
         return self._terraform(
             "apply", "-auto-approve", "-input=false", *(f"-var-file={each}" for each in files)

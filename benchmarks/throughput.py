@@ -19,7 +19,7 @@ from benchmarks.measure import alternate, spread_of
 from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
 from benchmarks.warm_call import FLOOR, TASKS, Worker, event_of, filled_mongod, worker
-from localcloud.container import Container
+from localcloud.runtime.execution_environment import Container
 from scratch.events import KEY, api_keys
 
 _AT_ONCE = (1, 2, 4)

@@ -7,16 +7,10 @@ from pathlib import Path
 
 import click
 
-from localcloud import control, parts, processes
-from localcloud import demo as demonstration
+from localcloud import downloads, lifecycle, processes
 
 # Their messages say what happened and what to do; a traceback would only hide that.
-_EXPECTED = (
-    parts.PartMissing,
-    processes.NotStarted,
-    control.NotUp,
-    demonstration.DemoFailed,
-)
+_EXPECTED = (downloads.PartMissing, processes.NotStarted, lifecycle.NotUp)
 
 _folder = click.option(
     "--dir",
@@ -36,14 +30,14 @@ def localcloud() -> None:
 @localcloud.command()
 def install() -> None:
     """Fetch the runtime emulator and the runtime's packages (`up` does it too)."""
-    parts.install()
+    downloads.install()
 
 
 @localcloud.command()
 @_folder
 def up(folder: Path) -> None:
     """Start everything, and write <dir>/env for a shell to source."""
-    started = control.up(folder)
+    started = lifecycle.up(folder)
     print(f"localcloud {'is up' if started else 'was up already'}. In a shell: . {folder}/env")
 
 
@@ -51,29 +45,17 @@ def up(folder: Path) -> None:
 @_folder
 def down(folder: Path) -> None:
     """Stop everything, and remove its files. Safe to repeat."""
-    print("localcloud is down" if control.down(folder) else "localcloud was not running")
+    print("localcloud is down" if lifecycle.down(folder) else "localcloud was not running")
 
 
 @localcloud.command()
 @_folder
 def status(folder: Path) -> None:
     """Say whether it is up; exit 1 if not."""
-    if not control.is_up(folder):
+    if not lifecycle.is_up(folder):
         print(f"localcloud is not up in {folder}")
         sys.exit(1)
     print(f"localcloud is up in {folder}")
-
-
-@localcloud.command()
-@click.option(
-    "--page",
-    type=click.Path(file_okay=False, path_type=Path, resolve_path=True),
-    default=demonstration.PAGE,
-    help="Folder for the release page, which stays.  [default: page/demo, beside localcloud]",
-)
-def demo(page: Path) -> None:
-    """Take a change from source to a running function, and back."""
-    demonstration.run(page)
 
 
 @localcloud.command(hidden=True)
@@ -83,7 +65,7 @@ def serve(folder: Path) -> None:
     # Imported here: moto takes a second to import, and the other commands do without.
     from localcloud.server import serve as run
 
-    control.hold(folder)
+    lifecycle.hold(folder)
     run(folder)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, PyMongoError
 
-from localcloud import parts, processes
+from localcloud import downloads, processes
 
 _PATIENCE_S = 30
 
@@ -28,7 +28,15 @@ def running(folder: Path) -> Iterator[str]:
     [port] = processes.free_ports(1)
     process = processes.start(
         [
-            *(parts.mongod(), "--dbpath", folder, "--bind_ip", "127.0.0.1", "--port", str(port)),
+            *(
+                downloads.mongod(),
+                "--dbpath",
+                folder,
+                "--bind_ip",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ),
             *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "100"),
             *("--logpath", folder / "mongod.log", "--quiet"),
             # It would leave the socket's file behind in /tmp.

@@ -21,11 +21,12 @@ from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from localcloud import moto_gaps, mongodb, terraform_cli
-from localcloud.access import Access, Sessions
-from localcloud.functions import Functions
-from localcloud.http_api import HttpApi
-from localcloud.pool import Pool
+from localcloud import mongodb, provider_mirror
+from localcloud.moto_patches import patches
+from localcloud.iam.guard import Access, Sessions
+from localcloud.runtime.invoker import Functions
+from localcloud.gateway import HttpApi
+from localcloud.runtime.pool import Pool
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
@@ -82,7 +83,7 @@ def _running(folder: Path) -> Iterator[dict[str, str]]:
         functions = Functions(folder / "code", pool, function_environment, sessions.of)
         (folder / "code").mkdir()
         api_root = parts.enter_context(_serving(HttpApi(functions, ACCOUNT_ID, REGION)))
-        moto_gaps.fill(functions, api_root)
+        patches.fill(functions, api_root)
         access = Access(ACCOUNT_ID, REGION, folder / "calls")
         moto = DomainDispatcherApplication(lambda service: _moto(service, access))
         aws = parts.enter_context(_serving(moto))
@@ -172,7 +173,7 @@ def _for_people(folder: Path, api_root: str, mongodb_uri: str) -> dict[str, str]
         "TF_VAR_api_keys": json.dumps({hashlib.sha256(api_key.encode()).hexdigest(): "read write"}),
         "TF_DATA_DIR": str(folder / "terraform"),
     }
-    if config := terraform_cli.cli_config(folder):
+    if config := provider_mirror.cli_config(folder):
         settings["TF_CLI_CONFIG_FILE"] = str(config)
     return settings
 

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import AwsError
-from pipeline.project import SERVICE
+from pipeline.config import SERVICE
 from pipeline.sdk_errors import translated_errors
 
 if TYPE_CHECKING:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
+import subprocess
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 # "Job summaries … are limited to 1 MiB" for each step; more is an error, and nothing is shown.
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
@@ -106,3 +108,25 @@ def _escape(text: str) -> str:
 
 def _escape_property(text: str) -> str:
     return _escape(text).replace(":", "%3A").replace(",", "%2C")
+
+
+class GitHubUnknown(Exception):
+    """GitHub could not be asked, or does not tell; the message says why."""
+
+
+def get(path: str) -> Any | None:
+    """Return what GitHub's REST API answers at a path, or None if there is nothing.
+
+    Raises GitHubUnknown.
+    """
+    program = shutil.which("gh")
+    if program is None:
+        raise GitHubUnknown("there is no `gh` on PATH (https://cli.github.com)")
+    done = subprocess.run([program, "api", path], capture_output=True, text=True)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    if "(HTTP 404)" in done.stderr:
+        return None
+    raise GitHubUnknown(
+        done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "gh failed"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pipeline.credentials import CredentialScanner
+from pipeline.secret_scan import CredentialScanner
 
 
 def one_line(text: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from pipeline.rules import Finding, Rule
-
 _NOTICE_DAYS = 180
 
 
@@ -29,7 +27,11 @@ class Runtime:
 # The magic numbers of bytecode: CPython's Include/internal/pycore_magic_number.h.
 # Up to python3.11 they run on Amazon Linux 2 (glibc 2.26), then on Amazon Linux 2023 (2.34).
 _AL2, _AL2023 = (2, 26), (2, 34)
+
+
 _DAY = datetime.date
+
+
 RUNTIMES = {
     "python3.9": Runtime((3, 9), 3425, _AL2, _DAY(2025, 12, 15), _DAY(2026, 9, 30)),
     "python3.10": Runtime((3, 10), 3439, _AL2, _DAY(2026, 10, 31), _DAY(2027, 3, 3)),
@@ -37,6 +39,7 @@ RUNTIMES = {
     "python3.12": Runtime((3, 12), 3531, _AL2023, _DAY(2028, 10, 31), _DAY(2029, 1, 10)),
     "python3.13": Runtime((3, 13), 3571, _AL2023, _DAY(2029, 6, 30), _DAY(2029, 8, 31)),
 }
+
 
 # Lambda's name of an architecture: the machine as ELF files name it, and the platform as the file
 # names of Python's extension modules do.
@@ -53,24 +56,3 @@ def updates_are_blocked(name: str, today: datetime.date) -> bool:
     """
     runtime = RUNTIMES.get(name)
     return runtime is not None and today >= runtime.updates_blocked
-
-
-def check_runtime(name: str, today: datetime.date, manifest: str) -> list[Finding]:
-    """Return the findings about the runtime called `name` as of `today` (a UTC date).
-
-    `manifest` is the file that they are reported on.
-    """
-    runtime = RUNTIMES.get(name)
-    if runtime is None:
-        known = ", ".join(RUNTIMES)
-        message = f"its runtime is {name!r:.80}, known are {known}"
-        return [Finding(Rule.UNKNOWN_RUNTIME, manifest, None, message)]
-    if updates_are_blocked(name, today):
-        message = f"AWS blocks updates of functions on {name} since {runtime.updates_blocked}"
-        return [Finding(Rule.RUNTIME_BLOCKED, manifest, None, message)]
-    days = (runtime.deprecated - today).days
-    if days > _NOTICE_DAYS:
-        return []
-    when = f"in {days} days, on" if days > 0 else "since"
-    message = f"AWS deprecates {name} {when} {runtime.deprecated}"
-    return [Finding(Rule.RUNTIME_DEPRECATED, manifest, None, message)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pipeline import output
+from pipeline import console
 
 _TICKS_S = (1, 2, 5, 10, 30)
 
@@ -31,7 +31,7 @@ class Timeline:
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
         """Time one phase, and tell people that it is under way and how it ended."""
-        output.say(f"{name:<8} {doing}")
+        console.say(f"{name:<8} {doing}")
         started = time.monotonic()
         try:
             yield
@@ -50,7 +50,7 @@ class Timeline:
         """Print the timeline."""
         rows = [[phase.name, f"{phase.seconds:.1f}"] for phase in self.phases]
         rows.append(["total", f"{self.seconds:.1f}"])
-        output.table("", ["phase", "seconds"], rows)
+        console.table("", ["phase", "seconds"], rows)
 
     def to_mermaid(self) -> list[str]:
         """Return the lines of a Mermaid picture; the phase that failed is marked in it.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcloud import control
+from localcloud import lifecycle
 from scratch.source import ROOT
 
 
@@ -29,6 +29,6 @@ def running(folder: Path, mongodb_uri: str | None = None) -> Iterator[dict[str, 
         check=True,
     )
     try:
-        yield control.read_env(folder)
+        yield lifecycle.read_env(folder)
     finally:
         subprocess.run([*command, "down", "--dir", str(folder)], cwd=ROOT, check=True)

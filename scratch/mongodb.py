@@ -16,7 +16,7 @@ import pymongo
 import pymongo.errors
 import pytest
 
-from localcloud import parts, processes
+from localcloud import downloads, processes
 
 _START_PATIENCE_S = 30
 
@@ -96,8 +96,8 @@ class Mongod:
 def own_mongod(replica_set: str | None = None) -> Iterator[Mongod]:
     """Give a running MongoDB server that the test may break; skip the test where there is none."""
     try:
-        binary = parts.mongod()
-    except parts.PartMissing as missing:
+        binary = downloads.mongod()
+    except downloads.PartMissing as missing:
         pytest.skip(str(missing))
     [port] = processes.free_ports(1)
     # Its data is thrown away, so there is no reason for an orderly end.

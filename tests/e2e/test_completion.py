@@ -13,8 +13,8 @@ import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
-from pipeline.cli import pipeline
-from pipeline.project import ENVIRONMENTS
+from pipeline.cli.main import pipeline
+from pipeline.config import ENVIRONMENTS
 from scratch.project import outside_of_a_job
 from scratch.source import ROOT
 
@@ -96,4 +96,4 @@ def test_completing_a_verb_imports_none() -> None:
     )
     assert done.stdout.split() == ["plain,deploy", "plain,destroy", "plain,doctor"]
     assert "pipeline.cli" in done.stderr
-    assert "pipeline.deploy" not in done.stderr and " boto3" not in done.stderr
+    assert "pipeline.cli.deploy" not in done.stderr and " boto3" not in done.stderr

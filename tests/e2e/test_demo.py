@@ -21,7 +21,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
     scratch, page = tmp_path / "scratch", tmp_path / "page"
     scratch.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "localcloud", "demo", "--page", str(page)],
+        [sys.executable, "-m", "demo", "--page", str(page)],
         cwd=ROOT,
         env=outside_of_a_job() | {"TMPDIR": str(scratch), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,

@@ -30,7 +30,7 @@ def service(
         "percents = [10, 100]\nwatch_s = 86400\nleast_calls = 1\nalarms = []\n"
     )
     # Here a job may take as long as it likes: the canary must still be there on a slow machine.
-    budget = service.project.folder / "pipeline/environment.py"
+    budget = service.project.folder / "pipeline/config.py"
     text = budget.read_text()
     assert "\nJOB_S = 1800\n" in text
     budget.write_text(text.replace("\nJOB_S = 1800\n", "\nJOB_S = 1_000_000\n"))

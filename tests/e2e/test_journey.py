@@ -125,9 +125,10 @@ def _terraform_plan(service: Service, bundle_id: str) -> int:
     project = service.project
     variables = Path(project.folder, "bundle.tfvars.json")
     code = (
-        "import json; from pipeline import aws, store, terraform; account = aws.connect(); "
+        "import json; from pipeline import aws; from pipeline.bundle import store; "
+        "from pipeline.terraform import runner; account = aws.connect(); "
         f"manifest = store.load(account, '{bundle_id}').manifest; "
-        "print(json.dumps(terraform.bundle_variables(account, manifest)))"
+        "print(json.dumps(runner.bundle_variables(account, manifest)))"
     )
     environment = project.process_environment()
     done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.archive import write_zip
+from pipeline.packaging.zip_writer import write_zip
 from scratch.project import Project
 from tests.support import http
 

@@ -27,7 +27,7 @@ def service(
     """A service that has been released, and a bundle that has not. It waits briefly for locks."""
     folder = tmp_path_factory.mktemp("refused") / "project"
     service = Service.copy_to(folder, quick_cloud, built_bundle)
-    source = service.project.folder / "pipeline/terraform.py"
+    source = service.project.folder / "pipeline/terraform/runner.py"
     usual = source.read_text()
     source.write_text(usual.replace("_LOCK_PATIENCE_S = 20", "_LOCK_PATIENCE_S = 1"))
     assert source.read_text() != usual

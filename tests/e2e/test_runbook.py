@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment import Environment
-from pipeline.ledger import Ledger, Release
+from pipeline.config import Environment
+from pipeline.release.ledger import Ledger, Release
 from tests.support import http, provider
 from scratch import cloud
 from scratch.mongodb import Mongod, own_mongod
@@ -143,7 +143,7 @@ def test_a_release_is_bad_and_the_next_rollback_is_refused(project: Project) -> 
 def test_each_refusal_of_the_runbook_exists() -> None:
     """In the section, and in the pipeline's source."""
     section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
-    source = "".join(path.read_text() for path in (ROOT / "pipeline").glob("*.py"))
+    source = "".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
     for words in (
         *("under way", "does not exist", "is not one that can be restored"),
         *("no release before", "takes no more updates"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from localcloud import control
+from localcloud import lifecycle
 from tests.support import http, provider
 from scratch.project import Project
 from scratch.source import ROOT
@@ -90,13 +90,13 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     found = Followed(project)
     try:
         found.printed += [_type(project, block) for block in before]
-        settings = control.read_env(cloud)
+        settings = lifecycle.read_env(cloud)
         with provider.running(settings) as running:
             project.environment |= settings | running
             found.printed.append(_type(project, release))
             yield found
     finally:
-        control.down(cloud)
+        lifecycle.down(cloud)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from pipeline.archive import write_zip
+from pipeline.packaging.zip_writer import write_zip
 
 
 @dataclass(frozen=True)

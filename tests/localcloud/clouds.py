@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from localcloud import control
+from localcloud import lifecycle
 from scratch.project import Result
 from scratch.source import ROOT
 
@@ -54,7 +54,7 @@ class Cloud:
 
     @property
     def settings(self) -> dict[str, str]:
-        return control.read_env(self.folder)
+        return lifecycle.read_env(self.folder)
 
     @property
     def processes(self) -> dict[int, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import parts
+from localcloud import downloads
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 
@@ -49,6 +49,6 @@ def with_own_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let localcloud run its own MongoDB server; skip the test where there is none for it."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
     try:
-        parts.mongod()
-    except parts.PartMissing as problem:
+        downloads.mongod()
+    except downloads.PartMissing as problem:
         pytest.skip(str(problem))

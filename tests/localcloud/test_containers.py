@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import parts
-from localcloud.container import FunctionVersion
-from localcloud.pool import Pool
+from localcloud import downloads
+from localcloud.runtime.execution_environment import FunctionVersion
+from localcloud.runtime.pool import Pool
 from tests.localcloud.aws import Aws, code
 from tests.localcloud.clouds import eventually
 
@@ -139,7 +139,7 @@ def _is_running(pid: int) -> bool:
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    parts.install()
+    downloads.install()
     pool = Pool("us-east-1", idle_limit_s=0.4)
     yield pool
     pool.close()

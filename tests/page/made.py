@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import page_data, page_html
-from pipeline.bundle import File, Manifest, Package, sha256_hex
-from pipeline.environment import Environment
-from pipeline.ledger import Release
-from pipeline.metrics import Figures
-from pipeline.page_facts import PageFacts
+from pipeline.report.release_page import data, html
+from pipeline.bundle.manifest import File, Manifest, Package, sha256_hex
+from pipeline.config import Environment
+from pipeline.release.ledger import Release
+from pipeline.traffic.statistics import Figures
+from pipeline.report.release_page.collect import PageFacts
 from pipeline.timeline import Phase
-from pipeline.traffic import Live
+from pipeline.traffic.alias import Live
 
 PRODUCTION = Environment("production")
 _FIRST = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -158,5 +158,5 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
 def written(folder: Path, facts: PageFacts) -> Path:
     """Write the page of these facts, as the verb does."""
     path = folder / "index.html"
-    path.write_text(page_html.page(facts.environment, page_data.document(facts)), "utf-8")
+    path.write_text(html.page(facts.environment, data.document(facts)), "utf-8")
     return path

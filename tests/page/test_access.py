@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.page_facts import PageFacts
+from pipeline.report.release_page.collect import PageFacts
 from tests.page import made
 from tests.page.browser import DESK, PHONE, Browser
 

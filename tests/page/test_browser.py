@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.page_facts import PageFacts
-from pipeline.summary import how_to_roll_back
-from pipeline.traffic import Live
+from pipeline.report.release_page.collect import PageFacts
+from pipeline.report.release_summary import how_to_roll_back
+from pipeline.traffic.alias import Live
 from tests.page import made
 from tests.page.browser import Browser
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import page_data, page_facts, quarantine, restore
+from pipeline.release import quarantine, target
+from pipeline.report.release_page import collect, data
 from pipeline.aws import Aws, create_object
-from pipeline.bundle import Manifest
+from pipeline.bundle.manifest import Manifest
 from pipeline.errors import ReleaseUnusable
-from pipeline.ledger import Ledger, Release
-from pipeline.traffic import Live
+from pipeline.release.ledger import Ledger, Release
+from pipeline.traffic.alias import Live
 from tests.page import made
 
 _HOURS = 720
@@ -84,8 +85,8 @@ def _store(account: Aws, manifest: Manifest) -> None:
 
 def _document(account: Aws) -> dict[str, Any]:
     """Return what the page tells; as JSON, which is all that the browser gets."""
-    facts = page_facts.collect(account, made.PRODUCTION, _HOURS)
-    return dict(json.loads(json.dumps(page_data.document(facts))))
+    facts = collect.collect(account, made.PRODUCTION, _HOURS)
+    return dict(json.loads(json.dumps(data.document(facts))))
 
 
 def _lately(number: int, hours_ago: float, **more: Any) -> Release:
@@ -178,7 +179,7 @@ def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
     offered = {each["number"]: each.get("restore") for each in _document(account)["releases"]}
     for number, offer in offered.items():
         try:
-            way = restore.choose(account, made.PRODUCTION, live, number)
+            way = target.choose(account, made.PRODUCTION, live, number)
         except ReleaseUnusable:
             assert offer is not True, number
         else:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import page_data, page_html
-from pipeline.bundle import File
+from pipeline.report.release_page import data, html
+from pipeline.bundle.manifest import File
 from pipeline.markdown import one_line
-from pipeline.page_facts import PageFacts
+from pipeline.report.release_page.collect import PageFacts
 from pipeline.timeline import Phase
 from tests.page import made
 from tests.page.browser import Browser
@@ -73,7 +73,7 @@ def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: 
 @pytest.mark.parametrize("text", [*_HOSTILE, "\ud800"])
 def test_no_text_ends_the_element_that_the_data_is_in(text: str) -> None:
     """All but ASCII is escaped, and so is what opens a tag; it reads back as it was."""
-    told = page_html.in_script({text: [text]})
+    told = html.in_script({text: [text]})
     assert told.isascii() and "<" not in told
     assert json.loads(told) == {text: [text]}
 
@@ -83,7 +83,7 @@ def test_no_credential_is_on_the_page() -> None:
     secret = "cannot reach mongodb://app:" + "hunter2correct" + "@db.internal/"
     words = {"actor": secret, "reason": secret, "commit": secret, "error": secret, "run": secret}
     facts = made.facts([made.release(1, **words, unusual=(secret,))])
-    told = page_html.page(made.PRODUCTION, page_data.document(facts))
+    told = html.page(made.PRODUCTION, data.document(facts))
     assert "hunter2" not in told and told.count("seems to hold a credential") == 6
 
 

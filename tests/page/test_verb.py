@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.aws import Aws
-from pipeline.ledger import Ledger
+from pipeline.release.ledger import Ledger
 from tests.page import made
 from scratch.project import Project
 from scratch.source import ROOT

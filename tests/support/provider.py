@@ -30,7 +30,7 @@ from typing import Any
 
 import grpc
 
-from localcloud import processes, terraform_cli
+from localcloud import processes, provider_mirror
 from scratch.source import ROOT
 
 _NAME = "registry.terraform.io/hashicorp/aws"
@@ -95,7 +95,7 @@ def _installed() -> Path:
     folder = tempfile.mkdtemp(prefix="provider-")
     atexit.register(shutil.rmtree, folder)
     settings = {"TF_DATA_DIR": folder}
-    if configuration := terraform_cli.cli_config(Path(folder)):
+    if configuration := provider_mirror.cli_config(Path(folder)):
         settings["TF_CLI_CONFIG_FILE"] = str(configuration)
     subprocess.run(
         ["terraform", f"-chdir={ROOT}/terraform", "init", "-backend=false", "-lockfile=readonly"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import terraform_cli
+from localcloud import provider_mirror
 from pipeline.runtimes import RUNTIMES
 from scratch.project import Result
 from scratch.source import ROOT
@@ -44,7 +44,7 @@ def _validate(folder: Path, *runtimes: str) -> Result:
     ]
     folder.joinpath("main.tf").write_text("".join(functions))
     environment = os.environ | {"TF_DATA_DIR": str(folder / "data"), "TF_IN_AUTOMATION": "1"}
-    if config := terraform_cli.cli_config(folder):
+    if config := provider_mirror.cli_config(folder):
         environment["TF_CLI_CONFIG_FILE"] = str(config)
 
     def run(*arguments: str) -> Result:

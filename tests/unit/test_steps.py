@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import aws, environment
-from pipeline.cli import pipeline
-from pipeline.environment import Environment, Steps
+from pipeline import aws, config
+from pipeline.cli.main import pipeline
+from pipeline.config import Environment, Steps
 from pipeline.errors import UsageError
 
 _REST = "watch_s = 1\nleast_calls = 1\nalarms = []\n"
@@ -18,7 +18,7 @@ _REST = "watch_s = 1\nleast_calls = 1\nalarms = []\n"
 @pytest.fixture
 def steps_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The release.toml of `local`, to be written."""
-    monkeypatch.setattr(environment, "TERRAFORM_DIR", tmp_path)
+    monkeypatch.setattr(config, "TERRAFORM_DIR", tmp_path)
     path = Environment("local").steps_file
     path.parent.mkdir(parents=True)
     return path

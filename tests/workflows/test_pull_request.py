@@ -75,9 +75,9 @@ def test_an_extra_file_in_the_package_stops_at_the_inspection(
 ) -> None:
     runner.repository.start("extra-file")
     runner.repository.replace(
-        "pipeline/build.py",
-        "archive.write_zip({HANDLER_FILE.name: source})",
-        'archive.write_zip({HANDLER_FILE.name: source, "notes.txt": b"oops"})',
+        "pipeline/packaging/builder.py",
+        "zip_writer.write_zip({HANDLER_FILE.name: source})",
+        'zip_writer.write_zip({HANDLER_FILE.name: source, "notes.txt": b"oops"})',
     )
     # The layer is taken from there.
     shutil.copytree(built_bundle, runner.repository.clone / "bundle")

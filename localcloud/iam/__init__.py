@@ -1,0 +1,1 @@
+"""Which permissions a call needs, and whether a role has them."""

@@ -1,0 +1,1 @@
+"""What moto lacks, one module per AWS service."""

@@ -1,0 +1,1 @@
+"""Execution environments of Lambda functions, and Invoke."""

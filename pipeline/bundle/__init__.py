@@ -1,0 +1,1 @@
+"""The artifact, its manifest and its store."""

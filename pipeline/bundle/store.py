@@ -1,0 +1,147 @@
+"""The bundle store: packages and manifests in the artifact bucket, by content, written once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import console
+from pipeline.aws import Aws, absent_if, create_object
+from pipeline.bundle.manifest import Bundle, Manifest, Package
+from pipeline.errors import BundleError
+from pipeline.errors import did_you_mean
+from pipeline.console import Bar
+from pipeline.config import MANIFEST
+
+_TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
+_SHORTEST = 7
+_ID_START = re.compile(rf"[0-9a-f]{{{_SHORTEST},64}}")
+# With a digit, or it is a word.
+_TYPED_ID = re.compile(r"(?=.*\d)\w{5,64}")
+_LOOKED_AT = 10_000  # of the stored bundles, for one that is near
+
+
+def package_key(package: Package) -> str:
+    """Return a package's key: the same content has the same key, so Terraform sees no change."""
+    return f"packages/{package.sha256}/{package.name}"
+
+
+def load(aws: Aws, reference: str) -> Bundle:
+    """Return the bundle that a person means: a folder, or the id (or its start) of a stored one.
+
+    Raises BundleError if there is none, or if it is damaged.
+    """
+    folder = Path(reference)
+    if _ID_START.fullmatch(reference) and not folder.exists():
+        return fetch(aws, _find_id(aws, reference))
+    try:
+        return Bundle.read(folder)
+    except BundleError as problem:
+        if not folder.exists():
+            problem.remedy = f"{_nearest(aws, reference)}\n{problem.remedy}".strip()
+        raise
+
+
+def put(aws: Aws, bundle: Bundle) -> None:
+    """Store a bundle, unless it is there already; raise BundleError if what is there differs.
+
+    The manifest goes last: a bundle that has one is whole.
+    """
+    total = sum(package.size_bytes for package in bundle.manifest.packages())
+    with console.step("store", total) as bar:
+        before = 0
+        for package, archive in bundle.zips():
+            _upload(aws, package, archive, partial(_show_sent, bar, package.name, before, total))
+            before += package.size_bytes
+    if not create_object(aws, _manifest_key(bundle.id), bundle.manifest.to_text().encode()):
+        # It may name another commit: the same content built from there is the same bundle.
+        manifest(aws, bundle.id)
+
+
+def _upload(aws: Aws, package: Package, archive: bytes, on_sent: Callable[[int], None]) -> None:
+    key = package_key(package)
+    if not create_object(aws, key, archive, on_sent):
+        raise BundleError(
+            f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+            "Somebody changed the store. Find out who before you deploy anything from it.",
+        )
+
+
+def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:
+    bar.update(before + sent, f"{before + sent:,} of {total:,} bytes  {name}")
+
+
+def fetch(aws: Aws, bundle_id: str) -> Bundle:
+    """Return a stored bundle, with every digest verified; raise BundleError if it is not whole."""
+    stored = manifest(aws, bundle_id)
+    function_zip, *layer_zip = (_get(aws, package_key(each)) for each in stored.packages())
+    return Bundle(stored, function_zip, layer_zip[0] if layer_zip else None).verify()
+
+
+def _find_id(aws: Aws, start: str) -> str:
+    listed = aws.s3.list_objects_v2(
+        Bucket=aws.artifact_bucket, Prefix=_manifest_key(start)[: -len("/manifest.json")], MaxKeys=2
+    )
+    ids = [item["Key"].split("/")[1] for item in listed.get("Contents", [])]
+    if len(ids) != 1:
+        problem = "names more than one stored bundle" if ids else "is neither a folder nor stored"
+        asked = "" if ids else _nearest(aws, start)
+        raise BundleError(
+            f"{start} {problem}",
+            f"{asked}\nGive a folder that `python -m pipeline build` wrote, or the bundle's "
+            "whole id (`python -m pipeline releases` lists those that were deployed).".strip(),
+        )
+    return ids[0]
+
+
+def _nearest(aws: Aws, reference: str) -> str:
+    """Ask whether a folder with a bundle was meant, or a stored one, that is called much alike."""
+    manifests = Path(reference).parent.glob(f"*/{MANIFEST}")
+    asked = did_you_mean(reference, (str(each.parent) for each in manifests))
+    return asked or nearest_ids(aws, reference)
+
+
+def nearest_ids(aws: Aws, start: str) -> str:
+    """Ask whether a stored bundle was meant whose id begins much alike; "" if there is none."""
+    if not _TYPED_ID.fullmatch(start):
+        return ""
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=aws.artifact_bucket, Prefix="bundles/", PaginationConfig={"MaxItems": _LOOKED_AT}
+    )
+    # Any two ids share some digits in order: what was meant is different in a quarter at most.
+    length = max(len(start), _SHORTEST)
+    try:
+        ids = [item["Key"].split("/")[1] for page in pages for item in page.get("Contents", [])]
+    except (ClientError, BotoCoreError):
+        return ""
+    return did_you_mean(start, (each[:length] for each in ids), alike=0.75)
+
+
+def _manifest_key(bundle_id: str) -> str:
+    return f"bundles/{bundle_id}/manifest.json"
+
+
+def manifest(aws: Aws, bundle_id: str) -> Manifest:
+    """Return a stored bundle's manifest alone; raise BundleError if it is not that bundle's."""
+    try:
+        found = Manifest.from_text(_get(aws, _manifest_key(bundle_id)).decode())
+    except ValueError as error:
+        raise BundleError(
+            f"the stored manifest of {bundle_id} is damaged: {error}", _TO_MEND
+        ) from error
+    if found.id != bundle_id:
+        raise BundleError(f"the manifest stored as {bundle_id} is that of {found.id}", _TO_MEND)
+    return found
+
+
+def _get(aws: Aws, key: str) -> bytes:
+    found = absent_if(
+        "NoSuchKey", lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()
+    )
+    if found is None:
+        raise BundleError(f"s3://{aws.artifact_bucket}/{key} is missing", _TO_MEND)
+    return found

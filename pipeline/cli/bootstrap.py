@@ -1,0 +1,105 @@
+"""bootstrap: make an account ready, once: buckets, GitHub's identity provider, roles."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from pipeline import aws, console
+from pipeline.terraform import runner
+from pipeline.aws import Aws, absent_if
+from pipeline.errors import UsageError
+from pipeline.cli.help import examples
+from pipeline.terraform.plan import judge
+from pipeline.cli.options import allow_destroy_option
+from pipeline.terraform.plan import in_words
+from pipeline.config import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, LAYER, SERVICE
+from pipeline.terraform.runner import Stack
+
+_STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
+
+
+@click.command(
+    "bootstrap", epilog=examples("bootstrap --repository octocat/mongo-client --ids 583231/1296269")
+)
+@click.option("--repository", required=True, metavar="OWNER/NAME", help="Repository on GitHub.")
+@click.option(
+    "--ids",
+    metavar="OWNER_ID/REPOSITORY_ID",
+    help="Ids of both, if the repository was created, renamed or transferred since 2026-07-15: "
+    "its identity tokens carry them.",
+)
+@allow_destroy_option
+@click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
+def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: bool) -> None:
+    """Make an account ready for GitHub's jobs. Can be run again."""
+    variables = _given(repository, ids)
+    account = aws.connect()
+    if not yes:
+        click.confirm(f"Make account {account.account_id} ready for {repository}?", abort=True)
+    _make_buckets(account)
+    with runner.workspace(_STACK) as tf:
+        plan = tf.plan(account, {**variables, "oidc_provider_arn": account.identity_provider()})
+        verdict = judge(plan.document)
+        for line in in_words(verdict):
+            console.say(line)
+        verdict.refuse_destruction(allowed)
+        if not verdict.empty:
+            if not yes:
+                click.confirm("Do that?", abort=True)
+            tf.apply(plan)
+    console.result(f"account {account.account_id} is ready. What GitHub has to know:\n")
+    for line in _wiring(account, repository):
+        console.result(line)
+
+
+def _given(repository: str, ids: str | None) -> dict[str, Any]:
+    """Return what the caller decided, as Terraform's variables; raise UsageError."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
+        raise UsageError(f"--repository is {repository!r}", "Give it as OWNER/NAME.")
+    given = {"service": SERVICE, "layer": LAYER, "repository": repository}
+    if ids is None:
+        return given
+    if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
+        raise UsageError(
+            f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID",
+            f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' says them.",
+        )
+    both = {"owner": int(found[1]), "repository": int(found[2])}
+    return given | {"repository_ids": both}
+
+
+def _make_buckets(account: Aws) -> None:
+    """Create the buckets that are missing: Terraform takes them over and does the rest."""
+    where: dict[str, Any] = {}
+    if account.region != "us-east-1":  # which S3 does not take for a location
+        where["CreateBucketConfiguration"] = {"LocationConstraint": account.region}
+    for bucket in (account.state_bucket, account.artifact_bucket):
+        there = absent_if(
+            "404",
+            lambda: account.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account.account_id),
+        )
+        if there is None:
+            account.s3.create_bucket(Bucket=bucket, **where)
+
+
+def _wiring(account: Aws, repository: str) -> list[str]:
+    """Return the commands that tell GitHub about the account, and make what the workflows name."""
+    lines = [
+        f"gh variable set {name} --repo {repository} --body {value}"
+        for name, value in account.github_variables.items()
+    ]
+    for name in GITHUB_ENVIRONMENTS:
+        path = f"repos/{repository}/environments/{name}"
+        policy = "deployment_branch_policy"
+        only_some = (
+            f"-F {policy}[protected_branches]=false -F {policy}[custom_branch_policies]=true"
+        )
+        lines += [
+            f"gh api --silent --method PUT {path} {only_some}",
+            f"gh api --silent --method POST {path}/deployment-branch-policies -f name=main",
+        ]
+    settings = f"https://github.com/{repository}/settings/environments"
+    return [*lines, f"# and name the reviewers of {APPROVAL}: {settings}"]

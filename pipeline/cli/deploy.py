@@ -1,0 +1,163 @@
+"""deploy: take a bundle to an environment."""
+
+from __future__ import annotations
+
+import click
+from click.core import ParameterSource
+
+from pipeline import aws, console, github
+from pipeline.bundle import store
+from pipeline.bundle.manifest import Bundle
+from pipeline.cli.help import examples
+from pipeline.cli.options import (
+    EnvironmentName,
+    allow_destroy_option,
+    bundle_option,
+    environment_option,
+)
+from pipeline.config import Environment
+from pipeline.errors import PlanChanged, UsageError
+from pipeline.inspection import inspector
+from pipeline.release import ledger, outcome, promotion, quarantine, state_lock
+from pipeline.release.deploy import Deployment
+from pipeline.release.ledger import Ledger, Release
+from pipeline.report import job_summary
+from pipeline.terraform import runner
+from pipeline.terraform.plan import Verdict, in_words, judge
+from pipeline.timeline import Timeline
+from pipeline.traffic import deployment_marker, provisioned_concurrency
+from pipeline.traffic.canary import Canary
+
+
+@click.command(
+    "deploy",
+    epilog=examples(
+        "deploy --environment staging",
+        "deploy --environment production --from staging",
+        "deploy --environment staging --bundle b5a98a1 --all-at-once",
+    ),
+)
+@environment_option
+@bundle_option
+@click.option(
+    "--from",
+    "origin",
+    type=EnvironmentName(),
+    help="Take the bundle that this environment serves, instead of --bundle.",
+)
+@allow_destroy_option
+@click.option("--reason", help="Why, for the ledger.")
+@click.option(
+    "--release-from-quarantine",
+    "from_quarantine",
+    is_flag=True,
+    help="Deploy a bundle that was rolled back before. Needs --reason.",
+)
+@click.option(
+    "--unproved",
+    is_flag=True,
+    help="Deploy a bundle that did not serve in the environment before. Needs --reason.",
+)
+@click.option(
+    "--all-at-once",
+    is_flag=True,
+    help="Move all traffic after the first calls, without a canary.",
+)
+@click.option(
+    "--expect-plan",
+    "approved_plan",
+    metavar="SHA256",
+    help="Digest of the plan that was approved: apply no other one.",
+)
+@outcome.untouched("nothing was done")
+def command(
+    environment: Environment,
+    reference: str,
+    origin: str | None,
+    allowed: tuple[str, ...],
+    reason: str | None,
+    from_quarantine: bool,
+    unproved: bool,
+    all_at_once: bool,
+    approved_plan: str | None,
+) -> None:
+    """Take a bundle to an environment."""
+    for option, given in (
+        ("--release-from-quarantine", from_quarantine),
+        ("--unproved", unproved),
+    ):
+        if given and not reason:
+            raise UsageError(f"{option} needs --reason", "Say why it is good.")
+    source = click.get_current_context().get_parameter_source("reference")
+    if origin and source is not ParameterSource.DEFAULT:
+        raise UsageError("--from and --bundle both say what to deploy", "Give one of them.")
+    steps = environment.steps()
+    account = aws.connect()
+    with job_summary.summarised("deploy", account, environment, reason) as facts:
+        if origin:
+            reference = promotion.served_by(account, Environment(origin))
+        with facts.timeline.phase("inspect", f"the bundle {reference}"):
+            bundle = store.load(account, reference)
+            facts.manifest = bundle.manifest
+            inspector.require_clean(bundle)
+        if not from_quarantine:
+            quarantine.refuse(account, environment, bundle.id)
+        if steps.after and not unproved:
+            promotion.refuse_unproved(account, environment, steps.after, bundle.id)
+        canary = None if all_at_once else Canary(account, environment, steps, facts.timeline)
+        with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
+            store.put(account, bundle)
+        newest = ledger.close_what_died(account, environment)
+        with runner.workspace(runner.service_stack(environment)) as tf:
+            with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
+                plan = state_lock.plan(tf, account, environment, bundle.manifest)
+                facts.verdict = judge(plan.document)
+                facts.serving = Ledger(account, environment).serving()
+            for line in in_words(facts.verdict):
+                console.say(line)
+            facts.verdict.refuse_destruction(allowed)
+            percents = (100.0,) if all_at_once else steps.percents
+            provisioned_concurrency.refuse_steps(plan.document, environment, percents)
+            _refuse_another_plan(facts.verdict, approved_plan)
+            unusual = tuple(
+                word
+                for word, given in (
+                    ("all at once", all_at_once),
+                    ("unproved", unproved),
+                    ("from quarantine", from_quarantine),
+                )
+                if given
+            )
+            release = Deployment(account, bundle, tf, facts, canary).run(plan, newest, unusual)
+        if from_quarantine:
+            # Even if there was nothing to do: the command before may have died just here.
+            quarantine.release(account, environment, bundle.id)
+    _tell(environment, bundle, facts.timeline, release)
+    if release:
+        deployment_marker.put(account, environment, "deploy")
+
+
+def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:
+    """Raise PlanChanged if a plan was approved, and this is not it."""
+    if approved is not None and verdict.sha256 != approved:
+        raise PlanChanged(
+            f"the plan is not the one that was approved: its sha256 is {verdict.sha256}, "
+            f"approved was {approved}; nothing was applied",
+            "Look at the new plan, and approve it: re-run all jobs of the workflow.",
+        )
+
+
+def _tell(
+    environment: Environment, bundle: Bundle, timeline: Timeline, release: Release | None
+) -> None:
+    """Tell people and the job's later steps how it ended."""
+    github.set_output("released", "true" if release else "false")
+    if release is None:
+        console.result(f"nothing to do: {environment.name} serves bundle {bundle.id[:12]} already")
+        return
+    github.set_output("release", str(release.number))
+    timeline.show()
+    console.result(
+        f"release {release.number}: {environment.name} serves bundle {bundle.id[:12]} "
+        f"as version {release.version}"
+    )

@@ -1,0 +1,125 @@
+"""destroy: take an environment away. What holds data stays, and is named in the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from pipeline import aws, console
+from pipeline.release import ledger, target
+from pipeline.terraform import runner
+from pipeline.aws import Aws
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.errors import PipelineError, Stopped, UsageError
+from pipeline.cli.help import examples
+from pipeline.terraform.plan import judge
+from pipeline.release.ledger import Ledger
+from pipeline.config import ARCHITECTURE, FUNCTION, HANDLER, LAYER, RUNTIME, SERVICE
+
+
+@click.command(
+    "destroy",
+    epilog=examples(
+        "destroy --environment staging",
+        "destroy --environment staging --yes staging",
+    ),
+)
+@environment_option
+@click.option(
+    "--yes",
+    "confirmed",
+    metavar="NAME",
+    help="The environment's name again: do not ask for it before anything is destroyed.",
+)
+def command(environment: Environment, confirmed: str | None) -> None:
+    """Destroy an environment.
+
+    First it shows what Terraform would destroy. The ledger, the bundles, the layer's versions and
+    the parameters stay.
+    """
+    _require_a_word(environment, confirmed)
+    account = aws.connect()
+    ledger.close_what_died(account, environment)
+    with runner.workspace(runner.service_stack(environment)) as tf:
+        plan = tf.plan(account, _variables(account, environment), destroy=True)
+        changes = judge(plan.document).changes
+        if not changes:
+            console.result(f"nothing to destroy: Terraform's state of {environment.name} is empty")
+            return
+        for change in changes:
+            console.say(f"  - {change.address}")
+        if confirmed is None:
+            _confirm(account, environment)
+            # A release may have begun meanwhile.
+            ledger.close_what_died(account, environment)
+        try:
+            tf.apply(plan)
+        except PipelineError as problem:
+            problem.next_step = f"python -m pipeline destroy --environment {environment.name}"
+            raise
+    console.result(f"{environment.name} is destroyed. What is left:\n")
+    for line in _left(account, environment):
+        console.result(line)
+
+
+def _require_a_word(environment: Environment, confirmed: str | None) -> None:
+    """Raise UsageError if the name is a wrong one, or nobody can type it."""
+    if confirmed is None and not sys.stdin.isatty():
+        raise UsageError(
+            "there is no terminal to type the environment's name at; nothing was destroyed",
+            f"Without a terminal, confirm with an option: --yes {environment.name}",
+        )
+    if confirmed not in (None, environment.name):
+        raise UsageError(
+            f"--yes is {confirmed!r}, and the environment is {environment.name}; "
+            "nothing was destroyed",
+            "Give the name of the environment that is to be destroyed to both options.",
+        )
+
+
+def _confirm(account: Aws, environment: Environment) -> None:
+    """Have a person type the environment's name; raise Stopped if it is another."""
+    typed = click.prompt(
+        f"All that is destroyed, of {environment.name} in account {account.account_id}. "
+        "Type the environment's name to confirm"
+    )
+    if typed != environment.name:
+        raise Stopped(f"{typed!r} is not {environment.name}; nothing was destroyed")
+
+
+def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
+    """Return the variables of the bundle that serves.
+
+    If there is none, any values do: Terraform destroys what its state names.
+    """
+    serving = Ledger(account, environment).serving()
+    manifest = target.manifest_of(account, serving) if serving else None
+    if manifest:
+        return runner.bundle_variables(account, manifest)
+    return {
+        "service": SERVICE,
+        "description": FUNCTION["description"],
+        "secrets": FUNCTION["secrets"],
+        "artifact_bucket": account.artifact_bucket,
+        "function_package": {"key": "-", "sha256_base64": "-"},
+        "layer_package": None,
+        "handler": HANDLER,
+        "runtime": RUNTIME,
+        "architecture": ARCHITECTURE,
+    }
+
+
+def _left(account: Aws, environment: Environment) -> list[str]:
+    """Return what Terraform does not destroy, each with where it is."""
+    layer = f"aws lambda list-layer-versions --layer-name {environment.layer_name}"
+    parameters = f"aws ssm get-parameters-by-path --path /{SERVICE}/{environment.name}"
+    return [
+        *([f"the layer's versions: {layer}"] if LAYER else []),
+        f"the parameters: {parameters}",
+        f"the ledger: s3://{account.artifact_bucket}/ledger/{environment.name}/",
+        f"the bundles, of all environments: s3://{account.artifact_bucket}/bundles/ and packages/",
+        f"older versions of the state: s3://{account.state_bucket}/{environment.state_key}",
+    ]

@@ -1,0 +1,302 @@
+"""doctor: is everything in place that releases need? If not, what has to be run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import click
+from botocore.exceptions import ClientError
+
+from pipeline import aws, console, github
+from pipeline.terraform import runner
+from pipeline.aws import Aws, absent_if, error_code
+from pipeline.config import Environment
+from pipeline.errors import NotReady, PipelineError
+from pipeline.cli.help import examples
+from pipeline.config import (
+    APPROVAL,
+    BOOTSTRAP_DIR,
+    DEPLOYED_FROM_GITHUB,
+    GITHUB_ENVIRONMENTS,
+    ROOT,
+    SERVICE,
+    TERRAFORM_DIR,
+)
+from pipeline.traffic.smoke_calls import SMOKE_CALLS
+
+# A note is about what releases can do without, or what could not be looked at.
+State = Literal["ok", "missing", "note"]
+
+# Lambda keeps 100 of an account's concurrent executions for functions without a reservation.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+_LEAST_CONCURRENCY = 100
+# Published versions count against the account's code storage: see `prune`.
+_MOST_CODE_STORAGE = 0.9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look found: `what` was looked at, and the `remedy` if it is not as it must be."""
+
+    what: str
+    state: State
+    detail: str = ""
+    remedy: str = ""
+
+
+@click.command("doctor", epilog=examples("doctor --repository octocat/mongo-client"))
+@click.option(
+    "--repository",
+    metavar="OWNER/NAME",
+    envvar="GITHUB_REPOSITORY",
+    help="Repository on GitHub. In a job it is known.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings for machines.")
+def command(repository: str | None, as_json: bool) -> None:
+    """Check that everything is in place."""
+    findings = list(_examine(repository))
+    if as_json:
+        console.result_json([asdict(each) for each in findings])
+    else:
+        rows = [[each.state, each.what, each.detail] for each in findings]
+        console.table("", ["", "what", ""], rows)
+        for remedy in dict.fromkeys(each.remedy for each in findings if each.remedy):
+            cured = [each.what for each in findings if each.remedy == remedy]
+            console.result(f"\n{', '.join(cured)}:\n    {remedy}")
+    if missing := [each for each in findings if each.state == "missing"]:
+        raise NotReady(f"{len(missing)} of {len(findings)} are missing", "Each says what to run.")
+
+
+def _examine(repository: str | None) -> Iterator[Finding]:
+    yield _terraform()
+    yield _provider()
+    account = aws.connect()
+    yield Finding("AWS", "ok", f"account {account.account_id}, region {account.region}")
+    bootstrap = f"python -m pipeline bootstrap --repository {repository or 'OWNER/NAME'}"
+    for bucket in (account.state_bucket, account.artifact_bucket):
+        yield _look(f"bucket {bucket}", bootstrap, lambda: _bucket(account, bucket))
+    yield _look("GitHub's OIDC provider", bootstrap, lambda: _identity_provider(account))
+    for name in DEPLOYED_FROM_GITHUB:
+        boundary = f"{SERVICE}-{name}-boundary"
+        yield _look(f"policy {boundary}", bootstrap, lambda: _policy(account, boundary))
+        keeps_apart = f"{SERVICE}-{name}-api"
+        others = {f"{SERVICE}-{each}" for each in DEPLOYED_FROM_GITHUB if each != name}
+        yield _look(
+            f"policy {keeps_apart}", bootstrap, lambda: _keeps_apart(account, keeps_apart, others)
+        )
+        for purpose in ("plan", "deploy", "rollback"):
+            role = f"{SERVICE}-{name}-{purpose}"
+            yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
+        yield from _parameters(account, Environment(name))
+        yield _alarms(Environment(name))
+    yield from _quotas(account)
+    yield from _github(account, repository)
+
+
+def _look(what: str, remedy: str, look: Callable[[], str]) -> Finding:
+    """Look at something in AWS; what `look` returns is what is wrong with it, or nothing."""
+    try:
+        problem = look()
+    except ClientError as error:
+        # A job's role, for one, may not look at roles.
+        return Finding(what, "note", f"AWS does not tell: {error_code(error)}")
+    return Finding(what, "missing", problem, remedy) if problem else Finding(what, "ok")
+
+
+def _terraform() -> Finding:
+    try:
+        return Finding("Terraform", "ok", runner.version())
+    except PipelineError as problem:
+        return Finding("Terraform", "missing", problem.what, problem.remedy)
+
+
+def _provider() -> Finding:
+    locked = [
+        re.search(r'hashicorp/aws" \{\n  version += "([\d.]+)"', lock.read_text())
+        for lock in (each / ".terraform.lock.hcl" for each in (TERRAFORM_DIR, BOOTSTRAP_DIR))
+    ]
+    versions = {found[1] if found else "none" for found in locked}
+    if len(versions) == 1 and "none" not in versions:
+        return Finding("Terraform's AWS provider", "ok", versions.pop())
+    return Finding(
+        "Terraform's AWS provider",
+        "missing",
+        f"the lock files have {', '.join(sorted(versions))}",
+        "cp terraform/.terraform.lock.hcl terraform/bootstrap/",
+    )
+
+
+def _bucket(account: Aws, bucket: str) -> str:
+    s3 = account.s3
+    if absent_if("404", lambda: s3.head_bucket(Bucket=bucket)) is None:
+        return "it is not there"
+    if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        return "it is not versioned"
+    block = absent_if(
+        "NoSuchPublicAccessBlockConfiguration", lambda: s3.get_public_access_block(Bucket=bucket)
+    )
+    if block is None or not all(block["PublicAccessBlockConfiguration"].values()):
+        return "it does not refuse to be public"
+    return ""
+
+
+def _identity_provider(account: Aws) -> str:
+    found = account.identity_provider()
+    if found is None:
+        return "the account has none"
+    audiences = account.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=found)
+    return (
+        ""
+        if "sts.amazonaws.com" in audiences["ClientIDList"]
+        else "it does not know AWS's audience"
+    )
+
+
+def _policy(account: Aws, name: str) -> str:
+    return "" if _policy_document(account, name) else "there is no such policy"
+
+
+def _policy_document(account: Aws, name: str) -> str | None:
+    """Return a policy as text, or None if there is none of that name."""
+    arn = f"arn:aws:iam::{account.account_id}:policy/{name}"
+    found = absent_if("NoSuchEntity", lambda: account.iam.get_policy(PolicyArn=arn))
+    if found is None:
+        return None
+    version = account.iam.get_policy_version(
+        PolicyArn=arn, VersionId=found["Policy"]["DefaultVersionId"]
+    )
+    return json.dumps(version["PolicyVersion"]["Document"])
+
+
+def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
+    """Look whether a policy denies the APIs of the other environments, by their ids."""
+    document = _policy_document(account, policy)
+    if document is None:
+        return "there is no such policy"
+    pages = account.apis.get_paginator("get_apis").paginate()
+    apis = [each for page in pages for each in page["Items"] if each["Name"] in others]
+    unknown = [each["Name"] for each in apis if each["ApiId"] not in document]
+    return f"it does not deny the API {', '.join(unknown)} yet" if unknown else ""
+
+
+def _role(account: Aws, role: str, repository: str | None) -> str:
+    found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
+    if found is None:
+        return "it is not there"
+    subjects = _subjects(found["Role"]["AssumeRolePolicyDocument"])
+    if repository and not all(_names(subject, repository) for subject in subjects):
+        return f"it trusts {', '.join(subjects)}"
+    return ""
+
+
+def _subjects(trust: Any) -> list[str]:
+    [statement] = trust["Statement"]
+    found = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _names(subject: str, repository: str) -> bool:
+    """Say whether a subject is of a repository, with ids behind the names or without."""
+    owner, _, name = repository.partition("/")
+    pattern = rf"repo:{re.escape(owner)}(@\d+)?/{re.escape(name)}(@\d+)?:.*"
+    return re.fullmatch(pattern, subject) is not None
+
+
+def _parameters(account: Aws, environment: Environment) -> Iterator[Finding]:
+    wanted = [(name, "missing", "$VALUE") for name in environment.secret_parameters()]
+    if SMOKE_CALLS:
+        wanted.append((environment.smoke_parameter, "note", "$key"))
+    for name, kind, value in wanted:
+        put = f'aws ssm put-parameter --type SecureString --name {name} --value "{value}"'
+        found = _look(f"parameter {name}", put, lambda: _parameter(account, name))
+        if found.state == "missing" and kind == "note":
+            # A release does without: its first calls then neither write nor read.
+            found = Finding(
+                found.what, "note", "none: a version is first called for its health alone", put
+            )
+        yield found
+
+
+def _parameter(account: Aws, name: str) -> str:
+    # Its value is nobody's business here.
+    found = account.parameters.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Values": [name]}]
+    )["Parameters"]
+    if not found:
+        return "it is not there"
+    return "" if found[0]["Type"] == "SecureString" else "it is not encrypted"
+
+
+def _alarms(environment: Environment) -> Finding:
+    """Look in an environment's settings whether its alarms have a topic to notify."""
+    what, file = f"alarms of {environment.name}", environment.variables_file
+    if re.search(r'^\s*alarm_topic_arn\s*=\s*"', file.read_text("utf-8"), re.MULTILINE):
+        return Finding(what, "ok")
+    return Finding(
+        what,
+        "note",
+        "they notify nobody",
+        f'Add alarm_topic_arn = "ARN of an SNS topic" to {file.relative_to(ROOT)}',
+    )
+
+
+def _quotas(account: Aws) -> Iterator[Finding]:
+    what = "Lambda's quotas"
+    try:
+        settings = account.functions.get_account_settings()
+    except ClientError as error:
+        yield Finding(what, "note", f"AWS does not tell: {error_code(error)}")
+        return
+    limit, usage = settings["AccountLimit"], settings["AccountUsage"]
+    concurrency = limit["UnreservedConcurrentExecutions"]
+    used = usage["TotalCodeSize"] / limit["TotalCodeSize"]
+    told = f"{concurrency:,} concurrent executions, {used:.0%} of the code storage used"
+    if used > _MOST_CODE_STORAGE:
+        prune = "python -m pipeline prune --environment ENVIRONMENT"
+        yield Finding(what, "missing", told, prune)
+    elif concurrency < _LEAST_CONCURRENCY:
+        quota = "aws service-quotas request-service-quota-increase --service-code lambda"
+        more = f"{quota} --quota-code L-B99A9384 --desired-value 1000"
+        yield Finding(what, "note", told, more)
+    else:
+        yield Finding(what, "ok", told)
+
+
+def _github(account: Aws, repository: str | None) -> Iterator[Finding]:
+    if repository is None:
+        yield Finding("GitHub", "note", "name the repository: --repository OWNER/NAME")
+        return
+    try:
+        for name, value in account.github_variables.items():
+            yield _variable(repository, name, value)
+        for environment in GITHUB_ENVIRONMENTS:
+            yield _environment(repository, environment)
+    except github.GitHubUnknown as problem:
+        yield Finding("GitHub", "note", str(problem), "gh auth login")
+
+
+def _variable(repository: str, name: str, value: str) -> Finding:
+    found = github.get(f"repos/{repository}/actions/variables/{name}")
+    is_set = found["value"] if found else "not set"
+    if is_set == value:
+        return Finding(f"GitHub variable {name}", "ok", value)
+    remedy = f"gh variable set {name} --repo {repository} --body {value}"
+    return Finding(f"GitHub variable {name}", "missing", str(is_set), remedy)
+
+
+def _environment(repository: str, name: str) -> Finding:
+    what, path = f"GitHub environment {name}", f"repos/{repository}/environments/{name}"
+    found = github.get(path)
+    if found is None:
+        return Finding(what, "missing", "it is not there", f"gh api --method PUT {path}")
+    rules = {rule["type"] for rule in found["protection_rules"]}
+    settings = f"https://github.com/{repository}/settings/environments"
+    if "branch_policy" not in rules:
+        return Finding(what, "missing", "it admits every branch", f"Admit main only: {settings}")
+    if name == APPROVAL and "required_reviewers" not in rules:
+        return Finding(what, "note", "it asks nobody", f"Name its reviewers: {settings}")
+    return Finding(what, "ok")

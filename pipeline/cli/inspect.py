@@ -1,0 +1,49 @@
+"""inspect: report every rule that a bundle violates."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline import console, github
+from pipeline.cli.help import examples
+from pipeline.errors import BundleError
+from pipeline.inspection import report
+from pipeline.inspection.inspector import inspect_bundle, refuse_findings, today
+from pipeline.inspection.report import Report
+
+
+@click.command("inspect", epilog=examples("inspect", "inspect other --json"))
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("build"))
+@click.option("--expect", "expected_id", metavar="ID", help="Whole id that the bundle must have.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
+def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
+    """Inspect a bundle as a stranger's.
+
+    FOLDER holds it (default: build). Nothing is unpacked to disk.
+
+    Prints its facts and every finding. Exits with status 1 if there is a finding, or if it is not
+    the bundle that --expect names.
+    """
+    found = inspect_bundle(folder, today())
+    if as_json:
+        console.result_json(found.as_json())
+    else:
+        report.show(found)
+    if github.in_actions():
+        for line in report.github_annotations(found):
+            print(line, file=sys.stderr)
+    if expected_id is not None:
+        _refuse_another(found, expected_id)
+    refuse_findings(found, "Each finding says what to do about it.")
+
+
+def _refuse_another(found: Report, expected_id: str) -> None:
+    """Raise BundleError unless the bundle has this whole id, which its content decides."""
+    if found.bundle_id != expected_id:
+        raise BundleError(
+            f"expected bundle {expected_id}, but it is {found.bundle_id or 'one without an id'}",
+            "This is not the bundle that was built; do not deploy it.",
+        )

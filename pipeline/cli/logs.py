@@ -1,0 +1,122 @@
+"""logs: what the function said, newest last; on demand for as long as it goes on."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from pipeline import aws, console
+from pipeline.traffic import invocations, log_reader
+from pipeline.aws import Aws, absent_if
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.errors import ReleaseUnusable
+from pipeline.cli.help import examples
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_POLLED_EVERY_S = 1
+# CloudWatch takes events in late, so each look goes back behind the last.
+_OVERLAP_MS = 30_000
+
+
+class _Since(click.ParamType[int]):
+    """A span of time back from now: 30s, 10m, 2h, 1d. Converted to seconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        found = re.fullmatch(r"(\d+)([smhd])", value)
+        if not found:
+            self.fail(f"{value!r} is not a span of time: 30s, 10m, 2h or 1d", param, ctx)
+        return int(found[1]) * _UNITS_S[found[2]]
+
+
+@click.command(
+    "logs",
+    epilog=examples(
+        "logs --environment production --follow",
+        "logs --environment production --since 2h --version 12",
+    ),
+)
+@environment_option
+@click.option("--since", "since_s", type=_Since(), default="10m", show_default=True)
+@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--version", help="Only what this version said.")
+@click.option("--request", "request_id", help="Only what was said in this request.")
+def command(
+    environment: Environment,
+    since_s: int,
+    follow: bool,
+    version: str | None,
+    request_id: str | None,
+) -> None:
+    """Show the function's log."""
+    account = aws.connect()
+    since_ms = int((time.time() - since_s) * 1000)
+    wanted = _Wanted(version, request_id)
+    events = absent_if("ResourceNotFoundException", lambda: _read(account, environment, since_ms))
+    if events is None:
+        raise ReleaseUnusable(
+            f"there is no log group {environment.log_group}", "Deploy something first."
+        )
+    _show(wanted.among(events))
+    try:
+        while follow:
+            time.sleep(_POLLED_EVERY_S)
+            recent_ms = max(since_ms, int(time.time() * 1000) - _OVERLAP_MS)
+            _show(wanted.among(_read(account, environment, recent_ms)))
+    except KeyboardInterrupt:
+        return
+
+
+def _read(account: Aws, environment: Environment, since_ms: int) -> list[Any]:
+    """Return the events of the log since then, those of a stream in order."""
+    return list(log_reader.events(account, environment, since_ms))
+
+
+@dataclass
+class _Wanted:
+    """Picks the events of one version, or of one request: from its START to its last line.
+
+    Each event is judged once, for the request that its stream was in then.
+    """
+
+    version: str | None
+    request_id: str | None
+    _judged: set[str] = field(default_factory=set)
+    _inside: dict[str, bool] = field(default_factory=dict)
+
+    def among(self, events: Iterable[Any]) -> Iterator[Any]:
+        """Yield those that are wanted and were not judged before."""
+        for event in events:
+            if event["eventId"] not in self._judged:
+                self._judged.add(event["eventId"])
+                if self._is_wanted(event["logStreamName"], event["message"]):
+                    yield event
+
+    def _is_wanted(self, stream: str, line: str) -> bool:
+        # 2026/11/23/[3]… and, where several functions share a group, 2026/11/23/name[3]…
+        if self.version is not None and f"[{self.version}]" not in stream:
+            return False
+        if self.request_id is None:
+            return True
+        if begun := invocations.request_that_starts(line):
+            self._inside[stream] = begun == self.request_id
+        return self._inside.get(stream, False) or self.request_id in line
+
+
+def _show(events: Iterable[Any]) -> None:
+    """Print events, oldest first."""
+    for event in sorted(events, key=lambda each: each["timestamp"]):
+        moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        version = re.search(r"\[([^\]]+)\]", event["logStreamName"])
+        console.result(
+            f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z "
+            f"[{version[1] if version else '?'}] {event['message'].rstrip()}"
+        )

@@ -1,0 +1,76 @@
+"""page: what was released to an environment, as one page for people, which needs no network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline import aws, console
+from pipeline.report.release_page import collect, data, html
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.errors import UsageError
+from pipeline.cli.help import examples
+
+_NAME = "index.html"
+
+
+@click.command("page", epilog=examples("page --environment production --out page"))
+@environment_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help=f"Folder to write {_NAME} into.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=720,
+    show_default=True,
+    help="How far back to read the function's log.",
+)
+def command(environment: Environment, out: Path, hours: float) -> None:
+    """Write the release page.
+
+    It tells what is live, what was released, and how to go back.
+    """
+    _make(out)
+    facts = collect.collect(aws.connect(), environment, hours)
+    page = html.page(environment, data.document(facts))
+    size_bytes = _write(out / _NAME, page)
+    count = len(facts.releases)
+    console.result(
+        f"{out / _NAME}: {count:,} release{'s' if count != 1 else ''} of {environment.name}, "
+        f"{size_bytes:,} bytes"
+    )
+
+
+def _make(folder: Path) -> None:
+    """Make the folder before anything is asked of AWS; raise UsageError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _write(path: Path, text: str) -> int:
+    """Write a file whole or not at all; return its size in bytes."""
+    content = text.encode()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise _unusable(path.parent, error) from error
+    return len(content)
+
+
+def _unusable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the page cannot be written into {folder}: {error.strerror}",
+        "Give --out a folder that you may write to; it is made if it is not there.",
+    )

@@ -1,0 +1,203 @@
+"""plan: what Terraform would do with a bundle, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline import aws, console, github
+from pipeline.aws import Aws
+from pipeline.bundle import store
+from pipeline.bundle.manifest import Bundle
+from pipeline.cli.help import examples
+from pipeline.cli.options import allow_destroy_option, environment_option
+from pipeline.config import Environment
+from pipeline.errors import ReleaseUnusable
+from pipeline.inspection.inspector import inspect_loaded
+from pipeline.markdown import code, one_line
+from pipeline.release import drift, outcome, quarantine, target
+from pipeline.release.ledger import Ledger, Release
+from pipeline.report import plan_comment
+from pipeline.report.plan_comment import PlanFacts
+from pipeline.terraform import plan_diff, runner
+from pipeline.terraform.plan import in_words, judge
+from pipeline.terraform.plan_diff import Shown
+from pipeline.traffic import alias
+
+# Two of them fit into one issue, which holds 65,536 characters.
+_PAGE_BYTES = 30_000
+
+
+@click.command(
+    "plan",
+    epilog=examples("plan --environment staging", "plan --environment production --bundle live"),
+)
+@environment_option
+@click.option(
+    "--bundle",
+    "reference",
+    default="build",
+    show_default=True,
+    help="The bundle: a folder, the id of one that was deployed before, or `live` for the one "
+    "that the environment serves.",
+)
+@allow_destroy_option
+@click.option(
+    "--save",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write plan.json and plan.md into, which show no values.",
+)
+@click.option(
+    "--shown",
+    "shown_file",
+    type=click.Path(path_type=Path),
+    help="The plan.json that the pull request showed: say what is different.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
+@outcome.untouched("a plan moves none")
+def command(
+    environment: Environment,
+    reference: str,
+    allowed: tuple[str, ...],
+    folder: Path | None,
+    shown_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what Terraform would do.
+
+    With the bundle; nothing is changed, and no lock taken.
+    """
+    account = aws.connect()
+    facts = _plan(account, environment, reference, allowed, shown_file)
+    if as_json:
+        console.result_json(document(facts))
+    else:
+        for line in in_words(facts.verdict) + _beyond_in_words(facts.beyond):
+            console.result(line)
+        for line in _differences_in_words(facts.differences):
+            console.result(line)
+    page = plan_comment.page(facts)
+    if folder:
+        save(folder, facts, page, reference)
+    github.add_to_summary(page)
+    if facts.quarantined:
+        console.notice(facts.quarantined)
+    _set_outputs(facts)
+    facts.verdict.refuse_destruction(allowed)
+
+
+def _plan(
+    account: Aws,
+    environment: Environment,
+    reference: str,
+    allowed: tuple[str, ...],
+    shown_file: Path | None,
+) -> PlanFacts:
+    """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
+    records = Ledger(account, environment)
+    newest, live = records.newest(), records.serving()
+    bundle = _load(account, environment, reference, live)
+    with runner.workspace(runner.service_stack(environment)) as tf:
+        variables = runner.bundle_variables(account, bundle.manifest)
+        plan = tf.plan(account, variables, lock=False).document
+    verdict = judge(plan)
+    points_to = alias.read(account.functions, environment.function_name)
+    differences = None
+    if shown_file:
+        differences = plan_diff.differences(
+            Shown.of(bundle.id, verdict), plan_diff.read(shown_file)
+        )
+    return PlanFacts(
+        environment=environment.name,
+        manifest=bundle.manifest,
+        commit=github.pull_request_head() or bundle.manifest.commit,
+        verdict=verdict,
+        beyond=drift.beyond_terraform(plan, points_to, live),
+        allowed=allowed,
+        live=live,
+        live_manifest=target.manifest_of(account, live) if live else None,
+        unfinished=newest if newest and newest.outcome != "succeeded" else None,
+        quarantined=quarantine.warning(account, environment, bundle.id),
+        inspection=inspect_loaded(bundle),
+        differences=differences,
+    )
+
+
+def document(facts: PlanFacts) -> dict[str, Any]:
+    """Return what plan.json holds."""
+    live = facts.live
+    return {
+        "environment": facts.environment,
+        "bundle": facts.manifest.id,
+        **facts.verdict.to_json(),
+        "empty": facts.empty,
+        "beyond_terraform": list(facts.beyond),
+        "packages": [
+            {
+                "name": each.package.name,
+                "size_bytes": each.package.size_bytes,
+                "sha256": each.package.sha256,
+                "live_size_bytes": each.live.size_bytes if each.live else None,
+                "live_sha256": each.live.sha256 if each.live else None,
+            }
+            for each in facts.packages()
+        ],
+        "live": (
+            {"release": live.number, "bundle": live.bundle, "commit": live.commit} if live else None
+        ),
+        "differences": None if facts.differences is None else list(facts.differences),
+    }
+
+
+def _load(account: Aws, environment: Environment, reference: str, live: Release | None) -> Bundle:
+    """Return the bundle that is meant; raise ReleaseUnusable if it is `live` and nothing is."""
+    if reference != "live":
+        return store.load(account, reference)
+    if live is None:
+        raise ReleaseUnusable(
+            f"no bundle is live in {environment.name}: nothing was ever released to it",
+            "Plan with a bundle that you have built: --bundle build",
+        )
+    return store.fetch(account, live.bundle)
+
+
+def _beyond_in_words(beyond: tuple[str, ...]) -> list[str]:
+    return [plan_comment.BEYOND, *(f"    {one_line(line)}" for line in beyond)] if beyond else []
+
+
+def _differences_in_words(differences: tuple[str, ...] | None) -> list[str]:
+    if differences is None:
+        return []
+    if not differences:
+        return [plan_comment.SAME]
+    return [plan_comment.DIFFERENT, *(f"    {one_line(line)}" for line in differences)]
+
+
+def save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
+    """Write plan.json, and plan.md, which says where the rest is if it is too long."""
+    if url := github.run_url():
+        pointer = f"Cut off here: [the summary of the run]({url}) has the whole."
+    else:
+        again = f"python -m pipeline plan --environment {facts.environment} --bundle {reference}"
+        pointer = f"Cut off here: {code(again)} prints the whole."
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "plan.json").write_text(json.dumps(document(facts), indent=2) + "\n", "utf-8")
+    (folder / "plan.md").write_text(github.cut(page, _PAGE_BYTES, pointer), "utf-8")
+
+
+def _set_outputs(facts: PlanFacts) -> None:
+    """Tell the job's later steps."""
+    github.set_output("sha256", facts.verdict.sha256)
+    told = {
+        "empty": facts.empty,
+        "nothing-to-do": facts.nothing_to_do,
+        "quarantined": facts.quarantined is not None,
+    }
+    if facts.differences is not None:
+        told["differs"] = bool(facts.differences)
+    for name, holds in told.items():
+        github.set_output(name, str(holds).lower())

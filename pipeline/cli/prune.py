@@ -1,0 +1,136 @@
+"""prune: delete published versions, and layer versions, that nothing needs any more.
+
+Bundles stay in the store: a rollback to a release whose version is gone publishes it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import click
+from botocore.exceptions import ClientError
+
+from pipeline import aws, console
+from pipeline.release import ledger, outcome
+from pipeline.aws import Aws, error_code
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.cli.help import examples
+from pipeline.release.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class _Pruning:
+    """What would go: function versions and layer versions, each with its size in bytes."""
+
+    versions: dict[str, int]
+    layers: dict[int, int]
+
+
+@click.command(
+    "prune",
+    epilog=examples(
+        "prune --environment staging --dry-run", "prune --environment staging --keep 20"
+    ),
+)
+@environment_option
+@click.option(
+    "--keep",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="How many of the last releases keep their versions.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would go, and delete nothing.")
+@outcome.untouched("prune moves none")
+def command(environment: Environment, keep: int, dry_run: bool) -> None:
+    """Delete versions that nothing needs."""
+    account = aws.connect()
+    if not dry_run:
+        # What is at work may need any of it; what died has left live where it is now.
+        ledger.close_what_died(account, environment)
+    found = _choose(account, environment, keep)
+    rows = [["version", number, f"{size:,}"] for number, size in found.versions.items()]
+    rows += [["layer version", str(number), f"{size:,}"] for number, size in found.layers.items()]
+    if not rows:
+        console.result("nothing to prune")
+        return
+    console.table("", ["what", "number", "bytes"], rows)
+    if dry_run:
+        console.result("dry run: nothing was deleted")
+        return
+    deleted = _delete(account, environment, found)
+    console.result(f"deleted {deleted} of {len(rows)}")
+
+
+def _choose(account: Aws, environment: Environment, keep: int) -> _Pruning:
+    """Choose what goes.
+
+    What stays: what any alias points to or shares traffic with; the versions of the last `keep`
+    releases that succeeded; whatever is newer than those, for somebody may be about to release it.
+    Of layer versions: those that such a version uses, and the newest, which Terraform manages.
+    """
+    functions, name = account.functions, environment.function_name
+    needed = _aliased(account, name) | _released(account, environment, keep)
+    newest_needed = max((int(each) for each in needed if each.isdigit()), default=0)
+    versions: dict[str, int] = {}
+    layers_in_use: set[str] = set()
+    for page in functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
+        for each in page["Versions"]:
+            number = each["Version"]
+            if number == "$LATEST" or number in needed or int(number) > newest_needed:
+                layers_in_use.update(layer["Arn"] for layer in each.get("Layers", []))
+            else:
+                versions[number] = each["CodeSize"]
+    layers: dict[int, int] = {}
+    pages = functions.get_paginator("list_layer_versions").paginate(
+        LayerName=environment.layer_name
+    )
+    listed = [each for page in pages for each in page["LayerVersions"]]
+    newest = max((each["Version"] for each in listed), default=0)
+    for layer in listed:
+        if layer["LayerVersionArn"] not in layers_in_use and layer["Version"] != newest:
+            size = functions.get_layer_version(
+                LayerName=environment.layer_name, VersionNumber=layer["Version"]
+            )["Content"]["CodeSize"]
+            layers[layer["Version"]] = size
+    return _Pruning(versions, layers)
+
+
+def _aliased(account: Aws, name: str) -> set[str]:
+    """Return the versions that the function's aliases point to, canaries with them."""
+    needed: set[str] = set()
+    for page in account.functions.get_paginator("list_aliases").paginate(FunctionName=name):
+        for alias in page["Aliases"]:
+            shares = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+            needed |= {alias["FunctionVersion"], *shares}
+    return needed
+
+
+def _released(account: Aws, environment: Environment, keep: int) -> set[str]:
+    """Return the versions of the last `keep` releases that succeeded."""
+    succeeded = (
+        each for each in Ledger(account, environment).releases() if each.outcome == "succeeded"
+    )
+    return {each.version for each in islice(succeeded, keep) if each.version}
+
+
+def _delete(account: Aws, environment: Environment, found: _Pruning) -> int:
+    """Delete what was chosen, and return how much of it went.
+
+    AWS itself refuses to delete what an alias points to meanwhile: that stays.
+    """
+    functions, name = account.functions, environment.function_name
+    kept = 0
+    for version in found.versions:
+        try:
+            functions.delete_function(FunctionName=name, Qualifier=version)
+        except ClientError as error:
+            if error_code(error) != "ResourceConflictException":
+                raise
+            console.say(f"version {version} stays: an alias points to it now", "yellow")
+            kept += 1
+    for number in found.layers:
+        functions.delete_layer_version(LayerName=environment.layer_name, VersionNumber=number)
+    return len(found.versions) + len(found.layers) - kept

@@ -1,0 +1,30 @@
+"""unlock: take away a lock on Terraform's state whose holder is dead."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline import aws, console
+from pipeline.release import outcome
+from pipeline.terraform import runner
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.cli.help import examples
+
+
+@click.command(
+    "unlock",
+    epilog=examples("unlock --environment staging 3b5bd0a2-6f0f-4b1e-9a60-0a1d1b2c3d4e"),
+)
+@environment_option
+@click.argument("lock_id", metavar="ID")
+@outcome.untouched("a lock moves none")
+def command(environment: Environment, lock_id: str) -> None:
+    """Take a dead process's lock of the state away.
+
+    ID is what the refusal named, so that no newer lock goes by mistake. Be sure that its holder is
+    dead: two Terraforms at once damage the state.
+    """
+    with runner.workspace(runner.service_stack(environment)) as tf:
+        tf.unlock(aws.connect(), lock_id)
+    console.result(f"the lock {lock_id} of {environment.name} is gone")

@@ -1,0 +1,133 @@
+"""What people see: progress and errors on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import github
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+# Lines stay whole, for something may search the log; a table has room where nobody sees an edge.
+_LOG_WIDTH = 200
+_out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
+_err = Console(soft_wrap=True, highlight=False, stderr=True)
+
+
+def terminal() -> Console | None:
+    """Return the console that something can move on, or None where lines are all there is.
+
+    What is said meanwhile has to go through the same console, or it would tear what moves.
+    """
+    # Rich takes a variable's word for it that there is a terminal (FORCE_COLOR).
+    moves = sys.stderr.isatty() and _err.is_interactive and not github.in_actions()
+    return _err if moves else None
+
+
+def say(line: str, style: str = "") -> None:
+    """Print one line of progress for people."""
+    _err.print(Text(line, style=style))
+
+
+def notice(text: str) -> None:
+    """Say what matters though nothing failed; on GitHub, on the page of the run, too."""
+    say(text, "yellow")
+    if github.in_actions():
+        print(github.annotation(text, level="notice"), file=sys.stderr)
+
+
+def result(text: str) -> None:
+    """Print a result as it is."""
+    _out.print(Text(text))
+
+
+def result_json(document: Any) -> None:
+    """Print a result for machines."""
+    print(json.dumps(document, indent=2))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print rows under columns."""
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    _out.print(grid)
+
+
+def error(problem: PipelineError) -> None:
+    """Say what happened and what to do, and annotate the place on GitHub."""
+    _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
+    if problem.traffic:
+        _err.print(Text.assemble(("traffic ", "bold"), f" {problem.traffic}"))
+    if problem.remedy:
+        _err.print(Text(problem.remedy, style="yellow"))
+    if problem.next_step:
+        _err.print(Text.assemble(("next    ", "bold"), f" {problem.next_step}"))
+    if github.in_actions():
+        mark = github.annotation(
+            problem.what, file=problem.file, line=problem.line, column=problem.column
+        )
+        # Standard output is for results; GitHub reads commands off either.
+        print(mark, file=sys.stderr)
+
+
+class Bar:
+    """One step's bar, or what stands for it where nobody would see one."""
+
+    def __init__(self, shown: Progress | None = None, task: TaskID | None = None) -> None:
+        self._shown = shown
+        self._task = task
+
+    def update(self, done: float, words: str, *, total: float | None = None) -> None:
+        """Say how much of the step's total is done, and in words what there is to know."""
+        if self._shown and self._task is not None:
+            self._shown.update(self._task, completed=done, total=total, words=words)
+
+
+@contextmanager
+def step(doing: str, total: float | None = None) -> Iterator[Bar]:
+    """Show how far a step has come; without a `total` only that it goes on."""
+    screen = terminal()
+    if screen is None:
+        yield Bar()
+        return
+    # Only where there is a terminal: it takes a while to import.
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    shown = Progress(
+        TextColumn("{task.description:<8}", markup=False),
+        BarColumn(24),
+        # What does not fit is cut off: a line that went over the edge would stay behind.
+        TextColumn(
+            "{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, ratio=1)
+        ),
+        TimeElapsedColumn(),
+        console=screen,
+        transient=True,
+        expand=True,
+        # Standard output may go elsewhere, and nothing but this module writes to standard error.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    # Ctrl-C may come just when the bar comes or goes.
+    atexit.unregister(screen.show_cursor)
+    atexit.register(screen.show_cursor)
+    try:
+        shown.start()
+        yield Bar(shown, shown.add_task(doing, total=total, words=""))
+    finally:
+        shown.stop()

@@ -1,0 +1,1 @@
+"""From an untrusted bundle to a report."""

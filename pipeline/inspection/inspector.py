@@ -1,0 +1,173 @@
+"""Open a bundle as untrusted input, and report every rule that it violates."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline import runtimes
+from pipeline.bundle.manifest import Bundle, Manifest
+from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE, MANIFEST
+from pipeline.errors import BundleError, InspectionError
+from pipeline.inspection import code, entries, manifest as manifest_rules, report
+from pipeline.inspection.code import Target
+from pipeline.inspection.contents import Contents, read_contents
+from pipeline.inspection.report import Facts, PackageFacts, Report
+from pipeline.inspection.rules import Finding, Rule
+from pipeline.inspection.zip_reader import OpenedPackage, open_package
+
+
+def require_clean(bundle: Bundle) -> None:
+    """Raise InspectionError, which tells the findings, if `bundle` has any today."""
+    found = inspect_loaded(bundle)
+    refuse_findings(found, "\n".join(map(report.describe, found.findings)))
+
+
+def inspect_loaded(bundle: Bundle) -> Report:
+    """Inspect a bundle that is in memory, as of today."""
+    files = {package.name: io.BytesIO(archive) for package, archive in bundle.zips()}
+    return inspect_packages(bundle.manifest.to_text().encode(), files, today())
+
+
+def inspect_bundle(folder: Path, today: datetime.date) -> Report:
+    """Inspect the bundle in `folder` as of `today` (a UTC date).
+
+    Raises BundleError if there is no manifest to be read; all else that is wrong is a finding.
+    """
+    with ExitStack() as stack:
+
+        def opened(name: str) -> BinaryIO | None:
+            try:
+                # Anything but a regular file could be without end.
+                path = folder / name
+                return stack.enter_context(path.open("rb")) if path.is_file() else None
+            except OSError:
+                return None
+
+        manifest = opened(MANIFEST)
+        if manifest is None:
+            raise BundleError(
+                f"{folder} holds no bundle: there is no {MANIFEST} that can be read",
+                f"Make one with: python -m pipeline build --out {folder}",
+            )
+        # A read of more than there is would still take the memory for it.
+        size_bytes = manifest.seek(0, os.SEEK_END)
+        manifest.seek(0)
+        text = manifest.read(min(size_bytes, manifest_rules.MAX_MANIFEST_BYTES + 1))
+        files = {name: opened(name) for name in (FUNCTION_PACKAGE, LAYER_PACKAGE)}
+        return inspect_packages(text, files, today)
+
+
+def inspect_packages(
+    manifest_text: bytes, files: Mapping[str, BinaryIO | None], today: datetime.date
+) -> Report:
+    """Inspect a bundle: the text of its manifest, and the (seekable) file of each package by name.
+
+    None stands for a package that is not there. A layer that the manifest does not have is no
+    part of the bundle. `today` is a UTC date.
+    """
+    manifest, findings = manifest_rules.read_manifest(manifest_text)
+    if manifest and not manifest.layer:
+        files = {name: file for name, file in files.items() if name != LAYER_PACKAGE}
+    packages = [open_package(name, file) for name, file in files.items() if file is not None]
+    for name in files.keys() - {package.name for package in packages}:
+        message = "it is not there, or cannot be read"
+        findings.append(Finding(Rule.MISSING_PACKAGE, name, None, message))
+    for package in packages:
+        findings += package.findings
+        findings += entries.check_package(package)
+    over_budget = entries.check_unzipped_size(packages)
+    findings += over_budget
+    contents = {} if over_budget else _read(packages, manifest)
+    for content in contents.values():
+        findings += content.findings
+    if manifest:
+        findings += manifest_rules.check_runtime(manifest.runtime, today, MANIFEST)
+        for package in packages:
+            findings += _check_against(manifest, package, contents)
+    findings += _check_imports(manifest, packages, contents)
+    bundle_id = manifest.id if manifest else None
+    return Report(bundle_id, _facts(manifest, packages), tuple(sorted(findings, key=_place)))
+
+
+def _read(packages: list[OpenedPackage], manifest: Manifest | None) -> dict[str, Contents]:
+    target = Target(None, None, None)
+    if manifest:
+        runtime = runtimes.RUNTIMES.get(manifest.runtime)
+        handler = manifest.handler if manifest_rules.is_handler(manifest.handler) else None
+        target = Target(handler, runtime, manifest.architecture)
+    return {package.name: read_contents(package, target) for package in packages}
+
+
+def _check_against(
+    manifest: Manifest, package: OpenedPackage, contents: Mapping[str, Contents]
+) -> list[Finding]:
+    """Return the findings about what is different from what the manifest says of the package."""
+    stated = next(each for each in manifest.packages() if each.name == package.name)
+    findings = manifest_rules.check_package(stated, package.size_bytes, package.sha256())
+    if package.is_readable:
+        paths = {entry.path for entry in package.entries if not entry.is_folder}
+        read = contents[package.name].files if package.name in contents else {}
+        findings += manifest_rules.check_files(stated, paths, read)
+    return findings
+
+
+def _check_imports(
+    manifest: Manifest | None, packages: list[OpenedPackage], contents: Mapping[str, Contents]
+) -> list[Finding]:
+    """Return the findings about imports, as far as all packages could be read."""
+    function, layer = contents.get(FUNCTION_PACKAGE), contents.get(LAYER_PACKAGE)
+    if manifest and not manifest.layer:
+        layer = Contents()
+    if not function or not layer or not all(package.is_readable for package in packages):
+        return []
+    imported = function.imports.get(HANDLER_FILE.stem)
+    if imported is None or not function.all_imports_known:
+        return []
+    findings = code.check_provided(imported, layer.imports.keys())
+    if layer.all_imports_known:
+        modules = {module: set(names) for module, names in layer.imports.items()}
+        findings += code.check_used(imported, modules)
+    return findings
+
+
+def _facts(manifest: Manifest | None, packages: list[OpenedPackage]) -> Facts:
+    runtime = runtimes.RUNTIMES.get(manifest.runtime) if manifest else None
+    return Facts(
+        handler=manifest.handler if manifest else None,
+        architecture=manifest.architecture if manifest else None,
+        runtime=manifest.runtime if manifest else None,
+        deprecated=runtime.deprecated if runtime else None,
+        updates_blocked=runtime.updates_blocked if runtime else None,
+        packages=tuple(
+            PackageFacts(
+                name=package.name,
+                files=sum(not entry.is_folder for entry in package.entries),
+                size_bytes=package.size_bytes,
+                unzipped_bytes=package.unzipped_bytes,
+            )
+            for package in packages
+        ),
+    )
+
+
+def _place(finding: Finding) -> tuple[str, str, int, str, str]:
+    path, line = finding.path or "", finding.line or 0
+    return finding.package, path, line, finding.rule.id, finding.message
+
+
+def refuse_findings(found: Report, more: str) -> None:
+    if found.findings:
+        count = len(found.findings)
+        name = f"bundle {found.bundle_id[:12]}" if found.bundle_id else "this bundle"
+        what = f"{count} finding{'s' if count > 1 else ''} in {name}: "
+        raise InspectionError(what + ", ".join(found.rule_ids()), more)
+
+
+def today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()

@@ -1,0 +1,154 @@
+"""The report of an inspection: facts and findings, in words for people and as JSON for machines."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import console, github
+from pipeline.inspection.entries import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES
+from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE
+from pipeline.inspection.rules import Finding
+
+
+@dataclass(frozen=True)
+class PackageFacts:
+    """How large a package is; `unzipped_bytes` is what the zip states."""
+
+    name: str
+    files: int
+    size_bytes: int
+    unzipped_bytes: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a bundle is, as far as it could be read.
+
+    `deprecated` and `updates_blocked` are the days on which AWS does that to the runtime.
+    """
+
+    handler: str | None
+    architecture: str | None
+    runtime: str | None
+    deprecated: datetime.date | None
+    updates_blocked: datetime.date | None
+    packages: tuple[PackageFacts, ...]
+
+    @property
+    def unzipped_bytes(self) -> int:
+        return sum(package.unzipped_bytes for package in self.packages)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an inspection found: facts, and findings in the order of their places."""
+
+    bundle_id: str | None
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+    def rule_ids(self) -> list[str]:
+        """Return the ids of the rules that are broken, each once."""
+        return sorted({finding.rule.id for finding in self.findings})
+
+    def as_json(self) -> dict[str, Any]:
+        facts = self.facts
+        return {
+            "bundle": self.bundle_id,
+            "clean": not self.findings,
+            "facts": {
+                "handler": facts.handler,
+                "architecture": facts.architecture,
+                "runtime": facts.runtime,
+                "runtime_deprecated": _iso(facts.deprecated),
+                "runtime_updates_blocked": _iso(facts.updates_blocked),
+                "packages": [
+                    {
+                        "name": package.name,
+                        "files": package.files,
+                        "size_bytes": package.size_bytes,
+                        "size_limit_percent": _percent(package.size_bytes, MAX_PACKAGE_BYTES),
+                        "unzipped_bytes": package.unzipped_bytes,
+                    }
+                    for package in facts.packages
+                ],
+                "size_limit_bytes": MAX_PACKAGE_BYTES,
+                "unzipped_bytes": facts.unzipped_bytes,
+                "unzipped_limit_bytes": MAX_UNZIPPED_BYTES,
+                "unzipped_limit_percent": _percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES),
+            },
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+def show(report: Report) -> None:
+    """Print the report for people, and annotate the findings on GitHub."""
+    facts = report.facts
+    rows = [
+        [
+            package.name,
+            f"{package.files:,}",
+            f"{package.size_bytes:,}",
+            f"{_percent(package.size_bytes, MAX_PACKAGE_BYTES)} %",
+            f"{package.unzipped_bytes:,}",
+            f"{_percent(package.unzipped_bytes, MAX_UNZIPPED_BYTES)} %",
+        ]
+        for package in facts.packages
+    ]
+    unzipped = f"{facts.unzipped_bytes:,}"
+    share = f"{_percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
+    rows.append(["together", "", "", "", unzipped, share])
+    console.result(f"bundle   {report.bundle_id or 'unknown'}")
+    if facts.runtime:
+        line = f"function {facts.handler} on {facts.runtime}, {facts.architecture}"
+        console.result(_printable(line))
+    if facts.deprecated:
+        console.result(
+            f"runtime  AWS deprecates {facts.runtime} on {facts.deprecated}, "
+            f"and blocks updates from {facts.updates_blocked} on"
+        )
+    columns = ["package", "files", "zipped bytes", "of 50 MB", "unzipped bytes", "of 250 MB"]
+    console.table("", columns, rows)
+    for finding in report.findings:
+        console.result(f"{describe(finding)}\n    {finding.rule.remedy}")
+    console.result(f"{len(report.findings)} findings" if report.findings else "no findings")
+
+
+def describe(finding: Finding) -> str:
+    """Return the finding in one printable line: rule, place, and what is wrong there."""
+    place = [finding.package, finding.path, finding.line and str(finding.line)]
+    where = ":".join(_printable(part) for part in place if part)
+    return f"{finding.rule.id}  {where}  {_printable(finding.message)}"
+
+
+def github_annotations(report: Report) -> list[str]:
+    """Return an annotation for each finding, at its place in the handler's source if it has one."""
+    return [
+        github.annotation(
+            f"{describe(finding)}. {finding.rule.remedy}",
+            file=HANDLER_FILE.name if _is_in_handler(finding) else None,
+            line=finding.line if _is_in_handler(finding) else None,
+        )
+        for finding in report.findings
+    ]
+
+
+def _is_in_handler(finding: Finding) -> bool:
+    return (finding.package, finding.path) == (FUNCTION_PACKAGE, HANDLER_FILE.name)
+
+
+def _printable(text: str) -> str:
+    """Escape what a terminal or a log would obey instead of showing it."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _percent(size_bytes: int, limit_bytes: int) -> float:
+    return round(100 * size_bytes / limit_bytes, 2)
+
+
+def _iso(date: datetime.date | None) -> str | None:
+    return date.isoformat() if date else None

@@ -1,0 +1,1 @@
+"""What a deployment and a rollback are: ledger, lease, quarantine, target."""

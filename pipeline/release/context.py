@@ -1,0 +1,48 @@
+"""What is known of a deployment or a rollback while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.bundle.manifest import Manifest
+from pipeline.config import Environment
+from pipeline.release.ledger import Release
+from pipeline.terraform.plan import Verdict
+from pipeline.timeline import Timeline
+from pipeline.traffic.alias import Switch
+from pipeline.traffic.invoke import Health
+
+type Verb = Literal["deploy", "rollback", "dry run"]
+
+
+@dataclass
+class Facts:
+    """What is known of a deployment or a rollback, filled in as it goes on.
+
+    `manifest` is that of the bundle that is to serve, `serving` the release that served before,
+    `restored` the one that a rollback goes back to, `switch` what moves live, `proved` whether the
+    release can be restored, `release` the one that was recorded, `settings` the names of those that
+    a rollback brings back, `quarantined` why the bundle that it brings back is in quarantine, if it
+    is.
+    """
+
+    verb: Verb
+    environment: Environment
+    actor: str
+    reason: str | None
+    timeline: Timeline = field(default_factory=Timeline)
+    manifest: Manifest | None = None
+    serving: Release | None = None
+    restored: Release | None = None
+    switch: Switch | None = None
+    proved: bool = False
+    settings: Sequence[str] = ()
+    quarantined: str | None = None
+    verdict: Verdict | None = None
+    release: Release | None = None
+    health_before: Health | None = None
+    health_after: Health | None = None
+    health_of_api: Health | None = None
+    problem: BaseException | None = None

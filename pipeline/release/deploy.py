@@ -1,0 +1,181 @@
+"""A deployment: apply the plan, then move live to the new version when it has proved itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import console
+from pipeline.aws import Aws
+from pipeline.bundle.manifest import Bundle
+from pipeline.config import LIVE
+from pipeline.errors import LostRace, describe
+from pipeline.release import drift, ledger, publish, target
+from pipeline.release.context import Facts
+from pipeline.release.ledger import Ledger, Release
+from pipeline.release.publish import Published
+from pipeline.signals import uninterrupted
+from pipeline.terraform.plan import judge
+from pipeline.terraform.runner import SavedPlan, Terraform
+from pipeline.traffic import alias, api_url, invoke, provisioned_concurrency, smoke
+from pipeline.traffic.alias import Switch
+from pipeline.traffic.canary import Canary
+
+
+class Deployment:
+    """One deployment from its plan on: whatever fails, live goes back and it is recorded."""
+
+    def __init__(
+        self, account: Aws, bundle: Bundle, tf: Terraform, facts: Facts, canary: Canary | None
+    ) -> None:
+        self._account = account
+        self._environment = facts.environment
+        self._name = facts.environment.function_name
+        self._bundle = bundle
+        self._terraform = tf
+        self._facts = facts
+        self._canary = canary
+        self._timeline = facts.timeline
+        self._ledger = Ledger(account, facts.environment)
+        self._applied = False
+
+    def run(
+        self, plan: SavedPlan, newest: Release | None, unusual: tuple[str, ...]
+    ) -> Release | None:
+        """Do it and return the release, or None if there was nothing to do.
+
+        `newest` is the ledger's newest before the plan: whoever began one since then has won.
+        """
+        moved_by_lambda = provisioned_concurrency.is_there(plan.document)
+        if moved_by_lambda:
+            alias.wait_until_alone(self._account.functions, self._name)
+        if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
+            return None
+        verdict = judge(plan.document)
+        switch = self._facts.switch = Switch(self._account.functions, self._name)
+        switch.provisioned = moved_by_lambda
+        release = ledger.next_release(
+            newest,
+            "deploy",
+            self._bundle.manifest,
+            reason=self._facts.reason,
+            unusual=unusual,
+        )
+        release = replace(release, plan_sha256=verdict.sha256)
+        self._ledger.begin(release)
+        try:
+            self._settle(switch)
+            self._applied = True
+            with self._timeline.phase("apply", "exactly that plan"):
+                published = publish.apply(
+                    self._account, self._environment, self._terraform, plan, self._bundle.manifest
+                )
+            switch.provisioned = provisioned_concurrency.is_planned(plan.document)
+            version = published.version
+            release = replace(release, version=version)
+            if switch.before and verdict.at_once():
+                # Whatever it changed of the API meets the callers already.
+                self._call_api(published)
+            with self._timeline.phase("smoke", f"version {version}, by its number"):
+                smoke.run(self._account, self._environment, version, verdict)
+            self._move_live(switch, version)
+            self._call_api(published)
+        except BaseException as problem:
+            with uninterrupted():
+                self._go_back(switch, release, problem)
+            raise
+        # From here on it is released; being told to stop changes nothing any more.
+        with uninterrupted():
+            return self._record(release, "succeeded")
+
+    def _is_served(self) -> bool:
+        serving = self._facts.serving
+        live = alias.read(self._account.functions, self._name)
+        return (
+            serving is not None
+            and live is not None
+            and serving.bundle == self._bundle.id
+            and live.route == (serving.version, ())
+        )
+
+    def _settle(self, switch: Switch) -> None:
+        """Take back what a deployment that died, or a person, left of a canary."""
+        if switch.before is None:
+            return
+        version = target.where_live_belongs(self._ledger.releases(), switch.before)
+        if switch.before.route != (version, ()):
+            console.say(f"version {version} serves alone again", "yellow")
+            switch.settle(version)
+
+    def _move_live(self, switch: Switch, version: str) -> None:
+        """Move all traffic, in steps if there is a canary, and see how live answers around it."""
+        functions = self._account.functions
+        self._facts.health_before = (
+            invoke.look_at_health(functions, self._name, LIVE)
+            if switch.before
+            else invoke.NOTHING_SERVED
+        )
+        if self._canary and switch.before and switch.before.version != version:
+            self._canary.release(switch, version)
+        with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
+            switch.to(version)
+            self._facts.health_after = invoke.call_health(functions, self._name, LIVE)
+
+    def _call_api(self, published: Published) -> None:
+        """See that callers reach live through the API; raise CheckFailed if not."""
+        functions = self._account.functions
+        verdict = self._facts.verdict
+        assert verdict
+        for url in published.urls:
+            with self._timeline.phase("call", f"{url}, as callers do"):
+                self._facts.health_of_api = api_url.require_answer(
+                    url,
+                    lambda: invoke.look_at_health(functions, self._name, LIVE),
+                    api_url.patience_s(verdict),
+                )
+
+    def _record(
+        self, release: Release, result: ledger.Outcome, error: str | None = None
+    ) -> Release:
+        ended = replace(
+            release,
+            outcome=result,
+            ended=ledger.now(),
+            phases=tuple(self._timeline.phases),
+            error=error,
+        )
+        self._ledger.end(ended)
+        self._facts.release = ended
+        return ended
+
+    def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
+        """Put live back where it was, and record why, whatever else fails."""
+        # Terraform makes the alias with the first version, and nothing was there to go back to.
+        way = (
+            "live goes back to where it was"
+            if switch.before
+            else f"nothing served before it, and {LIVE} may point to the version that failed"
+        )
+        console.say(f"release {release.number} failed; {way}", "yellow")
+        told = describe(problem) + self._what_stays()
+        result: ledger.Outcome = "failed"
+        try:
+            switch.undo()
+        except LostRace as race:
+            told += f"; {race.what}"
+        except (ClientError, BotoCoreError) as failure:
+            # As if it had died: the next deployment puts live back.
+            result = "interrupted"
+            told += f"; live is not back where it was: {describe(failure)}"
+            console.say(told, "red")
+        self._record(release, result, error=told)
+
+    def _what_stays(self) -> str:
+        """Say what the apply may have changed for all versions, which live's way back leaves."""
+        at_once = self._facts.verdict.at_once() if self._facts.verdict and self._applied else []
+        if not at_once:
+            return ""
+        stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"
+        console.say(f"{stays}. See RUNBOOK.md: Reality and Terraform differ", "yellow")
+        return f"; {stays}"

@@ -1,0 +1,77 @@
+"""A lease: the sign of life of whoever is releasing to an environment.
+
+It is renewed while the release is under way, so that another command can tell one that is still
+at work from one that died: the ledger alone cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws import Aws, absent_if
+from pipeline.config import Environment
+
+_RENEWED_EVERY_S = 5
+_EXPIRES_AFTER_S = 20
+_LOOKED_AT_EVERY_S = 1
+
+
+class Lease:
+    """The lease of one environment."""
+
+    def __init__(self, aws: Aws, environment: Environment) -> None:
+        self._s3 = aws.s3
+        self._bucket = aws.artifact_bucket
+        self._key = f"lease/{environment.name}.json"
+        self._given_up = threading.Event()
+
+    def take(self, release_number: int) -> None:
+        """Hold the lease for a release until `give_up`, or until this process dies."""
+        self._write(release_number)
+        thread = threading.Thread(target=self._renew, args=(release_number,), daemon=True)
+        thread.start()
+
+    def give_up(self) -> None:
+        """Stop to renew the lease."""
+        self._given_up.set()
+
+    def is_alive(self, release_number: int) -> bool:
+        """Say whether somebody works on this release, by the signs of life and S3's own clock.
+
+        Takes as long as the next sign of life, or until the last one is too old.
+        """
+        first: str | None = None
+        while True:
+            found = absent_if(
+                "NoSuchKey", lambda: self._s3.get_object(Bucket=self._bucket, Key=self._key)
+            )
+            if found is None:
+                return False
+            sign = json.loads(found["Body"].read())
+            now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+            age_s = (now - found["LastModified"]).total_seconds()
+            if sign["release"] != release_number or age_s >= _EXPIRES_AFTER_S:
+                return False
+            if first is None:
+                first = sign["sign"]
+            elif sign["sign"] != first:
+                return True
+            time.sleep(_LOOKED_AT_EVERY_S)
+
+    def _renew(self, release_number: int) -> None:
+        while not self._given_up.wait(_RENEWED_EVERY_S):
+            try:
+                self._write(release_number)
+            except (ClientError, BotoCoreError):
+                # A missed renewal is no harm; the work itself will notice if AWS is gone.
+                continue
+
+    def _write(self, release_number: int) -> None:
+        body = json.dumps({"release": release_number, "sign": uuid4().hex}).encode()
+        self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body)

@@ -1,0 +1,232 @@
+"""The ledger of an environment: its releases and rollbacks, append-only, in the artifact bucket.
+
+A release is two objects, each written once and never again: `begin.json` reserves its number,
+`end.json` says how it ended. A release without an end is under way while its lease is renewed;
+after that it was interrupted. Keys count down, so that a list shows the newest release first:
+
+    ledger/<environment>/<999999 - number>/begin.json
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import console, github
+from pipeline.aws import Aws, absent_if, create_object
+from pipeline.bundle.manifest import Manifest
+from pipeline.config import Environment
+from pipeline.errors import AwsError, LostRace, describe
+from pipeline.release.lease import Lease
+from pipeline.timeline import Phase
+
+_LAST_NUMBER = 999_999
+_LAST_PART_FIRST: tuple[Literal["end", "begin"], ...] = ("end", "begin")
+
+Outcome = Literal["under way", "succeeded", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """One line of the ledger.
+
+    `version` is the Lambda version that it published or restored; `restores` the number of the
+    release that a rollback went back to; `unusual` what a person asked for that is not the usual
+    way (`all at once`, `unproved`, `from quarantine`); times are ISO 8601 in UTC.
+    """
+
+    number: int
+    kind: Literal["deploy", "rollback"]
+    outcome: Outcome
+    bundle: str
+    version: str | None
+    restores: int | None
+    began: str
+    ended: str | None
+    actor: str
+    commit: str | None
+    run: str | None
+    reason: str | None
+    plan_sha256: str | None
+    phases: tuple[Phase, ...] = ()
+    error: str | None = None
+    unusual: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        phases = tuple(Phase(**phase) for phase in data["phases"])
+        unusual = tuple(data.get("unusual", ()))
+        return cls(**(data | {"phases": phases, "unusual": unusual}))
+
+
+def next_release(
+    newest: Release | None,
+    kind: Literal["deploy", "rollback"],
+    manifest: Manifest,
+    *,
+    reason: str | None,
+    restores: int | None = None,
+    version: str | None = None,
+    unusual: tuple[str, ...] = (),
+) -> Release:
+    """Return the release that begins now, after the `newest` one, by whoever runs this.
+
+    Raises LostRace, which names it, if the newest is under way.
+    """
+    if newest and newest.outcome == "under way":
+        raise _somebody_else(newest)
+    return Release(
+        number=newest.number + 1 if newest else 1,
+        kind=kind,
+        outcome="under way",
+        bundle=manifest.id,
+        version=version,
+        restores=restores,
+        began=now(),
+        ended=None,
+        actor=os.environ.get("GITHUB_ACTOR") or getpass.getuser(),
+        commit=manifest.commit,
+        run=github.run_url(),
+        reason=reason,
+        plan_sha256=None,
+        unusual=unusual,
+    )
+
+
+def now() -> str:
+    """Return the time as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Ledger:
+    """The ledger of one environment."""
+
+    def __init__(self, aws: Aws, environment: Environment) -> None:
+        self._aws = aws
+        self._prefix = f"ledger/{environment.name}/"
+        self._lease = Lease(aws, environment)
+
+    def releases(self) -> Iterator[Release]:
+        """Yield every release, the newest first, reading no further than the caller does."""
+        pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._aws.artifact_bucket, Prefix=self._prefix, PaginationConfig={"PageSize": 20}
+        )
+        begin: str | None = None
+        for page in pages:
+            for item in page.get("Contents", []):
+                if item["Key"].endswith("/begin.json"):
+                    if begin:
+                        yield self._read(begin)
+                    begin = item["Key"]
+                else:
+                    yield self._read(item["Key"])
+                    begin = None
+        if begin:
+            yield self._read(begin)
+
+    def release(self, number: int) -> Release | None:
+        """Return the release of this number, or None if there is none."""
+        if not 0 < number <= _LAST_NUMBER:
+            return None
+        for part in _LAST_PART_FIRST:
+            key = self._key(number, part)
+            if found := absent_if("NoSuchKey", lambda: self._read(key)):
+                return found
+        return None
+
+    def newest(self) -> Release | None:
+        """Return the newest release, however it ended, or None before the first."""
+        return next(self.releases(), None)
+
+    def serving(self) -> Release | None:
+        """Return the release that serves: the newest that succeeded."""
+        return next((each for each in self.releases() if each.outcome == "succeeded"), None)
+
+    def close_what_died(self) -> Release | None:
+        """Return the newest release; if it is under way but dead, close it as interrupted first.
+
+        Raises LostRace, which names it, if it is alive. Waits for its next sign of life.
+        """
+        newest = self.newest()
+        if newest is None or newest.outcome != "under way":
+            return newest
+        if self._lease.is_alive(newest.number):
+            raise _somebody_else(newest)
+        closed = replace(newest, outcome="interrupted", ended=now())
+        # Who is too late to close it finds out how it ended.
+        return closed if self._create(closed, "end") else self.newest()
+
+    def begin(self, release: Release) -> None:
+        """Reserve a release's number, and give signs of life until it ends.
+
+        Raises LostRace, which names the winner, if somebody else began one meanwhile.
+        """
+        # The lease comes first: a release without a fresh one counts as dead.
+        self._lease.take(release.number)
+        if not self._create(release, "begin"):
+            self._lease.give_up()
+            raise _somebody_else(self._read(self._key(release.number, "begin")))
+
+    def end(self, release: Release) -> None:
+        """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
+        self._lease.give_up()
+        try:
+            recorded = self._create(release, "end")
+        except (ClientError, BotoCoreError) as error:
+            raise AwsError(
+                f"release {release.number} {release.outcome}, and that could not be recorded: "
+                f"{describe(error)}",
+                "The ledger has it under way, until the next deployment or rollback closes it.",
+            ) from error
+        if not recorded:
+            raise LostRace(
+                f"release {release.number} was closed as interrupted by a later command",
+                "Look at what serves now with `python -m pipeline releases`.",
+            )
+
+    def _key(self, number: int, part: Literal["begin", "end"]) -> str:
+        return f"{self._prefix}{_LAST_NUMBER - number:06d}/{part}.json"
+
+    def _create(self, release: Release, part: Literal["begin", "end"]) -> bool:
+        """Write one object, whole or not at all; return False if somebody else wrote it."""
+        content = json.dumps(release.to_json(), indent=2).encode()
+        return create_object(self._aws, self._key(release.number, part), content)
+
+    def _read(self, key: str) -> Release:
+        body = self._aws.s3.get_object(Bucket=self._aws.artifact_bucket, Key=key)["Body"].read()
+        return Release.from_json(json.loads(body))
+
+
+def close_what_died(aws: Aws, environment: Environment) -> Release | None:
+    """Close a release that died as interrupted, and say so; raise LostRace if it is alive.
+
+    Returns the newest release: the next one comes after it, or somebody else was first.
+    """
+    newest = Ledger(aws, environment).close_what_died()
+    if newest and newest.outcome == "interrupted":
+        console.say(
+            f"release {newest.number} (a {newest.kind} of bundle {newest.bundle[:12]} by "
+            f"{newest.actor}, begun at {newest.began}) died: it is closed as interrupted",
+            "yellow",
+        )
+    return newest
+
+
+def _somebody_else(winner: Release) -> LostRace:
+    cancel = f"cancel its run ({winner.run})" if winner.run else "stop it where it runs"
+    return LostRace(
+        f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
+        f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
+        "Wait until it has ended (`python -m pipeline releases`), and decide again. If it must not "
+        f"go on: {cancel}, which puts live back, and start this again.",
+    )

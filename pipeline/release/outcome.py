@@ -1,0 +1,130 @@
+"""What an error means for live's traffic at that moment, and what to type next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.traffic import alias
+from pipeline.aws import Aws
+from pipeline.config import LIVE, Environment
+from pipeline.errors import AwsError, InspectionError, PipelineError, Stopped, UsageError
+from pipeline.sdk_errors import translated_errors
+from pipeline.traffic.alias import Live, Switch
+
+if TYPE_CHECKING:
+    from pipeline.release.context import Facts
+
+_NAMES_A_COMMAND = re.compile(r"\b(python -m pipeline|aws|gh|make) [a-z]")
+
+
+@contextmanager
+def told(account: Aws, facts: Facts) -> Iterator[None]:
+    """Let what ends a deployment or a rollback say where live points by then."""
+    try:
+        with translated_errors():
+            yield
+    except (PipelineError, KeyboardInterrupt) as problem:
+        error = problem if isinstance(problem, PipelineError) else _stopped()
+        error.traffic = _look(account, facts)
+        _name_next_step(error, _after(facts, error))
+        raise error from problem.__cause__
+
+
+def untouched[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Let an error that ends a verb, or what it does first, say that it moved no traffic."""
+
+    def decorate(command: Callable[P, None]) -> Callable[P, None]:
+        @wraps(command)
+        def with_traffic(*arguments: P.args, **options: P.kwargs) -> None:
+            try:
+                with translated_errors():
+                    command(*arguments, **options)
+            except PipelineError as problem:
+                # What `told` knows is more.
+                if not problem.traffic:
+                    problem.traffic = f"unchanged: {why}"
+                    _name_next_step(problem, _instead(problem, options["environment"]))
+                raise
+
+        return with_traffic
+
+    return decorate
+
+
+def in_words(switch: Switch | None, now: Live | None) -> str:
+    """Say what serves `now`, and what a command had to do with it.
+
+    Without a `switch` it did not come as far as to move anything.
+    """
+    serves = _serves(now)
+    if switch is None:
+        return f"not touched: {serves}"
+    before = switch.before
+    if before is None:
+        # Terraform makes the alias, and points it to the first version there is.
+        return f"{serves}; before this, nothing did" if now else f"unchanged: {serves}"
+    if now and switch.is_back(now):
+        return (
+            f"back at version {now.version}: {serves}" if switch.moved else f"unchanged: {serves}"
+        )
+    if now is None or not switch.pointed_to(now):
+        return f"moved by somebody else: {serves}"
+    return f"{serves}, and it could not be taken back" if switch.undoing else f"moved: {serves}"
+
+
+def _look(account: Aws, facts: Facts) -> str:
+    name = facts.environment.function_name
+    try:
+        return in_words(facts.switch, alias.read(account.functions, name))
+    # Being told to stop again ends this, too.
+    except (ClientError, BotoCoreError, KeyboardInterrupt):
+        untouched = "" if facts.switch else "not touched; what serves is "
+        return (
+            f"{untouched}not known, for AWS could not be asked: see "
+            f"aws lambda get-alias --function-name {name} --name {LIVE}"
+        )
+
+
+def _serves(live: Live | None) -> str:
+    return live.in_words() if live else "nothing serves"
+
+
+def _stopped() -> Stopped:
+    return Stopped("stopped before it was done")
+
+
+def _name_next_step(problem: PipelineError, command: str) -> None:
+    """Name a command, unless what is to be done names one already."""
+    if not _NAMES_A_COMMAND.search(problem.remedy):
+        problem.next_step = command
+
+
+def _after(facts: Facts, problem: PipelineError) -> str:
+    """Return the command that shows most of what failed, or ends what was begun."""
+    environment, release = facts.environment, facts.release
+    options = f"--environment {environment.name}"
+    if isinstance(problem, InspectionError):
+        return "python -m pipeline build"
+    if facts.verb == "rollback" and release and facts.restored:
+        return f"python -m pipeline rollback {options} --to {facts.restored.number}"
+    if facts.verb == "deploy" and release and release.version:
+        return f"python -m pipeline logs {options} --version {release.version}"
+    if facts.verb == "deploy" and facts.manifest and facts.verdict:
+        return f"python -m pipeline plan {options} --bundle {facts.manifest.id[:12]}"
+    return _instead(problem, environment)
+
+
+def _instead(problem: PipelineError, environment: object) -> str:
+    if isinstance(problem, UsageError):
+        return f"{click.get_current_context().command_path} --help"
+    if isinstance(problem, AwsError):
+        return "aws sts get-caller-identity"
+    assert isinstance(environment, Environment)
+    return f"python -m pipeline releases --environment {environment.name} --limit 5"

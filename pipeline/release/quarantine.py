@@ -1,0 +1,74 @@
+"""Bundles that were rolled back: nothing deploys them without a person's decision."""
+
+from __future__ import annotations
+
+import json
+
+from pipeline.aws import Aws, absent_if, persistently
+from pipeline.config import Environment
+from pipeline.errors import Quarantined
+from pipeline.markdown import one_line
+from pipeline.release.ledger import Release
+
+
+def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+    """Return why nothing deploys a bundle, and what a person does about it on GitHub, or None."""
+    told = why(aws, environment, bundle_id)
+    if told is None:
+        return None
+    return (
+        f"{told}. A merge that leaves it as it is deploys nothing. If it may be deployed again: "
+        f"gh workflow run deploy.yml --ref main -f bundle={bundle_id} "
+        "-f release-from-quarantine=true -f reason='…'"
+    )
+
+
+def why(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+    """Return who rolled a bundle back, when and why; None if it is not in quarantine."""
+    found = absent_if(
+        "NoSuchKey",
+        lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id)),
+    )
+    if found is None:
+        return None
+    entry = json.loads(found["Body"].read())
+    return one_line(
+        f"bundle {bundle_id[:12]} was rolled back in {environment.name} by {entry['actor']} "
+        f"at {entry['began']}: {entry['reason'] or 'no reason given'}"
+    )
+
+
+def is_in(aws: Aws, environment: Environment, bundle_id: str) -> bool:
+    """Say whether a bundle is in quarantine."""
+    return why(aws, environment, bundle_id) is not None
+
+
+def refuse(aws: Aws, environment: Environment, bundle_id: str) -> None:
+    """Raise Quarantined, with when and why, if a bundle is in quarantine."""
+    told = why(aws, environment, bundle_id)
+    if told:
+        raise Quarantined(
+            told, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
+        )
+
+
+def put(aws: Aws, environment: Environment, bundle_id: str, rollback: Release) -> None:
+    """Put the bundle that a rollback left into quarantine."""
+    persistently(
+        lambda: aws.s3.put_object(
+            Bucket=aws.artifact_bucket,
+            Key=_key(environment, bundle_id),
+            Body=json.dumps(rollback.to_json(), indent=2).encode(),
+            ContentType="application/json",
+        )
+    )
+
+
+def release(aws: Aws, environment: Environment, bundle_id: str) -> None:
+    """Take a bundle out of quarantine. The ledger keeps who did it, and why."""
+    key = _key(environment, bundle_id)
+    persistently(lambda: aws.s3.delete_object(Bucket=aws.artifact_bucket, Key=key))
+
+
+def _key(environment: Environment, bundle_id: str) -> str:
+    return f"quarantine/{environment.name}/{bundle_id}.json"

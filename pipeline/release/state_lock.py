@@ -1,0 +1,70 @@
+"""The lock of Terraform's state, and what becomes of one whose holder was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pipeline import console
+from pipeline.terraform import runner
+from pipeline.aws import Aws, absent_if
+from pipeline.bundle.manifest import Manifest
+from pipeline.config import Environment
+from pipeline.errors import StateLocked
+from pipeline.release.ledger import Ledger, Release
+from pipeline.terraform.runner import SavedPlan, Terraform
+
+# A Terraform that lost its pipeline ends what it does, and gives its lock up; this is more than it
+# can take.
+_LONGEST = timedelta(minutes=30)
+# A release takes the lock soon after it began.
+_SOON = timedelta(minutes=10)
+
+
+def plan(tf: Terraform, account: Aws, environment: Environment, manifest: Manifest) -> SavedPlan:
+    """Plan with a bundle; take away the lock that a release left which died long enough ago.
+
+    Raises StateLocked if anybody else may hold it.
+    """
+    variables = runner.bundle_variables(account, manifest)
+    try:
+        return tf.plan(account, variables)
+    except StateLocked:
+        if not _give_back(tf, account, environment):
+            raise
+        return tf.plan(account, variables)
+
+
+def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) -> bool:
+    """Say whether a lock is that of an interrupted release, and too old to be in use.
+
+    `releases` are the environment's, newest first: the newest that began before the lock is whose
+    it can be.
+    """
+    if now - created < _LONGEST:
+        return False
+    for each in releases:
+        began = datetime.fromisoformat(each.began)
+        if began <= created:
+            ended = datetime.fromisoformat(each.ended) if each.ended else now
+            in_time = created <= min(ended, began + _SOON)
+            return in_time and each.outcome == "interrupted"
+    return False
+
+
+def _give_back(tf: Terraform, account: Aws, environment: Environment) -> bool:
+    """Take the lock away if it is left over; say whether it is gone."""
+    key = f"{environment.state_key}.tflock"
+    found = absent_if(
+        "NoSuchKey", lambda: account.s3.get_object(Bucket=account.state_bucket, Key=key)
+    )
+    if found is None:
+        return True
+    lock = json.loads(found["Body"].read())
+    created = datetime.fromisoformat(lock["Created"])
+    if not is_left_over(created, Ledger(account, environment).releases(), datetime.now(UTC)):
+        return False
+    console.say(f"the lock that {lock['Who']} left at {lock['Created']} is taken away", "yellow")
+    tf.unlock(account, lock["ID"])
+    return True

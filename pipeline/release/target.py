@@ -1,0 +1,189 @@
+"""The way back: which release to restore, and the proof that it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import runtimes
+from pipeline.bundle import store
+from pipeline.release import quarantine
+from pipeline.traffic import alias, invoke
+from pipeline.aws import Aws, absent_if
+from pipeline.bundle.manifest import Bundle, Manifest
+from pipeline.config import LIVE, Environment
+from pipeline.errors import BundleError, ReleaseUnusable
+from pipeline.release.ledger import Ledger, Release
+from pipeline.traffic.alias import Live
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_OFFERED = 100  # the newest releases, where the one that was asked for cannot be restored
+
+
+@dataclass(frozen=True)
+class Way:
+    """From the release that is left to the one to restore.
+
+    `left` is what serves now: the newest release that succeeded, or one that died or failed half
+    way and has traffic, or a share of it, all the same. `newest` is the ledger's newest, however
+    it ended.
+    """
+
+    left: Release
+    target: Release
+    newest: Release
+
+    @property
+    def leaves_bundle(self) -> bool:
+        """Whether another bundle is restored, and not only other settings of the same."""
+        return self.left.bundle != self.target.bundle
+
+
+def choose(
+    account: Aws, environment: Environment, live: Live | None, number: int | None = None
+) -> Way:
+    """Choose what to restore: the release asked for, or the one before what `live` serves.
+
+    "Before" follows the ledger, not version numbers: after a rollback it is what came before the
+    release that was restored, so rolling back twice goes further back. A rollback that did not
+    come to its end is finished first. Raises ReleaseUnusable.
+    """
+    records = Ledger(account, environment)
+    newest = records.newest()
+    succeeded = (each for each in records.releases() if each.outcome == "succeeded")
+    current = next(succeeded, None)
+    if newest is None or current is None:
+        raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
+    if number is None and newest.outcome != "succeeded" and newest.restores:
+        number = newest.restores
+    left_traffic = live is not None and live.route != (current.version, ())
+    if left_traffic or (newest.outcome != "succeeded" and newest.restores == current.number):
+        half_way = _deployed_after(records, current)
+        if half_way and number in (None, current.number):
+            return Way(half_way, current, newest)
+    if number is not None:
+        target = records.release(number)
+        if target and may_be_asked_for(target, current):
+            return Way(current, target, newest)
+        raise _no_such_release(records, current, number)
+    restored = current.restores or current.number
+    for each in succeeded:
+        # Another version of the same bundle has other settings only: that is to be asked for.
+        fits = each.number < restored and each.bundle != current.bundle
+        if fits and not quarantine.is_in(account, environment, each.bundle):
+            return Way(current, each, newest)
+    raise _no_such_release(records, current, number)
+
+
+def may_be_asked_for(release: Release, current: Release) -> bool:
+    """Say whether a person may restore a release by its number while `current` serves."""
+    earlier = release.outcome == "succeeded" and release.number < current.number
+    return earlier and release.version != current.version
+
+
+def is_done(records: Ledger, live: Live | None, number: int) -> Release | None:
+    """Return the newest release if it was a rollback to this one that came to its end, and serves.
+
+    Whoever runs such a command again, for it died after that, has nothing left to do.
+    """
+    newest = records.newest()
+    if newest is None or (newest.restores, newest.outcome) != (number, "succeeded"):
+        return None
+    return newest if live and live.route == (newest.version, ()) else None
+
+
+def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
+    """Return the version that must serve before the next deployment begins.
+
+    `releases` are the environment's, newest first. A deployment that was interrupted may have left
+    live at a version that has not proved itself: then the release that serves by the ledger comes
+    back, unless a rollback moved live since.
+    """
+    interrupted = False
+    for each in releases:
+        if each.outcome == "succeeded":
+            return each.version if interrupted and each.version else live.version
+        if each.kind == "rollback" and each.version == live.version:
+            break
+        interrupted = interrupted or (each.kind, each.outcome) == ("deploy", "interrupted")
+    return live.version
+
+
+def _deployed_after(records: Ledger, current: Release) -> Release | None:
+    """Return the newest deployment after the release that serves: it ended half way."""
+    later = takewhile(lambda each: each.number > current.number, records.releases())
+    return next((each for each in later if each.kind == "deploy"), None)
+
+
+def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusable:
+    newest = records.newest() or current
+    if number is None:
+        what = f"no release before {current.restores or current.number} can be restored"
+    elif not 0 < number <= newest.number:
+        what = f"release {number} does not exist: there are 1 to {newest.number}"
+    else:
+        what = f"release {number} is not one that can be restored"
+    there_are = [
+        f"  {each.number:>4}  {each.began}  bundle {each.bundle[:12]}  by {each.actor}"
+        for each in islice(records.releases(), _OFFERED)
+        if may_be_asked_for(each, current)
+    ]
+    if not there_are:
+        return ReleaseUnusable(what, "The ledger has no other bundle that ever served.")
+    return ReleaseUnusable(what, "\n".join(["Choose one with --to:", *there_are]))
+
+
+def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> str | None:
+    """Prove that a release can be restored; return its version, None if it must be published anew.
+
+    The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
+    and the version, if it is still published with that code and its layer, answers when it is
+    called (no worse than live does now). Raises ReleaseUnusable or CheckFailed.
+    """
+    functions, name = account.functions, environment.function_name
+    if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
+        raise ReleaseUnusable(
+            f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
+            "Build the old source for a newer runtime, and deploy that.",
+        )
+    version = way.target.version or ""
+    if not _is_published(functions, name, version, bundle):
+        if way.left.bundle == bundle.id:
+            raise ReleaseUnusable(
+                f"version {version} of release {way.target.number} is gone, and with it its "
+                "settings, in which alone it differed from what serves",
+                "Take the change of settings in terraform/ back, and deploy.",
+            )
+        return None
+    invoke.wake(functions, name, version)
+    answer = invoke.warm(functions, name, version, alias.running_at_once(account, name))
+    if answer.outcome != "200":
+        now = invoke.look_at_health(functions, name, LIVE)
+        invoke.call_health(functions, name, version, no_worse_than=now)
+    return version
+
+
+def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bundle) -> bool:
+    """Say whether a version is still there, with the bundle's code and layer."""
+    published = absent_if(
+        "ResourceNotFoundException",
+        lambda: functions.get_function_configuration(FunctionName=name, Qualifier=version),
+    )
+    if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
+        return False
+    return invoke.has_layer(functions, published, bundle.manifest)
+
+
+def manifest_of(account: Aws, release: Release) -> Manifest | None:
+    """Return the manifest of a release's bundle, for people to compare; None if there is none."""
+    try:
+        return store.manifest(account, release.bundle)
+    except (BundleError, ClientError, BotoCoreError):
+        return None

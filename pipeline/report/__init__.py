@@ -1,0 +1,1 @@
+"""What people read: job summary, plan comment, release page."""

@@ -1,0 +1,246 @@
+"""A plan as Markdown, for a pull request, an issue or a job's summary. It shows no value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.report import attributes
+from pipeline.bundle.manifest import Manifest, Package
+from pipeline.terraform.plan import Change, Verdict, without_index
+from pipeline.release.ledger import Release
+from pipeline.markdown import bullets, code
+from pipeline.config import SERVICE
+from pipeline.inspection.report import Report, describe
+
+SAME = "This is the same as the pull request showed."
+DIFFERENT = "This is not what the pull request showed:"
+BEYOND = "Not as it was released, which Terraform does not see:"
+
+_UNFOLDED = 10
+
+_HEADINGS = {
+    "create": "To create",
+    "update": "To update",
+    "replace": "To replace",
+    "delete": "To destroy",
+    "forget": "To forget",
+}
+
+_UNFINISHED = {"failed": "failed", "interrupted": "was interrupted", "under way": "is under way"}
+
+
+@dataclass(frozen=True)
+class PackageSizes:
+    """A package, and the one of the same name that is live, if there is one."""
+
+    package: Package
+    live: Package | None
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """What is known of a plan.
+
+    `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
+    may be destroyed; `beyond` what Terraform does not see; `live` the release that serves and
+    `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did
+    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `differences`
+    those from what the pull request showed (None if nobody asked).
+    """
+
+    environment: str
+    manifest: Manifest
+    commit: str | None
+    verdict: Verdict
+    beyond: tuple[str, ...]
+    allowed: tuple[str, ...]
+    live: Release | None
+    live_manifest: Manifest | None
+    unfinished: Release | None
+    quarantined: str | None
+    inspection: Report
+    differences: tuple[str, ...] | None
+
+    def packages(self) -> list[PackageSizes]:
+        live = self.live_manifest.packages() if self.live_manifest else ()
+        by_name = {package.name: package for package in live}
+        return [PackageSizes(each, by_name.get(each.name)) for each in self.manifest.packages()]
+
+    @property
+    def empty(self) -> bool:
+        """Whether what was released, Terraform and reality agree."""
+        return self.verdict.empty and not self.beyond
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether a deployment would have nothing to do."""
+        same = self.live is not None and self.live.bundle == self.manifest.id
+        return self.empty and same
+
+
+def marker(environment: str) -> str:
+    """Return the page's first line, which a workflow finds its comment by."""
+    return f"<!-- {SERVICE} plan: {environment} -->"
+
+
+def page(facts: PlanFacts) -> str:
+    """Return the page of a plan."""
+    parts = [
+        [
+            f"### Plan for {facts.environment}: {headline(facts.verdict, facts.beyond)}",
+            _which(facts),
+        ],
+        _warnings(facts),
+        _beyond(facts.beyond),
+        _resources(facts.verdict),
+        _at_once(facts.verdict),
+        _differences(facts.differences),
+        _packages(facts),
+        _inspection(facts.inspection),
+    ]
+    body = "\n\n".join(paragraph for part in parts for paragraph in part)
+    return f"{marker(facts.environment)}\n{body}\n"
+
+
+def headline(verdict: Verdict, beyond: tuple[str, ...]) -> str:
+    """Return what a plan does, in numbers."""
+    if verdict.empty:
+        return "not as it was released" if beyond else "no changes"
+    actions = [change.action for change in verdict.changes]
+    told = [
+        f"{actions.count(action)} {heading.lower()}"
+        for action, heading in _HEADINGS.items()
+        if action in actions
+    ]
+    if not told:
+        return "only outputs change"
+    if not {"replace", "delete"} & set(actions):
+        told.append("nothing destroyed")
+    return ", ".join(told)
+
+
+def _which(facts: PlanFacts) -> str:
+    commit = f"commit {code(facts.commit[:12])}" if facts.commit else "built from no commit"
+    return f"Bundle {code(facts.manifest.id[:12])}, {commit}"
+
+
+def _warnings(facts: PlanFacts) -> Iterator[str]:
+    if release := facts.unfinished:
+        what = f"a {release.kind} of bundle {code(release.bundle[:12])} by {code(release.actor)}"
+        yield (
+            f"**Release {release.number}, {what}, {_UNFINISHED[release.outcome]}: "
+            "what it may have done half-way is part of this plan.**"
+        )
+    if facts.quarantined:
+        yield f"**In quarantine:** {code(facts.quarantined)}"
+    for address in facts.verdict.destroyed():
+        name = without_index(address)
+        label = code(f"allow-destroy:{name}")
+        if {address, name} & set(facts.allowed):
+            how = f"which {label} allows."
+        else:
+            how = (
+                f"and is refused. To allow it, add the label {label} to the pull request, then "
+                "re-run the failed jobs."
+            )
+        yield f"**This plan destroys or replaces {code(address)}, {how}**"
+
+
+def _beyond(beyond: tuple[str, ...]) -> Iterator[str]:
+    if beyond:
+        yield f"**{BEYOND}**"
+        yield bullets(map(code, beyond))
+        yield "To undo it, deploy the bundle that serves: RUNBOOK.md, Reality and Terraform differ."
+
+
+def _resources(verdict: Verdict) -> Iterator[str]:
+    fold = len(verdict.changes) > _UNFOLDED
+    if fold:
+        yield f"<details><summary>All {len(verdict.changes)} resources</summary>"
+    for action, heading in _HEADINGS.items():
+        changes = [change for change in verdict.changes if change.action == action]
+        if changes:
+            yield f"{heading}:"
+            yield bullets(map(_change, changes))
+    if verdict.outputs:
+        yield f"Outputs: {', '.join(map(code, verdict.outputs))}"
+    if fold:
+        yield "</details>"
+
+
+def _at_once(verdict: Verdict) -> Iterator[str]:
+    if addresses := verdict.at_once():
+        yield (
+            "**This takes effect with the apply itself, for all versions, also for the one that "
+            "serves. No canary covers it, and it stays when live goes back:**"
+        )
+        yield bullets(map(code, addresses))
+
+
+def _change(change: Change) -> str:
+    """Say what changes of a resource; of a new one, or one that goes, that is everything."""
+    if change.action not in ("update", "replace"):
+        return code(change.address)
+    kind = change.address.partition(".")[0]
+    words = dict.fromkeys(attributes.in_words(kind, name) for name in change.attributes)
+    return f"{code(change.address)}: {', '.join(words)}"
+
+
+def _differences(differences: tuple[str, ...] | None) -> Iterator[str]:
+    if differences is None:
+        return
+    if not differences:
+        yield SAME
+    else:
+        yield f"**{DIFFERENT}**"
+        yield bullets(map(code, differences))
+
+
+def _packages(facts: PlanFacts) -> Iterator[str]:
+    live = facts.live
+    against = "against what is live"
+    if live is None:
+        yield f"Nothing is live in {facts.environment} yet."
+    else:
+        against = f"against release {live.number}, which is live"
+        against += f": commit {_cell(live.commit[:12])}" if live.commit else ""
+        if facts.live_manifest is None:
+            yield f"The bundle of release {live.number} is damaged in the store, or missing."
+    rows = [
+        f"| {_cell(each.package.name)} | {each.package.size_bytes:,} | {_against(each)} "
+        f"| {len(each.package.files):,} |"
+        for each in facts.packages()
+    ]
+    yield "\n".join([f"| package | zipped bytes | {against} | files |", "|---|--:|--:|--:|", *rows])
+
+
+def _against(sizes: PackageSizes) -> str:
+    package, live = sizes.package, sizes.live
+    if live is None:
+        return "-"
+    if package.sha256 == live.sha256:
+        return "unchanged"
+    more = package.size_bytes - live.size_bytes
+    if more == 0:
+        return "as large, with other content"
+    return f"{more:+,} ({100 * more / live.size_bytes:+.1f} %)"
+
+
+def _cell(text: str) -> str:
+    """Return text as code in a table, where a bar would end the cell."""
+    # https://github.github.com/gfm/#tables-extension-
+    return code(text).replace("|", "\\|")
+
+
+def _inspection(report: Report) -> Iterator[str]:
+    if not report.findings:
+        counts = [
+            f"{code(package.name)} ({package.files:,} file{'s' if package.files != 1 else ''})"
+            for package in report.facts.packages
+        ]
+        yield f"Inspection: no findings in {' and '.join(counts)}."
+        return
+    count = len(report.findings)
+    yield f"**Inspection: {count} finding{'s' if count > 1 else ''}**"
+    yield bullets(code(describe(finding)) for finding in report.findings)

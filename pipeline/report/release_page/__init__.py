@@ -1,0 +1,1 @@
+"""The release page: one file that a browser opens."""

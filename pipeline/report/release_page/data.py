@@ -1,0 +1,169 @@
+"""The release page's facts as JSON, each said once: what repeats is kept in lists, and numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline import runtimes
+from pipeline.bundle.manifest import Manifest, Package
+from pipeline.release.ledger import Release
+from pipeline.markdown import one_line, shown
+from pipeline.traffic.statistics import Figures
+from pipeline.report.release_page.collect import PageFacts
+from pipeline.config import SERVICE
+from pipeline.release.target import may_be_asked_for
+from pipeline.report.release_summary import how_to_roll_back
+
+# What the page puts the number of a release in the place of.
+NUMBER = "{release}"
+
+# As many digits of a file's or package's digest as people compare.
+_DIGITS = 12
+
+
+@dataclass
+class _Numbered:
+    """A list in which nothing is twice."""
+
+    entries: list[Any] = field(default_factory=list)
+    _numbers: dict[Hashable, int] = field(default_factory=dict)
+
+    def knows(self, key: Hashable) -> bool:
+        return key in self._numbers
+
+    def add(self, key: Hashable, entry: Any) -> int:
+        """Return the number of the entry with this key, which it gets when it is first named."""
+        if key not in self._numbers:
+            self._numbers[key] = len(self.entries)
+            self.entries.append(entry)
+        return self._numbers[key]
+
+    def number(self, key: Hashable) -> int:
+        return self._numbers[key]
+
+
+def document(facts: PageFacts) -> dict[str, Any]:
+    """Return all that the page tells, ready for JSON. What is not known is left out.
+
+    Text that people wrote is free of credentials and of characters that act on how it is shown; it
+    is text all the same, and may look like markup.
+    """
+    lists = _Lists(facts)
+    releases = [_release(facts, each, lists) for each in facts.releases]
+    live = facts.live
+    return {
+        "service": SERVICE,
+        "environment": facts.environment.name,
+        "made": _moment(facts.made),
+        "hours": facts.hours,
+        "live": _known(version=live.version, weights=live.weights) if live else None,
+        "serving": facts.serving.number if facts.serving else None,
+        "wayBack": facts.way_back,
+        "rollback": how_to_roll_back(facts.environment, NUMBER),
+        "releases": releases,
+        "phases": lists.phases.entries,
+        "bundles": lists.bundles.entries,
+        "packages": lists.packages.entries,
+        "files": lists.files.entries,
+    }
+
+
+class _Lists:
+    """What releases have in common: bundles, their packages, their files, names of phases."""
+
+    def __init__(self, facts: PageFacts) -> None:
+        self._facts = facts
+        self.bundles, self.packages, self.files = _Numbered(), _Numbered(), _Numbered()
+        self.phases = _Numbered()
+
+    def bundle(self, bundle_id: str) -> int:
+        if self.bundles.knows(bundle_id):
+            return self.bundles.number(bundle_id)
+        manifest = self._facts.manifests.get(bundle_id)
+        quarantined = self._facts.quarantined.get(bundle_id)
+        entry = _known(id=one_line(bundle_id), quarantined=quarantined)
+        return self.bundles.add(bundle_id, entry | (self._manifest(manifest) if manifest else {}))
+
+    def _manifest(self, manifest: Manifest) -> dict[str, Any]:
+        return {
+            "runtime": manifest.runtime,
+            "handler": manifest.handler,
+            "architecture": manifest.architecture,
+            "needs": dict(sorted(manifest.dependencies.items())),
+            "packages": [self._package(each) for each in manifest.packages()],
+        }
+
+    def _package(self, package: Package) -> int:
+        if self.packages.knows(package.sha256):
+            return self.packages.number(package.sha256)
+        files = [
+            self.files.add(file, [file.path, file.size_bytes, file.sha256[:_DIGITS]])
+            for file in package.files
+        ]
+        entry = {
+            "name": package.name,
+            "size": package.size_bytes,
+            "unzipped": package.unzipped_bytes,
+            "sha256": package.sha256[:_DIGITS],
+            "files": files,
+        }
+        return self.packages.add(package.sha256, entry)
+
+
+def _release(facts: PageFacts, release: Release, lists: _Lists) -> dict[str, Any]:
+    figures = facts.figures.get(release.number)
+    return _known(
+        number=release.number,
+        kind=release.kind,
+        outcome=release.outcome,
+        bundle=lists.bundle(release.bundle),
+        version=release.version,
+        restores=release.restores,
+        began=_moment(release.began),
+        ended=_moment(release.ended) if release.ended else None,
+        actor=one_line(release.actor),
+        commit=one_line(release.commit) if release.commit else None,
+        run=one_line(release.run) if release.run else None,
+        reason=one_line(release.reason) if release.reason else None,
+        error=shown(release.error) if release.error else None,
+        unusual=[one_line(each) for each in release.unusual] or None,
+        phases=[[lists.phases.add(each.name, each.name), each.seconds] for each in release.phases],
+        figures=_figures(figures) if figures else None,
+        restore=_restore(facts, release),
+    )
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return _known(
+        calls=figures.invocations,
+        errors=figures.errors,
+        cold=figures.cold_starts,
+        init=figures.init_duration_p50_ms,
+    )
+
+
+def _restore(facts: PageFacts, release: Release) -> bool | str | None:
+    """Say whether a release can be restored by number: True, why not, None if it never could."""
+    if facts.serving is None or release.number >= facts.serving.number:
+        return None
+    if release.outcome != "succeeded":
+        return None
+    manifest = facts.manifests.get(release.bundle)
+    if not may_be_asked_for(release, facts.serving):
+        return f"Version {release.version} serves already."
+    if manifest is None:
+        return "Its bundle is damaged in the store, or missing."
+    if runtimes.updates_are_blocked(manifest.runtime, datetime.now(UTC).date()):
+        return f"AWS takes no more updates of functions on {manifest.runtime}."
+    return True
+
+
+def _moment(iso: str) -> str:
+    return f"{iso[:19]}Z"
+
+
+def _known(**entries: Any) -> dict[str, Any]:
+    return {name: value for name, value in entries.items() if value is not None}

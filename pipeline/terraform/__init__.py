@@ -1,0 +1,1 @@
+"""Run Terraform, and read its plans."""

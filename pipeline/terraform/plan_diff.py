@@ -1,0 +1,104 @@
+"""What a pull request showed of a plan, and how a plan of now differs from it, without values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.terraform.plan import Verdict
+
+PAST = {
+    "create": "created",
+    "update": "updated",
+    "replace": "replaced",
+    "delete": "destroyed",
+    "forget": "forgotten",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A plan as far as plan.json tells it.
+
+    `changes` has the action, and the names of the attributes that change, by address.
+    """
+
+    bundle: str
+    sha256: str
+    changes: Mapping[str, tuple[str, frozenset[str]]]
+    outputs: frozenset[str]
+
+    @classmethod
+    def of(cls, bundle: str, verdict: Verdict) -> Self:
+        """Return what plan.json would tell of a plan of now."""
+        return cls.from_json({"bundle": bundle} | verdict.to_json())
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what plan.json holds; raise KeyError, TypeError or ValueError if it is none."""
+        return cls(
+            bundle=str(data["bundle"]),
+            sha256=str(data["sha256"]),
+            changes={
+                str(change["address"]): (
+                    str(change["action"]),
+                    frozenset(map(str, change["attributes"])),
+                )
+                for change in data["changes"]
+            },
+            outputs=frozenset(map(str, data["outputs"])),
+        )
+
+
+def read(file: Path) -> Shown | None:
+    """Read a plan.json; None if there is none that can be read."""
+    try:
+        return Shown.from_json(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def differences(now: Shown, shown: Shown | None) -> tuple[str, ...]:
+    """Return in what a plan differs from the one that was shown, a line each; none if in nothing.
+
+    The lines hold names as they were shown: who prints them sees to it that they do no harm.
+    """
+    if shown is None:
+        return ("no pull request showed a plan",)
+    if now.sha256 == shown.sha256:
+        return ()
+    lines = []
+    if now.bundle != shown.bundle:
+        lines.append(f"bundle {now.bundle[:12]}; shown was {shown.bundle[:12]}")
+    effects = [
+        *(
+            line
+            for address in sorted(now.changes.keys() | shown.changes.keys())
+            for line in _of_resource(address, now, shown)
+        ),
+        *_of_names("output", now.outputs, shown.outputs),
+    ]
+    return (*lines, *(effects or ["the same resources and attributes, with other values"]))
+
+
+def _of_resource(address: str, now: Shown, shown: Shown) -> Iterator[str]:
+    action, attributes = now.changes.get(address, (None, frozenset()))
+    shown_action, shown_attributes = shown.changes.get(address, (None, frozenset()))
+    if action != shown_action:
+        yield f"{address}: {_done(action)}; shown was: {_done(shown_action)}"
+    else:
+        yield from _of_names(address, attributes, shown_attributes)
+
+
+def _done(action: str | None) -> str:
+    return PAST.get(action, action) if action else "no change"
+
+
+def _of_names(of: str, now: Collection[str], shown: Collection[str]) -> Iterator[str]:
+    if more := sorted(set(now) - set(shown)):
+        yield f"{of}: now changes {', '.join(more)} as well"
+    if fewer := sorted(set(shown) - set(now)):
+        yield f"{of}: does not change {', '.join(fewer)} any more"

@@ -1,0 +1,1 @@
+"""The deployed function: call it, watch it, move its alias."""

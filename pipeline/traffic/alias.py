@@ -1,0 +1,248 @@
+"""Live traffic: where the alias `live` points, and how it is moved."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws import Aws, absent_if, error_code, persistently
+from pipeline.config import LIVE
+from pipeline.errors import AwsError, LostRace
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
+
+
+_MOST_AT_ONCE = 50
+
+# Lambda may give a weight back rounded.
+_SAME_WEIGHT = 0.005
+
+# Lambda initialises the new version's environments within minutes, if it can.
+_WEIGHTS_PATIENCE_S = 300
+_WEIGHTS_PAUSE_S = 1.0
+
+type _Route = tuple[str, tuple[tuple[str, float], ...]]
+
+
+@dataclass(frozen=True)
+class Live:
+    """Where live points. `revision_id` changes whenever anybody changes the alias."""
+
+    version: str
+    weights: tuple[tuple[str, float], ...]
+    revision_id: str
+
+    @property
+    def route(self) -> _Route:
+        """The version that serves, and the shares of others."""
+        return self.version, self.weights
+
+    def in_words(self) -> str:
+        """Say which version serves how much."""
+        if not self.weights:
+            return f"version {self.version} serves all of it"
+        rest = 1 - sum(weight for _, weight in self.weights)
+        shares = [f"version {version} {100 * weight:.4g} %" for version, weight in self.weights]
+        return ", ".join([f"version {self.version} serves {100 * rest:.4g} %", *shares])
+
+    def same_route_as(self, other: Live) -> bool:
+        return _same(self.route, other.route)
+
+
+def read(functions: LambdaClient, function_name: str) -> Live | None:
+    """Return where live points, or None if there is no such alias yet."""
+    answer = absent_if(
+        "ResourceNotFoundException",
+        lambda: functions.get_alias(FunctionName=function_name, Name=LIVE),
+    )
+    return _live(answer) if answer else None
+
+
+def wait_until_alone(functions: LambdaClient, function_name: str) -> Live | None:
+    """Return where live points, once Lambda's own weights are gone from it.
+
+    Lambda gives live such weights while it moves provisioned concurrency, and refuses those of
+    anybody else. Raises AwsError if they stay.
+    """
+    deadline = time.monotonic() + _WEIGHTS_PATIENCE_S
+    while (now := read(functions, function_name)) and now.weights:
+        if time.monotonic() > deadline:
+            raise AwsError(
+                f"Lambda has not finished moving the provisioned concurrency of {LIVE}: "
+                f"{now.in_words()}",
+                "Does the new version fail while it initialises? See StatusReason: aws lambda "
+                "get-provisioned-concurrency-config "
+                f"--function-name {function_name} --qualifier {LIVE}",
+            )
+        time.sleep(_WEIGHTS_PAUSE_S)
+    return now
+
+
+def running_at_once(account: Aws, function_name: str) -> int:
+    """Return how many calls ran at once of late, at most `_MOST_AT_ONCE`; 1 if nobody can say.
+
+    A rollback waits for the answer: there is one attempt, and it is short.
+    """
+    quickly = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+    now = datetime.now(UTC)
+    try:
+        found = account.session.client("cloudwatch", config=quickly).get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="ConcurrentExecutions",
+            Dimensions=[{"Name": "FunctionName", "Value": function_name}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )
+    except (ClientError, BotoCoreError):
+        return 1
+    most = max((point["Maximum"] for point in found["Datapoints"]), default=1)
+    return min(max(1, round(most)), _MOST_AT_ONCE)
+
+
+class Switch:
+    """Moves live for one release, and can take the move back.
+
+    Every move insists that nobody else changed the alias meanwhile, and raises LostRace otherwise.
+    """
+
+    def __init__(self, functions: LambdaClient, function_name: str) -> None:
+        """Look where live points before the release."""
+        self._functions = functions
+        self._function_name = function_name
+        self.before = read(functions, function_name)
+        self._known = self.before
+        self._tried: set[_Route] = set()
+        self.undoing = False
+        # Whether live has provisioned concurrency: all weights it has are Lambda's own, then.
+        self.provisioned = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether this tried to move live."""
+        return bool(self._tried)
+
+    def pointed_to(self, live: Live) -> bool:
+        """Say whether this tried to let live point where it does."""
+        return any(_same(self._meant(live), each) for each in self._tried)
+
+    def is_back(self, live: Live) -> bool:
+        """Say whether live points where it did before the release."""
+        return self.before is not None and _same(self._meant(live), self.before.route)
+
+    def to(self, version: str) -> None:
+        """Point all of live's traffic at `version`, unless it points there already.
+
+        The switch is atomic: calls that run finish on the old version, new ones get the new. With
+        provisioned concurrency Lambda moves the calls little by little: this returns when it has.
+        """
+        self.wait()
+        self._point((version, ()))
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until Lambda's own weights are gone from live, if it has provisioned concurrency."""
+        if not self.provisioned:
+            return
+        now = wait_until_alone(self._functions, self._function_name)
+        if self._known and (now is None or now.version != self._known.version):
+            raise _lost_race(now)
+        self._known = now
+
+    def share(self, version: str, percent: float) -> None:
+        """Give `version` a share of live's traffic; what live pointed to keeps the rest."""
+        assert self._known
+        self._point((self._known.version, ((version, percent / 100),)))
+
+    def settle(self, version: str) -> None:
+        """Let one version serve alone. This is where `undo` goes back to, then."""
+        assert self.before
+        # What is taken away is still there if the call is lost on its way.
+        self._tried.add(self.before.route)
+        self.before = replace(self.before, version=version, weights=())
+        self.to(version)
+
+    def undo(self) -> None:
+        """Point live where it pointed before, weights and all, if this moved it.
+
+        A move whose answer was lost may have been made: where live points now decides.
+        """
+        if self.before is None or not self._tried:
+            return
+        self.undoing = True
+        before = self.before
+        now = persistently(lambda: read(self._functions, self._function_name))
+        if now is None or not (self.pointed_to(now) or self.is_back(now)):
+            raise _lost_race(now)
+        self._known = now
+        persistently(lambda: self._point(before.route))
+
+    def _point(self, route: _Route) -> None:
+        seen = self._known or read(self._functions, self._function_name)
+        if seen is None:
+            raise _lost_race(None)
+        if self._meant(seen) == route:
+            now = read(self._functions, self._function_name)
+            if now is None or not _same(self._meant(now), route):
+                raise _lost_race(now)
+            self._known = now
+        else:
+            self._tried.add(route)
+            self._known = self._update(seen, route)
+
+    def _update(self, seen: Live, route: _Route) -> Live:
+        version, weights = route
+        try:
+            answer = self._functions.update_alias(
+                FunctionName=self._function_name,
+                Name=LIVE,
+                FunctionVersion=version,
+                RoutingConfig={"AdditionalVersionWeights": dict(weights)},
+                RevisionId=seen.revision_id,
+            )
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailedException":
+                raise
+            now = read(self._functions, self._function_name)
+            if now and _same(self._meant(now), route):
+                # An earlier try of this very call moved it, and its answer was lost.
+                return now
+            if now and _same(self._meant(now), self._meant(seen)):
+                # Only its description or tags changed, as Terraform may, or Lambda's own weights.
+                return self._update(now, route)
+            raise _lost_race(now) from error
+        return _live(answer)
+
+    def _meant(self, live: Live) -> _Route:
+        """Return where live was pointed to, without the weights that Lambda gave it itself."""
+        return (live.version, ()) if self.provisioned else live.route
+
+
+def _same(one: _Route, other: _Route) -> bool:
+    """Say whether two routes lead to the same versions, with the same shares but for rounding."""
+    weights, others = dict(one[1]), dict(other[1])
+    return (one[0], weights.keys()) == (other[0], others.keys()) and all(
+        abs(weight - others[version]) <= _SAME_WEIGHT for version, weight in weights.items()
+    )
+
+
+def _lost_race(now: Live | None) -> LostRace:
+    """Return the error that says that somebody else moved live, and where it points now."""
+    where = f"points to version {now.version}" if now else "is gone"
+    return LostRace(
+        f"somebody else changed the alias {LIVE} meanwhile: it {where} now, and stays there",
+        "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
+    )
+
+
+def _live(answer: AliasConfigurationResponseTypeDef) -> Live:
+    weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+    return Live(answer["FunctionVersion"], tuple(sorted(weights.items())), answer["RevisionId"])

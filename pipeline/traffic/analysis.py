@@ -1,0 +1,161 @@
+"""The gate: is the canary worse than what live does at the same time?
+
+The rule. Both versions are called in the same minutes, so whatever hits both (a slow database, a
+busy hour, an alarm that fires already) counts for neither. A figure stops the canary only if it is
+worse by more than its margin and chance is no explanation: an exact one-sided test, at a level at
+which a canary that is just as good as live is stopped in one deployment out of a hundred at most,
+all figures and looks together (Bonferroni's correction).
+
+- Errors: Fisher's exact test on failed and good calls of both.
+- A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
+  as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
+  lie above that quantile plus the margin is held against the binomial distribution; the margin
+  is also what covers that live's quantile was measured, too (of 20 calls at least, of 5 cold ones).
+  Only calls that did well count (a broken live answers quickly), and for durations only warm ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log
+
+from pipeline.traffic.invocations import Call
+from pipeline.traffic.statistics import quantile
+
+_FALSE_STOPS = 0.01
+
+
+@dataclass(frozen=True)
+class _Quantile:
+    """A figure of single calls, with how much worse it may be: a factor, and something on top.
+
+    Live's quantile counts if it is of `fewest` calls at least: of fewer it is anybody's guess.
+    """
+
+    name: str
+    unit: str
+    of: Callable[[Call], float | None]
+    share: float
+    factor: float
+    on_top: float
+    fewest: int = 20
+
+
+def _warm_ms(call: Call) -> float | None:
+    return call.duration_ms if call.init_ms is None else None
+
+
+_QUANTILES = (
+    _Quantile("duration p50", "ms", _warm_ms, 0.50, 1.5, 0),
+    _Quantile("duration p95", "ms", _warm_ms, 0.95, 1.5, 10),
+    _Quantile("memory p50", "MB", lambda call: call.memory_mb, 0.50, 1.25, 8),
+    _Quantile("init duration p50", "ms", lambda call: call.init_ms, 0.50, 1.5, 50, 5),
+)
+
+
+_FIGURES = 2 + len(_QUANTILES)  # errors, throttles
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure of both versions; `p` is how likely such a difference is by chance alone.
+
+    `p` is None where one of them has no calls to compare.
+    """
+
+    figure: str
+    unit: str
+    canary: float | None
+    live: float | None
+    p: float | None
+    worse: bool
+
+    def in_words(self) -> str:
+        told = [f"{_number(value)}{self.unit}" for value in (self.canary, self.live)]
+        chance = "nothing to compare" if self.p is None else f"p = {self.p:.2g}"
+        return f"{self.figure} {told[0]}, live {told[1]} ({chance})"
+
+
+@dataclass(frozen=True)
+class Throttled:
+    """How many calls of each version were throttled, beside those that ran."""
+
+    canary: int = 0
+    live: int = 0
+
+
+def compare(
+    canary: Sequence[Call], live: Sequence[Call], looks: int, throttled: Throttled = Throttled()
+) -> list[Comparison]:
+    """Compare calls of both versions, made in the same time; a deployment has `looks` of these."""
+    level = _FALSE_STOPS / (_FIGURES * looks)
+    failed = [sum(call.failed for call in calls) for calls in (canary, live)]
+    tried = [len(canary) + throttled.canary, len(live) + throttled.live]
+    return [
+        _rates("errors", failed, [len(canary), len(live)], level),
+        _rates("throttles", [throttled.canary, throttled.live], tried, level),
+        *(_quantiles(figure, canary, live, level) for figure in _QUANTILES),
+    ]
+
+
+def _rates(figure: str, bad: list[int], tried: list[int], level: float) -> Comparison:
+    shares = [100 * each / of if of else None for each, of in zip(bad, tried, strict=True)]
+    p = fisher(bad[0], tried[0], bad[1], tried[1]) if all(tried) else None
+    return Comparison(figure, " %", shares[0], shares[1], p, p is not None and p < level)
+
+
+def _quantiles(
+    figure: _Quantile, canary: Sequence[Call], live: Sequence[Call], level: float
+) -> Comparison:
+    seen, known = (
+        [value for call in calls if not call.failed and (value := figure.of(call)) is not None]
+        for calls in (canary, live)
+    )
+    both = quantile(seen, figure.share), quantile(known, figure.share)
+    p = None
+    if both[0] is not None and both[1] is not None and len(known) >= figure.fewest:
+        limit = both[1] * figure.factor + figure.on_top
+        p = binomial(sum(value > limit for value in seen), len(seen), 1 - figure.share)
+    worse = p is not None and p < level
+    return Comparison(figure.name, f" {figure.unit}", both[0], both[1], p, worse)
+
+
+def fisher(bad: int, tried: int, other_bad: int, other_tried: int) -> float:
+    """Return how likely `bad` or more of `tried` are bad by chance, if both are equally good.
+
+    Fisher's exact test, one-sided: the tail of the hypergeometric distribution.
+    """
+    all_bad, everything = bad + other_bad, tried + other_tried
+    most = min(tried, all_bad)
+    return min(
+        1.0,
+        sum(
+            exp(
+                _log_choose(all_bad, each)
+                + _log_choose(everything - all_bad, tried - each)
+                - _log_choose(everything, tried)
+            )
+            for each in range(bad, most + 1)
+            if tried - each <= everything - all_bad
+        ),
+    )
+
+
+def binomial(hits: int, tried: int, chance: float) -> float:
+    """Return how likely `hits` or more of `tried` are, if each hits with `chance`."""
+    return min(
+        1.0,
+        sum(
+            exp(_log_choose(tried, each) + each * log(chance) + (tried - each) * log(1 - chance))
+            for each in range(hits, tried + 1)
+        ),
+    )
+
+
+def _log_choose(of: int, picked: int) -> float:
+    return lgamma(of + 1) - lgamma(picked + 1) - lgamma(of - picked + 1)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"

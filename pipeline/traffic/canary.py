@@ -1,0 +1,211 @@
+"""The canary: a new version gets live's traffic step by step, and is watched at each.
+
+At each step its calls are compared with those of the version that served before, by the rule in
+`gate`: the callers' calls of both, and, where those are too few to tell, calls of our own to both
+in turn. At 100 % the old version has no callers any more, so our own calls decide.
+
+Throttled calls are counted by CloudWatch, for each version only while live is shared, and by whole
+minutes that end a minute ago: they are seen in steps of some minutes, and never at 100 %. An alarm
+is seen if it begins to fire within a step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline import console
+from pipeline.traffic import analysis, invocations, invoke, smoke
+from pipeline.aws import Aws
+from pipeline.traffic.invocations import Call
+from pipeline.config import LIVE, OWN_CALLS_S, Environment, Steps
+from pipeline.errors import GateClosed, UsageError
+from pipeline.traffic.analysis import Comparison, Throttled
+from pipeline.console import Bar
+from pipeline.traffic.log_reader import Reading
+from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
+from pipeline.timeline import Timeline
+from pipeline.traffic.alias import Switch
+
+_COUNTED_AFTER_S = 60
+_SHOWN_EVERY_S = 0.5
+_LOOKS = 5  # while a step is watched; one more when our own calls are made
+
+
+@dataclass
+class Canary:
+    """One version on its way from no traffic to all of it."""
+
+    account: Aws
+    environment: Environment
+    steps: Steps
+    timeline: Timeline
+    comparisons: list[Comparison] = field(default_factory=list)
+    _firing: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Find the alarms: one that is missing is told before anything is done."""
+        self._alarms()
+
+    def release(self, switch: Switch, version: str) -> None:
+        """Move live to `version`, step by step; raise GateClosed if it is worse than what served.
+
+        Live then stays where it is: to put it back is the caller's.
+        """
+        assert switch.before
+        old = switch.before.version
+        # What fires already tells nothing about the canary.
+        self._firing = self._alarms()
+        for percent in self.steps.percents:
+            with self.timeline.phase(f"{percent:g} %", f"of {LIVE} to version {version}, watched"):
+                if percent < 100:
+                    switch.share(version, percent)
+                else:
+                    switch.to(version)
+                with console.step(f"{percent:g} %", self.steps.watch_s) as bar:
+                    callers = self._watch(old, version, bar)
+                self._fill_up(callers, old, version)
+
+    def _watch(self, old: str, version: str, bar: Bar) -> list[Call]:
+        """Look again and again for as long as the step lasts, and return the callers' calls."""
+        began_s = time.time()
+        reading = Reading(self.account, self.environment, int(began_s * 1000))
+        callers: list[Call] = []
+        for look in range(1, _LOOKS + 1):
+            until_s = began_s + self.steps.watch_s * look / _LOOKS
+            while (now_s := time.time()) < until_s:
+                self._show(bar, now_s - began_s, _figures(callers, old, version))
+                time.sleep(min(until_s - now_s, _SHOWN_EVERY_S))
+            callers = reading.look(int(time.time() * 1000))
+            throttled = Throttled(self._throttled(version, began_s), self._throttled(old, began_s))
+            self._show(bar, until_s - began_s, _figures(callers, old, version))
+            self._judge(callers, old, version, throttled)
+        return callers
+
+    def _show(self, bar: Bar, watched_s: float, figures: str) -> None:
+        bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
+
+    def _fill_up(self, callers: Sequence[Call], old: str, version: str) -> None:
+        """Make calls of our own where the callers' are too few to tell."""
+        seen = [sum(call.version == each for call in callers) for each in (old, version)]
+        if min(seen) < self.steps.least_calls:
+            self._judge(self._call_both(old, version), old, version)
+
+    def _judge(
+        self, seen: Sequence[Call], old: str, version: str, throttled: Throttled = Throttled()
+    ) -> None:
+        """Compare, and raise GateClosed if the canary is worse, or if an alarm began to fire."""
+        canary = [call for call in seen if call.version == version]
+        live = [call for call in seen if call.version == old]
+        looks = (_LOOKS + 1) * len(self.steps.percents)
+        self.comparisons = analysis.compare(canary, live, looks, throttled)
+        worse = [each.in_words() for each in self.comparisons if each.worse]
+        worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
+        if worse:
+            raise GateClosed(
+                f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
+                f"calls compared): {'; '.join(worse)}",
+                f"See its log: python -m pipeline logs --environment {self.environment.name} "
+                f"--version {version}",
+            )
+
+    def _call_both(self, old: str, version: str) -> list[Call]:
+        """Call both versions in turn, and return the calls: health, and what may be repeated."""
+        console.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
+        until_s = time.monotonic() + OWN_CALLS_S
+        key = smoke.data_key(self.account, self.environment)
+        own = [each for each in SMOKE_CALLS if each.canary and key]
+        turns = itertools.cycle([None, *own])
+        made: list[Call] = []
+        with console.step("calls", self.steps.least_calls) as bar:
+            for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
+                if time.monotonic() > until_s:
+                    console.say("         they take too long: what there is has to do", "yellow")
+                    break
+                made += [self._call(each, key, turn) for each in (version, old)]
+                bar.update(done, _figures(made, old, version))
+        return made
+
+    def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Call:
+        account, environment, began_ms = self.account, self.environment, int(time.time() * 1000)
+        if key and own:
+            answer = smoke.make(account, environment, version, key, own)
+        else:
+            answer = invoke.call(account.functions, environment.function_name, version)
+        lines = [(began_ms, line) for line in answer.log.splitlines()]
+        failed = answer.health.outcome != str(own.status if own else 200)
+        # A call that was cut off has no report.
+        cut_off = Call(
+            answer.request_id, version, began_ms, answer.health.milliseconds or 0, None, None, True
+        )
+        told = next(iter(invocations.in_lines(lines)), cut_off)
+        return replace(told, version=version, failed=told.failed or failed)
+
+    def _throttled(self, version: str, since_s: float) -> int:
+        """Return how many calls through live that were for a version were throttled."""
+        seen = _whole_minutes(since_s, time.time())
+        if seen is None:
+            return 0
+        name = self.environment.function_name
+        found = self.account.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="Throttles",
+            Dimensions=[
+                {"Name": "FunctionName", "Value": name},
+                {"Name": "Resource", "Value": f"{name}:{LIVE}"},
+                {"Name": "ExecutedVersion", "Value": version},
+            ],
+            StartTime=seen[0],
+            EndTime=seen[1],
+            Period=60,
+            Statistics=["Sum"],
+        )
+        return round(sum(point["Sum"] for point in found["Datapoints"]))
+
+    def _alarms(self) -> frozenset[str]:
+        """Return which of the alarms fire: the stack's own, once they exist, and those named.
+
+        Raises UsageError if one that is named is missing, or is none that can be looked at.
+        """
+        own = self._described(AlarmNamePrefix=f"{self.environment.function_name}-")
+        wanted = list(self.steps.alarms)
+        named = self._described(AlarmNames=wanted) if wanted else {}
+        if missing := sorted(set(wanted) - set(named)):
+            raise UsageError(
+                f"there is no metric alarm {', '.join(missing)}",
+                f"{self.environment.steps_file} names it: correct the name, or create it. A "
+                "composite alarm takes no part: name the metric alarms that it is made of.",
+            )
+        return frozenset(name for name, state in (own | named).items() if state == "ALARM")
+
+    def _described(self, **which: Any) -> dict[str, str]:
+        pages = self.account.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmTypes=["MetricAlarm"], **which
+        )
+        return {
+            each["AlarmName"]: each["StateValue"] for page in pages for each in page["MetricAlarms"]
+        }
+
+
+def _whole_minutes(since_s: float, now_s: float) -> tuple[datetime, datetime] | None:
+    """Return from when to when CloudWatch has what was counted after a moment; None if nothing yet.
+
+    It counts by the minute, and has a minute's figure a minute after it is over.
+    """
+    first, last = -(-since_s // 60) * 60, (now_s - _COUNTED_AFTER_S) // 60 * 60
+    if first >= last:
+        return None
+    return datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
+
+
+def _figures(seen: Sequence[Call], old: str, version: str) -> str:
+    """Return in words how many calls there were of either version, and how many failed."""
+    told = []
+    for each in (version, old):
+        of_it = [call.failed for call in seen if call.version == each]
+        told.append(f"version {each}: {len(of_it)} calls, {sum(of_it)} failed")
+    return "; ".join(told)

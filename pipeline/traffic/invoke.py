@@ -1,0 +1,237 @@
+"""Call a version and see that it answers as it must."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import console
+from pipeline.aws import absent_if, error_code, wait_until_active
+from pipeline.bundle.manifest import Manifest
+from pipeline.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+
+
+@dataclass(frozen=True)
+class Health:
+    """How GET /api/health was answered.
+
+    `outcome` is the HTTP status, or says why there is none; `milliseconds` is how long the call
+    took, seen from here, or None if nothing was called.
+    """
+
+    outcome: str
+    milliseconds: int | None = None
+
+    def in_words(self) -> str:
+        return self.outcome + ("" if self.milliseconds is None else f" in {self.milliseconds} ms")
+
+
+NOTHING_SERVED = Health("nothing served")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the function gave: its health, the payload, the log's end, its request id."""
+
+    health: Health
+    payload: str
+    log: str
+    request_id: str
+
+    def body(self) -> Any:
+        """Return the JSON body of a proxy response."""
+        return json.loads(json.loads(self.payload)["body"])
+
+
+def call_health(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    no_worse_than: Health | None = None,
+) -> Health:
+    """Call /api/health of a version (or alias) directly, and return how it answered.
+
+    Raises CheckFailed, with the end of the call's log, unless it answers 200 (or, with a database
+    that is down for all versions, with the same HTTP status as `no_worse_than`).
+    """
+    return healthy_answer(functions, function_name, qualifier, no_worse_than).health
+
+
+def healthy_answer(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    no_worse_than: Health | None = None,
+    patience_s: float = 0,
+) -> Answer:
+    """Do `call_health`, and return all that the call gave; wait while it is answered with 503."""
+    deadline = time.monotonic() + patience_s
+    answer = call(functions, function_name, qualifier)
+    while answer.health.outcome == "503" and time.monotonic() < deadline:
+        time.sleep(2)
+        answer = call(functions, function_name, qualifier)
+    found = answer.health
+    as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
+    if found.outcome != "200" and not as_bad:
+        raise CheckFailed(
+            f"{function_name}:{qualifier} does not answer GET /api/health with 200, but with "
+            f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
+            "The log above is the end of that call's.",
+        )
+    return answer
+
+
+def require_code(
+    functions: LambdaClient, function_name: str, version: str, manifest: Manifest
+) -> None:
+    """Raise CheckFailed unless a published version has the bundle's code and layer."""
+    published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    wanted = manifest.function.sha256_base64
+    if published["CodeSha256"] != wanted:
+        raise CheckFailed(
+            f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
+            "Somebody else changed the function meanwhile. Find out who, and deploy again.",
+        )
+    if not has_layer(functions, published, manifest):
+        raise CheckFailed(
+            f"the layer of version {version} is not the bundle's",
+            "Somebody else changed the package in the store, or the function, meanwhile. Find out "
+            "who (CloudTrail), and see RUNBOOK.md, A stored bundle is missing or damaged.",
+        )
+
+
+def has_layer(
+    functions: LambdaClient, published: FunctionConfigurationResponseTypeDef, manifest: Manifest
+) -> bool:
+    """Say whether a version has the bundle's layer, byte for byte, and no other."""
+    stated = manifest.layer
+    digests = []
+    for layer in published.get("Layers", []):
+        name, number = layer["Arn"].split(":")[-2:]
+        found = absent_if(
+            "ResourceNotFoundException",
+            lambda: functions.get_layer_version(LayerName=name, VersionNumber=int(number)),
+        )
+        digests.append(found["Content"]["CodeSha256"] if found else None)
+    return digests == ([stated.sha256_base64] if stated else [])
+
+
+def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
+    """Call /api/health as `call_health` does, for the record only: nothing is raised."""
+    try:
+        return call(functions, function_name, qualifier).health
+    except ClientError as error:
+        return Health(f"AWS refused the call ({error_code(error)})")
+    except BotoCoreError as error:
+        return Health(f"AWS could not be asked ({type(error).__name__})")
+
+
+def wake(functions: LambdaClient, function_name: str, version: str) -> None:
+    """Have a version that nobody called for long ready to be called.
+
+    With SnapStart, or in a VPC, such a version is Inactive: the first call is refused, and wakes it
+    ("Lambda function states" in the developer guide).
+    """
+    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    state = found.get("State", "Active")
+    if state == "Active":
+        return
+    console.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
+    look_at_health(functions, function_name, version)
+    wait_until_active(functions, function_name, version)
+
+
+def warm(functions: LambdaClient, function_name: str, version: str, at_once: int) -> Health:
+    """Call /api/health `at_once` times at once, so that as many environments are there for callers.
+
+    Returns how well it was answered at best, for some may be throttled.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        calls = [
+            pool.submit(look_at_health, functions, function_name, version) for _ in range(at_once)
+        ]
+        found = [each.result() for each in calls]
+    return next((each for each in found if each.outcome == "200"), found[0])
+
+
+def look_at_health_meanwhile(
+    functions: LambdaClient, function_name: str, qualifier: str
+) -> Future[Health]:
+    """Do `look_at_health` in the background: what hangs holds nothing up."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    found = pool.submit(look_at_health, functions, function_name, qualifier)
+    pool.shutdown(wait=False)
+    return found
+
+
+def call(
+    functions: LambdaClient,
+    function_name: str,
+    qualifier: str,
+    method: str = "GET",
+    path: str = "/api/health",
+    *,
+    headers: Mapping[str, str] = {},
+    body: str = "",
+) -> Answer:
+    """Call a version (or alias) as API Gateway would for a request."""
+    started = time.monotonic()
+    answer = functions.invoke(
+        FunctionName=function_name,
+        Qualifier=qualifier,
+        LogType="Tail",
+        Payload=json.dumps(_event(method, path, headers, body)).encode(),
+    )
+    payload = answer["Payload"].read().decode(errors="replace")
+    milliseconds = round(1000 * (time.monotonic() - started))
+    outcome = _outcome(payload, failed="FunctionError" in answer)
+    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    return Answer(Health(outcome, milliseconds), payload, log, request_id)
+
+
+def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
+    """Return what API Gateway sends for a request: payload format version 2.0."""
+    return {
+        "version": "2.0",
+        "routeKey": "ANY /api/{proxy+}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"accept": "application/json", "user-agent": "pipeline", **headers},
+        "requestContext": {
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "pipeline",
+            },
+            "requestId": "pipeline",
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def _outcome(payload: str, *, failed: bool) -> str:
+    """Return the status of a proxy response, or what there is instead of one."""
+    try:
+        answer: Any = json.loads(payload)
+        if failed:
+            return f"an error ({str(answer['errorType'])[:80]})"
+        json.loads(answer["body"])
+        return str(int(answer["statusCode"]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return "an error" if failed else "no HTTP response"

@@ -1,0 +1,140 @@
+"""The first calls of a new version, by its number, before it gets any traffic."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pipeline import console
+from pipeline.traffic import invocations, invoke, log_reader
+from pipeline.aws import Aws, absent_if
+from pipeline.traffic.invoke import Answer
+from pipeline.config import Environment
+from pipeline.errors import CheckFailed
+from pipeline.terraform.plan import Verdict
+from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+# CloudWatch has the log of a call after seconds, seldom after a minute.
+_LOG_PATIENCE_S = 90
+_ROLE_PATIENCE_S = 60
+_REQUEST_LINE = "Method: GET, Path: /api/health"
+# AWS's clock and this one's.
+_CLOCKS_DIFFER_MS = 10_000
+
+
+def run(account: Aws, environment: Environment, version: str, verdict: Verdict) -> None:
+    """Call health, make the function's own calls, and find health's in the log.
+
+    What the plan of the `verdict` changed of the role's rights takes seconds to hold everywhere
+    ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
+    function may answer 503, for it cannot read its secrets.
+
+    Raises CheckFailed if one fails. Its own calls need a key, which a parameter holds. Without it
+    they are left out, and that is said.
+    """
+    began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
+    functions, name = account.functions, environment.function_name
+    role = any(change.address.startswith("aws_iam_role") for change in verdict.changes)
+    patience_s = _ROLE_PATIENCE_S if role else 0
+    health = invoke.healthy_answer(functions, name, version, patience_s=patience_s)
+    key = data_key(account, environment)
+    if key:
+        _call_all(account, environment, version, key)
+    elif SMOKE_CALLS:
+        console.say(
+            "nothing but health is called: there is no parameter " + environment.smoke_parameter,
+            "yellow",
+        )
+    _find_in_log(account, environment, version, health.request_id, began_ms)
+
+
+def data_key(account: Aws, environment: Environment) -> str | None:
+    """Return the API key for a version's first calls, if there is one."""
+    found = absent_if(
+        "ParameterNotFound",
+        lambda: account.parameters.get_parameter(
+            Name=environment.smoke_parameter, WithDecryption=True
+        ),
+    )
+    return found["Parameter"]["Value"] if found else None
+
+
+def _call_all(account: Aws, environment: Environment, version: str, key: str) -> None:
+    """Make the function's own calls, in their order; raise CheckFailed if an answer is wrong."""
+    new_id = uuid4().hex
+    for each in SMOKE_CALLS:
+        wanted = each.filled({"ID": new_id})
+        answer = make(account, environment, version, key, wanted)
+        status = answer.health.outcome
+        if status != str(wanted.status):
+            raise CheckFailed(
+                f"version {version} does not answer {wanted.request} with {wanted.status}, but "
+                f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"Does {environment.smoke_parameter} hold a key that may do this?",
+            )
+        if not wanted.is_held_by(answer.body()):
+            raise CheckFailed(
+                f"version {version} answers {wanted.request} without {wanted.holds}: "
+                f"{answer.payload[:500]}",
+                "function.toml says what the answer must hold.",
+            )
+
+
+def make(account: Aws, environment: Environment, version: str, key: str, call: SmokeCall) -> Answer:
+    """Make one of the function's own calls to a version."""
+    functions, name = account.functions, environment.function_name
+    filled = call.filled(_variables(functions, name, version))
+    return invoke.call(
+        functions,
+        name,
+        version,
+        filled.method,
+        filled.path,
+        headers={"apiKey": key, "content-type": "application/json"},
+        body=filled.sent(),
+    )
+
+
+@cache  # a version's configuration never changes
+def _variables(functions: LambdaClient, function_name: str, version: str) -> dict[str, str]:
+    """Return the variables that a version runs with."""
+    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    return found.get("Environment", {}).get("Variables", {})
+
+
+def _find_in_log(
+    account: Aws, environment: Environment, version: str, request_id: str, began_ms: int
+) -> None:
+    """Wait until the log has what people look for in it: a call's start, and what was asked."""
+    deadline = time.monotonic() + _LOG_PATIENCE_S
+    stream = ""
+    while True:
+        stream = stream or _stream_of(account, environment, version, request_id, began_ms)
+        pattern = f'"{_REQUEST_LINE}"'
+        if stream and any(log_reader.events(account, environment, began_ms, None, pattern, stream)):
+            return
+        if time.monotonic() > deadline:
+            raise CheckFailed(
+                f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
+                f"{version}, or none `{_REQUEST_LINE}` beside it",
+                "May the function write its log, and does the handler print each request?",
+            )
+        time.sleep(1)
+
+
+def _stream_of(
+    account: Aws, environment: Environment, version: str, request_id: str, since_ms: int
+) -> str:
+    """Return the stream in which a request of a version started; empty if it is not there yet."""
+    for event in log_reader.events(account, environment, since_ms, None, f'"{request_id}"'):
+        line = event["message"]
+        if invocations.request_that_starts(line) == request_id and invocations.starts_a_call_of(
+            version, line
+        ):
+            return str(event["logStreamName"])
+    return ""

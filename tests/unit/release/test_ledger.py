@@ -1,0 +1,156 @@
+"""The ledger: append-only, the newest found at once, two writers never both win."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from pipeline import aws
+from pipeline.release import lease, ledger
+from pipeline.aws import Aws
+from pipeline.bundle.manifest import Manifest, Package
+from pipeline.config import Environment
+from pipeline.errors import AwsError, LostRace
+from pipeline.release.ledger import Ledger, Release
+
+_STAGING = Environment("staging")
+_PACKAGE = Package("x.zip", 1, "00" * 32, ())
+_MANIFEST = Manifest(
+    *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
+)
+
+
+def _release(newest: Release | None = None) -> Release:
+    return ledger.next_release(newest, "deploy", _MANIFEST, reason=None)
+
+
+def _add(account: Aws, outcome: ledger.Outcome = "succeeded") -> Release:
+    """Add one release, from its beginning to its end."""
+    records = Ledger(account, _STAGING)
+    release = _release(records.newest())
+    records.begin(release)
+    ended = replace(release, outcome=outcome, ended=ledger.now())
+    records.end(ended)
+    return ended
+
+
+def test_releases_come_newest_first_over_many_pages(account: Aws) -> None:
+    """The newest one is found with one list call and one read, however long the history is."""
+    added = [_add(account) for _ in range(25)]
+    records = Ledger(account, _STAGING)
+    assert list(records.releases()) == added[::-1]
+    assert len(list(islice(records.releases(), 3))) == 3
+    calls: list[str] = []
+    account.s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    assert records.newest() == added[-1]
+    assert calls == ["ListObjectsV2", "GetObject"]
+
+
+def test_environments_have_ledgers_of_their_own(account: Aws) -> None:
+    _add(account)
+    assert Ledger(account, Environment("production")).newest() is None
+
+
+def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
+    """The error names the other one, and nothing is left behind."""
+    release, records = _release(), Ledger(account, _STAGING)
+    records.begin(release)
+    with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1") as refused:
+        Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
+    assert "stop it where it runs, which puts live back" in refused.value.remedy
+    with pytest.raises(LostRace, match="release 1"):
+        _release(records.newest())
+    [found] = Ledger(account, _STAGING).releases()
+    assert found == release
+    records.end(replace(release, outcome="succeeded"))
+
+
+def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -> None:
+    """Two that plan at once: the second to begin learns of the first, though that is done."""
+    before = _add(account)
+    late, first = _release(before), _add(account)
+    with pytest.raises(LostRace, match=f"release {first.number}, a deploy"):
+        Ledger(account, _STAGING).begin(late)
+    assert Ledger(account, _STAGING).newest() == first
+
+
+def test_what_cannot_be_recorded_is_an_error(account: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what became of the release, and who will close it."""
+    records, release = Ledger(account, _STAGING), _release()
+    records.begin(release)
+    monkeypatch.setattr(aws, "_PAUSES_S", (0,))
+
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="s3")
+
+    account.s3.meta.events.register("before-send.s3", refuse)
+    with pytest.raises(AwsError, match="release 1 failed, and that could not be recorded"):
+        records.end(replace(release, outcome="failed"))
+
+
+def test_one_that_is_under_way_is_not_disturbed(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later command waits for its next sign of life, and is refused."""
+    monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 0.2)
+    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
+    first, records = replace(_release(), run="https://run/7"), Ledger(account, _STAGING)
+    records.begin(first)
+    with pytest.raises(LostRace, match="is at work") as refused:
+        Ledger(account, _STAGING).close_what_died()
+    assert "cancel its run (https://run/7), which puts live back" in refused.value.remedy
+    assert Ledger(account, _STAGING).newest() == first
+    records.end(replace(first, outcome="succeeded"))
+
+
+def test_one_that_died_is_closed_as_interrupted(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its lease has run out, the next command says so in the ledger and goes on."""
+    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", 3)
+    monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 600)
+    monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
+    dead = _release()
+    Ledger(account, _STAGING).begin(dead)
+    closed = Ledger(account, _STAGING).close_what_died()
+    assert closed and (closed.number, closed.outcome) == (1, "interrupted")
+    assert Ledger(account, _STAGING).newest() == closed
+    assert Ledger(account, _STAGING).close_what_died() == closed
+
+
+def test_one_that_ended_is_not_closed(account: Aws) -> None:
+    ended = _add(account, "failed")
+    assert Ledger(account, _STAGING).close_what_died() == ended
+    assert Ledger(account, _STAGING).newest() == ended
+
+
+def test_one_that_was_closed_cannot_end_otherwise(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the ledger says once, it says for good."""
+    monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
+    slow, records = _release(), Ledger(account, _STAGING)
+    records.begin(slow)
+    assert Ledger(account, _STAGING).close_what_died()
+    with pytest.raises(LostRace, match="closed as interrupted"):
+        records.end(replace(slow, outcome="succeeded", ended=ledger.now()))
+
+
+def test_what_serves_is_the_newest_that_succeeded(account: Aws) -> None:
+    good = _add(account)
+    _add(account, "failed")
+    assert Ledger(account, _STAGING).serving() == good
+
+
+def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
+    _add(account)
+    bucket = account.artifact_bucket
+    keys = [each["Key"] for each in account.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert "ledger/staging/999998/begin.json" in keys
+    body = account.s3.get_object(Bucket=bucket, Key="ledger/staging/999998/end.json")["Body"]
+    entry = json.loads(body.read())
+    assert entry["bundle"] == _MANIFEST.id and entry["commit"] == "c0ffee"

@@ -1,0 +1,188 @@
+"""Which release comes back, which version must serve, and which lock nobody holds any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pipeline.release import ledger, quarantine, state_lock, target
+from pipeline.traffic import configuration
+from pipeline.aws import Aws
+from pipeline.bundle.manifest import Bundle, Manifest, Package
+from pipeline.config import Environment
+from pipeline.errors import ReleaseUnusable
+from pipeline.release.ledger import Ledger, Release
+from pipeline.traffic.alias import Live
+
+_STAGING = Environment("staging")
+_PACKAGE = Package("x.zip", 1, "00" * 32, ())
+_MANIFEST = Manifest(
+    *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
+)
+
+
+def _deploy(bundle: str, version: str | None, outcome: ledger.Outcome = "succeeded") -> Release:
+    release = ledger.next_release(None, "deploy", _MANIFEST, reason=None, version=version)
+    return replace(release, bundle=bundle, outcome=outcome, ended=ledger.now())
+
+
+def _rollback(
+    bundle: str, version: str | None, restores: int, outcome: ledger.Outcome = "succeeded"
+) -> Release:
+    return replace(_deploy(bundle, version, outcome), kind="rollback", restores=restores)
+
+
+def _history(account: Aws, *releases: Release, quarantined: str = "") -> None:
+    """Write releases, oldest first, and put bundles, of a letter each, into quarantine."""
+    records = Ledger(account, _STAGING)
+    for number, release in enumerate(releases, 1):
+        numbered = replace(release, number=number)
+        assert records._create(numbered, "begin") and records._create(numbered, "end")
+    for bundle in quarantined:
+        quarantine.put(account, _STAGING, bundle, releases[-1])
+
+
+def _way(account: Aws, live: str, number: int | None = None) -> tuple[int, int]:
+    """Return the numbers of the release that is left and of the one that comes back."""
+    way = target.choose(account, _STAGING, Live(live, (), "r"), number)
+    return way.left.number, way.target.number
+
+
+ABC = (_deploy("a", "1"), _deploy("b", "2"), _deploy("c", "3"))
+
+
+def test_the_release_before_comes_back_and_then_the_one_before_that(account: Aws) -> None:
+    """From 3 to 2 to 1: it does not bounce, and at the end it says so."""
+    back = (_rollback("b", "2", 2), _rollback("a", "1", 1))
+    _history(account, *ABC)
+    assert _way(account, "3") == (3, 2)
+    _history(account, *ABC, back[0], quarantined="c")
+    assert _way(account, "2") == (4, 1)
+    _history(account, *ABC, *back, quarantined="cb")
+    with pytest.raises(ReleaseUnusable, match="no release before 1"):
+        _way(account, "1")
+
+
+@pytest.mark.parametrize("number", [None, 2])
+def test_a_rollback_of_a_half_way_deployment_is_finished_by_the_same_command(
+    account: Aws, number: int | None
+) -> None:
+    """It died after it had moved live: it leaves and restores what it was to."""
+    half_way = (*ABC[:2], _deploy("c", None, "interrupted"))
+    _history(account, *half_way)
+    assert _way(account, "3", number) == (3, 2)
+    _history(account, *half_way, _rollback("b", "2", 2, "interrupted"))
+    assert _way(account, "2", number) == (3, 2)
+
+
+def test_a_rollback_that_died_is_finished_before_another_begins(account: Aws) -> None:
+    _history(account, *ABC, _rollback("a", "1", 1, "failed"))
+    assert _way(account, "1") == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("live", "number", "outcome", "done"),
+    [
+        ("1", 1, "succeeded", True),
+        ("1", 2, "succeeded", False),
+        ("3", 1, "succeeded", False),  # a person moved live since
+        ("1", 1, "failed", False),
+        ("1", 1, "interrupted", False),
+    ],
+)
+def test_a_rollback_that_came_to_its_end_is_not_done_again(
+    account: Aws, live: str, number: int, outcome: ledger.Outcome, done: bool
+) -> None:
+    _history(account, *ABC, _rollback("a", "1", 1, outcome))
+    found = target.is_done(Ledger(account, _STAGING), Live(live, (), "r"), number)
+    assert (found is not None) is done
+
+
+def test_what_an_interrupted_rollback_left_does_not_come_back(account: Aws) -> None:
+    """It was bad, though the rollback did not end, and another deployment came after it."""
+    died = _rollback("b", "2", 2, "interrupted")
+    _history(account, *ABC, died, _deploy("d", "4"), quarantined="c")
+    assert _way(account, "4") == (5, 2)
+
+
+def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws) -> None:
+    """If it is asked for by number. Where that version is gone, so are its settings."""
+    manifest_id = _MANIFEST.id
+    _history(account, _deploy(manifest_id, "1"), _deploy(manifest_id, "2"))
+    assert _way(account, "2", 1) == (2, 1)
+    with pytest.raises(ReleaseUnusable, match="no release before 2"):
+        _way(account, "2")
+    way = target.choose(account, _STAGING, Live("2", (), "r"), 1)
+    with pytest.raises(ReleaseUnusable, match="version 1 of release 1 is gone"):
+        target.prove(account, _STAGING, way, Bundle(_MANIFEST, b"", b""))
+
+
+def test_a_runtime_that_takes_no_updates_is_told_before_anything_is_touched(account: Aws) -> None:
+    _history(account, *ABC)
+    way = target.choose(account, _STAGING, Live("3", (), "r"))
+    old = Bundle(replace(_MANIFEST, runtime="python3.9"), b"", b"")
+    with pytest.raises(ReleaseUnusable, match="no more updates of functions on python3.9"):
+        target.prove(account, _STAGING, way, old)
+
+
+@pytest.mark.parametrize(
+    ("live", "later", "expected"),
+    [
+        ("2", [], "2"),
+        ("9", [], "9"),  # a person
+        ("3", [_deploy("c", None, "interrupted")], "2"),
+        ("3", [_deploy("c", "3", "failed")], "3"),  # it went back; then a person
+        ("3", [_deploy("c", None, "interrupted"), _deploy("d", None, "failed")], "2"),
+        ("3", [_deploy("c", None, "interrupted"), _rollback("b", "2", 2, "failed")], "2"),
+        ("1", [_rollback("a", "1", 1, "interrupted")], "1"),
+        ("1", [_deploy("c", None, "interrupted"), _rollback("a", "1", 1, "interrupted")], "1"),
+    ],
+)
+def test_what_did_not_prove_itself_does_not_go_on_serving(
+    live: str, later: list[Release], expected: str
+) -> None:
+    """After a deployment that died what the ledger says serves; else where live is."""
+    releases = [*reversed(later), *reversed(ABC[:2])]
+    assert target.where_live_belongs(releases, Live(live, (), "r")) == expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "created", "now", "expected"),
+    [
+        ("interrupted", "10:01", "11:00", True),
+        ("interrupted", "10:01", "10:20", False),  # it may still be at work
+        ("interrupted", "09:59", "11:00", False),  # it was there before
+        ("interrupted", "10:30", "12:00", False),  # somebody took it later
+        ("failed", "10:01", "11:00", False),
+        ("under way", "10:01", "11:00", False),
+    ],
+)
+def test_a_lock_is_left_over_if_its_release_died_long_ago(
+    outcome: ledger.Outcome, created: str, now: str, expected: bool
+) -> None:
+    died = replace(
+        _deploy("c", None, outcome),
+        began="2026-11-24T10:00:00.000+00:00",
+        ended="2026-11-24T10:25:00.000+00:00",
+    )
+    earlier = replace(ABC[0], began="2026-11-24T08:00:00.000+00:00")
+    moments = [
+        datetime.fromisoformat(f"2026-11-24T{each}").replace(tzinfo=UTC) for each in (created, now)
+    ]
+    assert state_lock.is_left_over(moments[0], [died, earlier], moments[1]) is expected
+
+
+def test_settings_that_differ_are_named_without_their_values() -> None:
+    """Code, layers, and what every version has of its own are none."""
+
+    def version(number: str, memory: int, **variables: str) -> dict[str, Any]:
+        own = {"Version": number, "RevisionId": number, "CodeSha256": number, "Layers": [number]}
+        return own | {"MemorySize": memory, "Environment": {"Variables": variables}, "Timeout": 10}
+
+    told = configuration.differences(
+        version("1", 256, A="x", B="y"), version("2", 512, A="z", B="y")
+    )
+    assert told == ["Environment.Variables.A", "MemorySize"]

@@ -1,0 +1,55 @@
+"""A release that cannot be restored: the error lists those that can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.release import ledger, target
+from pipeline.aws import Aws
+from pipeline.bundle.manifest import Manifest, Package
+from pipeline.config import Environment
+from pipeline.errors import ReleaseUnusable
+from pipeline.release.ledger import Ledger
+from pipeline.traffic.alias import Live
+
+_STAGING = Environment("staging")
+_PACKAGE = Package("x.zip", 1, "00" * 32, ())
+_MANIFEST = Manifest(
+    *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
+)
+
+
+@pytest.fixture
+def released(account: Aws) -> Aws:
+    """An account with the releases 1 to 4, of which 3 failed. Release 4 serves."""
+    records = Ledger(account, _STAGING)
+    outcomes: tuple[ledger.Outcome, ...] = ("succeeded", "succeeded", "failed", "succeeded")
+    for number, outcome in enumerate(outcomes, 1):
+        release = ledger.next_release(None, "deploy", _MANIFEST, reason=None, version=str(number))
+        release = replace(release, number=number, bundle=str(number) * 64, ended=ledger.now())
+        release = replace(release, outcome=outcome)
+        assert records._create(release, "begin") and records._create(release, "end")
+    return account
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (77, "release 77 does not exist: there are 1 to 4"),
+        (0, "release 0 does not exist: there are 1 to 4"),
+        (3, "release 3 is not one that can be restored"),
+        (4, "release 4 is not one that can be restored"),
+    ],
+)
+def test_an_unknown_release_is_refused_with_those_there_are(
+    released: Aws, number: int, problem: str
+) -> None:
+    with pytest.raises(ReleaseUnusable) as refused:
+        target.choose(released, _STAGING, Live("4", (), "r"), number)
+    assert refused.value.what == problem
+    title, second, first = refused.value.remedy.splitlines()
+    assert title == "Choose one with --to:"
+    assert second.startswith("     2  ") and f"bundle {'2' * 12}  by " in second
+    assert first.startswith("     1  ") and f"bundle {'1' * 12}  by " in first

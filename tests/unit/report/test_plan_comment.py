@@ -1,0 +1,328 @@
+"""A plan's page: what a person reads of it on a telephone, and that nothing in it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from pipeline import github
+from pipeline.cli import plan
+from pipeline.bundle.manifest import File, Manifest, Package
+from pipeline.terraform.plan import Change, Verdict
+from pipeline.release.ledger import Outcome, Release
+from pipeline.report.plan_comment import PlanFacts, page
+from pipeline.inspection.report import Facts, PackageFacts, Report
+from pipeline.inspection.rules import Finding, Rule
+
+FUNCTION = "aws_lambda_function.function"
+FILES = (File("lambda_function.py", 20_000, "0a" * 32),)
+LIVE = Manifest(
+    Package("lambda_function.zip", 5_000, "00" * 32, FILES),
+    Package("pymongo-layer.zip", 2_000_000, "01" * 32, FILES * 1_234),
+    *("lock", "a.b", "python3.13", "x86_64", "c0ffee" * 6 + "c0ff", "recipe"),
+    {},
+)
+NEW = replace(
+    LIVE, function=Package("lambda_function.zip", 5_250, "02" * 32, FILES), commit="ba5e" * 10
+)
+RELEASE = Release(
+    number=7,
+    kind="deploy",
+    outcome="succeeded",
+    bundle=LIVE.id,
+    version="7",
+    restores=None,
+    began="2026-11-23T17:05:13.123+00:00",
+    ended=None,
+    actor="ada",
+    commit=LIVE.commit,
+    run=None,
+    reason=None,
+    plan_sha256=None,
+)
+CLEAN = Report(
+    NEW.id,
+    Facts(
+        *("a.b", "x86_64", "python3.13", None, None),
+        (
+            PackageFacts("lambda_function.zip", 1, 5_250, 20_000),
+            PackageFacts("pymongo-layer.zip", 1_234, 2_000_000, 9_000_000),
+        ),
+    ),
+    (),
+)
+CODE = Change(FUNCTION, "update", ("s3_key", "source_code_hash"), True)
+
+HOSTILE = [
+    "</details></code><h1>gone</h1>",
+    "`` ` ``` **bold** `",
+    "@everyone see #1 and [this](https://example.com) https://example.com",
+    "two\n\n## lines\n\n```\n<img src=x>",
+    "| a | b |\r\n|---|---|\u2028# c \x1b[2J \u202e\x00",
+    "`",
+]
+
+
+def _page(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> str:
+    """Return the page of a plan for staging with these changes."""
+    return page(_facts(*changes, outputs=outputs, **more))
+
+
+def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> PlanFacts:
+    facts: dict[str, Any] = {
+        "environment": "staging",
+        "manifest": NEW,
+        "commit": NEW.commit,
+        "verdict": Verdict(changes, outputs, "digest"),
+        "beyond": (),
+        "allowed": (),
+        "live": RELEASE,
+        "live_manifest": LIVE,
+        "unfinished": None,
+        "quarantined": None,
+        "inspection": CLEAN,
+        "differences": None,
+    }
+    return PlanFacts(**(facts | more))
+
+
+def _created(count: int) -> list[Change]:
+    return [
+        Change(f"aws_iam_role.number_{each}", "create", ("name",), False) for each in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline"),
+    [
+        ([], "no changes"),
+        ([CODE], "1 to update, nothing destroyed"),
+        ([CODE, *_created(2)], "2 to create, 1 to update, nothing destroyed"),
+        (
+            [
+                CODE,
+                Change("aws_lambda_layer_version.layer[0]", "replace", ("s3_key",), False),
+                Change("aws_iam_role.old", "delete", (), False),
+            ],
+            "1 to update, 1 to replace, 1 to destroy",
+        ),
+    ],
+)
+def test_the_first_lines_are_the_marker_and_the_counts(
+    changes: list[Change], headline: str
+) -> None:
+    lines = _page(*changes).splitlines()
+    assert lines[0] == "<!-- mongo-client plan: staging -->"
+    assert lines[1] == f"### Plan for staging: {headline}"
+    assert lines[3] == f"Bundle `{NEW.id[:12]}`, commit `ba5eba5eba5e`"
+
+
+def test_a_changed_output_alone_is_no_empty_plan() -> None:
+    told = _page(outputs=("api_url",))
+    assert "### Plan for staging: only outputs change\n" in told and "Outputs: `api_url`" in told
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        (("s3_key", "source_code_hash"), "the function's code"),
+        (("memory_size", "timeout"), "memory, time limit"),
+        (
+            ("environment.variables.A", "environment.variables.B|"),
+            "environment variable `A`, environment variable `B|`",
+        ),
+        (("layers", "snap_start.0.apply_on"), "the layer, `snap_start.0.apply_on`"),
+    ],
+)
+def test_what_changes_is_told_in_words(attributes: tuple[str, ...], words: str) -> None:
+    told = _page(Change(FUNCTION, "update", attributes, True))
+    assert f"To update:\n\n- `{FUNCTION}`: {words}\n" in told
+
+
+def test_words_belong_to_a_type_of_resource() -> None:
+    """`timeout` of something else may be another thing."""
+    assert "- `aws_other.x`: `timeout`\n" in _page(
+        Change("aws_other.x", "update", ("timeout",), False)
+    )
+
+
+def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:
+    layer = Change("aws_lambda_layer_version.layer[0]", "replace", ("source_code_hash",), False)
+    gone = Change("aws_iam_role.old", "delete", ("name",), False)
+    told = _page(gone, layer, CODE, *_created(1))
+    groups = ["To create:", "To update:", "To replace:", "To destroy:"]
+    assert [line for line in told.splitlines() if line in groups] == groups
+    assert "- `aws_iam_role.number_0`\n" in told and "- `aws_iam_role.old`\n" in told
+    assert "- `aws_lambda_layer_version.layer[0]`: the layer's contents\n" in told
+
+
+def test_more_than_ten_resources_are_folded() -> None:
+    assert "<details>" not in _page(*_created(10))
+    told = _page(*_created(11))
+    assert told.index("<details>") < told.index("number_0") < told.index("</details>")
+    assert told.index("</details>") < told.index("| package |")
+
+
+def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_it() -> None:
+    gone = Change(FUNCTION, "replace", ("function_name",), True)
+    alias = Change("aws_lambda_alias.live", "delete", (), True)
+    told = _page(gone, alias, allowed=("aws_lambda_alias.live",))
+    refused, allowed = [line for line in told.splitlines() if line.startswith("**This plan")]
+    assert "add the label" in refused and "then re-run the failed jobs" in refused
+    assert f"`{FUNCTION}`, and is refused" in refused and f"`allow-destroy:{FUNCTION}`" in refused
+    assert "`aws_lambda_alias.live`, which `allow-destroy:aws_lambda_alias.live` allows" in allowed
+    strong = [token for token in _tokens(told) if token.type == "strong_open"]
+    assert len(strong) == 2
+    assert "**This plan" not in _page(Change("aws_iam_role.old", "delete", (), False))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [("failed", "failed"), ("interrupted", "was interrupted"), ("under way", "is under way")],
+)
+def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -> None:
+    """What differs then need not be somebody's work by hand."""
+    told = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
+    assert (
+        f"**Release 8, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may" in told
+    )
+    assert "half-way" not in _page(CODE)
+
+
+def test_a_bundle_in_quarantine_is_told() -> None:
+    assert "**In quarantine:** `it was slow`\n" in _page(CODE, quarantined="it was slow")
+    assert "quarantine" not in _page(CODE)
+
+
+def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
+    assert "pull request showed" not in _page(CODE)
+    assert "This is the same as the pull request showed.\n" in _page(CODE, differences=())
+    told = _page(CODE, differences=("x.y: now changes z as well", "bundle 1; shown was 2"))
+    assert "**This is not what the pull request showed:**\n\n- `x.y: now changes z as" in told
+    assert "- `bundle 1; shown was 2`\n" in told
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "sha256", "cell"),
+    [
+        (5_250, "02" * 32, "+250 (+5.0 %)"),
+        (4_000, "02" * 32, "-1,000 (-20.0 %)"),
+        (5_000, "02" * 32, "as large, with other content"),
+        (5_000, "00" * 32, "unchanged"),
+    ],
+)
+def test_sizes_are_compared_with_what_is_live(size_bytes: int, sha256: str, cell: str) -> None:
+    package = Package("lambda_function.zip", size_bytes, sha256, FILES)
+    rows = _rows(_page(CODE, manifest=replace(NEW, function=package)))
+    header = "against release 7, which is live: commit c0ffeec0ffee"
+    assert rows == [
+        ["package", "zipped bytes", header, "files"],
+        ["lambda_function.zip", f"{size_bytes:,}", cell, "1"],
+        ["pymongo-layer.zip", "2,000,000", "unchanged", "1,234"],
+    ]
+
+
+def test_before_the_first_release_there_is_nothing_to_compare_with() -> None:
+    told = _page(CODE, live=None, live_manifest=None)
+    assert "Nothing is live in staging yet.\n" in told
+    assert _rows(told)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+
+
+def test_a_live_bundle_that_is_damaged_is_told() -> None:
+    told = _page(CODE, live_manifest=None)
+    assert "The bundle of release 7 is damaged in the store, or missing.\n" in told
+    assert _rows(told)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+
+
+def test_the_inspection_is_told() -> None:
+    told = _page(CODE)
+    where = "`lambda_function.zip` (1 file) and `pymongo-layer.zip` (1,234 files)"
+    assert f"Inspection: no findings in {where}.\n" in told
+    finding = Finding(Rule.DAMAGED_ZIP, "pymongo-layer.zip", "a/b.py", "it is damaged", 4)
+    told = _page(CODE, inspection=replace(CLEAN, findings=(finding, finding)))
+    assert "**Inspection: 2 findings**\n\n- `damaged-zip pymongo-layer.zip:a/b.py:4 it" in told
+    assert "no findings" not in told
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_of_others_acts_on_the_page(text: str) -> None:
+    """File names, messages, addresses, attributes, commits, and what was shown."""
+    told = _page(
+        Change(f'aws_iam_role.x["{text}"]', "update", (text,), True),
+        Change(f'aws_lambda_alias.x["{text}"]', "delete", (), True),
+        Change(FUNCTION, "update", (f"environment.variables.{text}",), True),
+        outputs=(text,),
+        manifest=replace(NEW, function=replace(NEW.function, name=text)),
+        commit=text,
+        live=replace(RELEASE, commit=text),
+        unfinished=replace(RELEASE, outcome="failed", bundle=text, actor=text),
+        quarantined=text,
+        differences=(text,),
+        inspection=replace(
+            CLEAN, findings=(Finding(Rule.UNSAFE_PATH, "pymongo-layer.zip", text, text),)
+        ),
+    )
+    plain = _page(
+        Change("aws_iam_role.x", "update", ("x",), True),
+        Change("aws_lambda_alias.x", "delete", (), True),
+        Change(FUNCTION, "update", ("environment.variables.X",), True),
+        outputs=("x",),
+        unfinished=replace(RELEASE, outcome="failed"),
+        quarantined="x",
+        differences=("x",),
+        inspection=replace(CLEAN, findings=(Finding(Rule.UNSAFE_PATH, "x", "x", "x"),)),
+    )
+    assert [token.type for token in _tokens(told)] == [token.type for token in _tokens(plain)]
+    outside = [token.content for token in _tokens(told) if token.type == "text"]
+    assert not any("@everyone" in each or "example.com" in each for each in outside)
+    assert all(char.isprintable() or char == "\n" for char in told)
+
+
+def test_a_page_that_is_too_long_is_cut_and_folded_parts_are_closed() -> None:
+    told = github.cut(_page(*_created(5_000)), 30_000, "The rest is there.")
+    assert len(told) < 32_000 and told.endswith("</details>\n\nThe rest is there.\n")
+    assert told.count("<details>") == told.count("</details>") == 1
+
+
+def test_what_is_saved_is_cut_and_says_where_the_whole_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment holds 65,536 characters: the rest is in the run's summary, or a command away."""
+    facts = _facts(*_created(5_000))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    plan.save(tmp_path, facts, page(facts), "abc")
+    saved = (tmp_path / "plan.md").read_text()
+    again = "`python -m pipeline plan --environment staging --bundle abc`"
+    assert len(saved) < 32_000 and saved.endswith(f"Cut off here: {again} prints the whole.\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "a/b")
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
+    plan.save(tmp_path, facts, page(facts), "abc")
+    where = "[the summary of the run](https://github.com/a/b/actions/runs/7) has the whole."
+    assert (tmp_path / "plan.md").read_text().endswith(f"Cut off here: {where}\n")
+    plan.save(tmp_path, _facts(CODE), _page(CODE), "abc")
+    assert (tmp_path / "plan.md").read_text() == _page(CODE)
+
+
+def _tokens(markdown: str) -> Iterator[Any]:
+    """Yield every token of the page as CommonMark reads it, with tables as GitHub does."""
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        yield token
+        yield from token.children or []
+
+
+def _rows(markdown: str) -> list[list[str]]:
+    """Return the text of every cell of the page's table."""
+    rows: list[list[str]] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and rows and token.level == 4:
+            rows[-1].append("".join(child.content for child in token.children or []))
+    return [row for row in rows if row]

@@ -1,0 +1,358 @@
+"""The summary of a deployment or rollback: what a person reads, and that nothing in it acts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from pipeline.bundle.manifest import Manifest, Package
+from pipeline.traffic.invoke import NOTHING_SERVED, Health
+from pipeline.config import Environment
+from pipeline.errors import CheckFailed, LostRace
+from pipeline.terraform.plan import Change, Verdict
+from pipeline.release.ledger import Release
+from pipeline.release.context import Facts
+from pipeline.report.release_summary import Ending, page, preview
+from pipeline.timeline import Phase, Timeline
+from pipeline.traffic.alias import Live
+
+PRODUCTION = Environment("production")
+OLD_LAYER = Package("pymongo-layer.zip", 2_000_000, "01" * 32, ())
+OLD = Manifest(
+    Package("lambda_function.zip", 5_211, "00" * 32, ()),
+    OLD_LAYER,
+    *("lock", "a.b", "python3.13", "x86_64", "c0ffee00", "recipe"),
+    {"dnspython": "2.9.2", "pymongo": "4.19.0"},
+)
+NEW = replace(
+    OLD,
+    function=Package("lambda_function.zip", 5_230, "02" * 32, ()),
+    commit="ba5e" * 10,
+    dependencies={"dnspython": "2.9.2", "pymongo": "4.20.0"},
+)
+PLAN = Verdict(
+    (Change("aws_lambda_function.function", "update", ("s3_key", "source_code_hash"), True),),
+    ("function_version",),
+    "digest",
+)
+PHASES = [Phase("inspect", 0.412), Phase("plan", 3.1), Phase("call", 0.0), Phase("switch", 1.05)]
+
+HOSTILE = [
+    "</details></code><h1>gone</h1>",
+    "`` ` ``` **bold** `",
+    "@everyone see #1 and [this](https://example.com) https://example.com",
+    "two\n\n## lines\n\n```\n<img src=x>",
+    "| a | b |\r\n|---|---|\u2028# c \x1b[2J \u202e\x00\ud800",
+    "`",
+    "   ",
+]
+
+
+def _release(number: int, **more: Any) -> Release:
+    release = Release(
+        number=number,
+        kind="deploy",
+        outcome="succeeded",
+        bundle=NEW.id,
+        version=str(number),
+        restores=None,
+        began="2026-11-23T17:05:13.123+00:00",
+        ended=None,
+        actor="ada",
+        commit="c0ffee" * 6,
+        run=None,
+        reason="it was slow",
+        plan_sha256=None,
+    )
+    return replace(release, **more)
+
+
+def _facts(**more: Any) -> Facts:
+    """A deployment that went well, but for what a test says is different."""
+    facts: dict[str, Any] = {
+        "verb": "deploy",
+        "environment": PRODUCTION,
+        "actor": "ada",
+        "reason": "it was slow",
+        "timeline": Timeline(list(PHASES)),
+        "manifest": NEW,
+        "serving": _release(11, bundle=OLD.id),
+        "verdict": PLAN,
+        "release": _release(12),
+        "health_before": Health("200", 12),
+        "health_after": Health("200", 15),
+    }
+    return Facts(**(facts | more))
+
+
+def _ending(before: str | None = "4", now: str | None = "5", **more: Any) -> Ending:
+    """How things are after it, with live's version before and now."""
+    ending = Ending(
+        live_before=Live(before, (), "a") if before else None,
+        live=Live(now, (), "b") if now else None,
+        left=OLD,
+        way_back=_release(11, bundle=OLD.id),
+        health=None,
+    )
+    return replace(ending, **more)
+
+
+FAILED = {"problem": CheckFailed("it said no", "Look at it."), "release": _release(12)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending", "headline"),
+    [
+        (_facts(), _ending(), f"release 12 serves bundle {NEW.id[:12]}"),
+        (
+            _facts(release=None),
+            _ending(),
+            f"nothing to do, it serves bundle {NEW.id[:12]} already",
+        ),
+        (
+            _facts(verb="rollback", restored=_release(11)),
+            _ending(),
+            "rolled back to release 11",
+        ),
+        (_facts(verb="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
+        (
+            _facts(**FAILED, verb="dry run", restored=_release(11), proved=True),
+            _ending("4", "4"),
+            "a rollback would restore traffic, and then fail",
+        ),
+        (
+            _facts(**FAILED),
+            _ending("4", "4"),
+            "deployment failed, live stays at version 4",
+        ),
+        (_facts(**FAILED), _ending("4", "2"), "deployment failed, live points to version 2"),
+        (_facts(**FAILED), _ending(None, "1"), "deployment failed, live points to version 1"),
+        (_facts(**FAILED), _ending(None, None), "deployment failed, nothing serves"),
+        (
+            _facts(**FAILED),
+            None,
+            "deployment failed, and AWS could not be asked where live points",
+        ),
+        (
+            _facts(**FAILED, verb="rollback", restored=_release(11)),
+            _ending("5", "4"),
+            "rollback failed, live points to version 4",
+        ),
+        (
+            _facts(problem=LostRace("no"), verb="dry run", release=None),
+            _ending("4", "4"),
+            "dry run of a rollback failed, live stays at version 4",
+        ),
+    ],
+)
+def test_the_headline_says_it_all(facts: Facts, ending: Ending | None, headline: str) -> None:
+    assert page(facts, ending).splitlines()[0] == f"## production: {headline}"
+
+
+def test_the_page_tells_what_who_and_how_long_in_order() -> None:
+    """Headline, who, what changed, how long, health, the way back."""
+    told = page(_facts(), _ending())
+    assert told.split("\n\n")[1] == "By `ada`, commit `ba5eba5eba5e`, reason: `it was slow`"
+    titles = [line for line in told.splitlines() if line.startswith("### ")]
+    assert titles == [
+        "### What changed",
+        "### Timeline: 4.6 s",
+        "### Health of live",
+        "### Going back",
+    ]
+    assert "  ~ aws_lambda_function.function: s3_key, source_code_hash\n" in told
+    assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in told
+    assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in told
+    assert "- `pymongo: 4.19.0 → 4.20.0`\n" in told and "dnspython" not in told
+    assert "- before the switch: `200 in 12 ms`\n- after the switch: `200 in 15 ms`\n" in told
+
+
+def test_the_way_back_is_there_to_be_copied() -> None:
+    told = page(_facts(), _ending())
+    assert f"this restores `release 11, bundle {OLD.id[:12]}`:" in told
+    assert _blocks(told)[-2:] == [
+        'gh workflow run rollback.yml --ref main -f environment=production -f reason="…"\n',
+        'python -m pipeline rollback --environment production --reason "…"\n',
+    ]
+
+
+def test_after_the_first_release_there_is_nothing_to_go_back_to() -> None:
+    facts = _facts(serving=None, health_before=NOTHING_SERVED)
+    told = page(facts, _ending(None, "1", left=None, way_back=None))
+    assert "There is no release to go back to." in told and "rollback.yml" not in told
+    assert "- before the switch: `nothing served`\n" in told
+    assert "- `lambda_function.zip: 5,230 bytes`\n" in told
+
+
+def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
+    timeline = Timeline(list(PHASES), failed="call")
+    problem = CheckFailed("it said no\nTraceback", "Look at it.")
+    facts = _facts(problem=problem, timeline=timeline, health_after=None)
+    told = page(facts, _ending("4", "4", health=Health("503", 40)))
+    assert "### What was to change" in told
+    assert "In the phase `call`:\n\n```\nit said no\nTraceback\n\nLook at it.\n```\n" in told
+    assert "- now: `503 in 40 ms`\n" in told
+    assert "\nLive stays at version 4.\n" in told
+    assert told.index("### Health of live") < told.index("### What failed")
+    assert told.index("### What failed") < told.index("### Going back")
+
+
+def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
+    timeline = Timeline([Phase("inspect", 0.1)], failed="inspect")
+    facts = Facts("deploy", PRODUCTION, "ada", None, timeline, problem=OSError("gone"))
+    told = page(facts, None)
+    assert "By `ada`, no reason given" in told and "OSError: gone" in told
+    assert "Going back" not in told
+
+
+def test_a_rollback_tells_what_is_in_quarantine() -> None:
+    left = _release(11, bundle=NEW.id)
+    facts = _facts(verb="rollback", serving=left, restored=_release(10), manifest=OLD)
+    told = page(facts, _ending(left=NEW))
+    assert f"- `bundle {NEW.id[:12]} is in quarantine`" in told
+    assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in told
+
+
+def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
+    """Who asks for such a release by number gets it, and is told what it is."""
+    word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
+    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, quarantined=word)
+    for told in (page(facts, _ending()), "\n".join(preview(facts, NEW))):
+        assert f"{word}; it stays in quarantine, though it serves again" in told
+
+
+def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
+    """Which ones, by name; the bundle is good, so it is in no quarantine."""
+    names = ("Environment.Variables.API_KEYS", "MemorySize")
+    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
+    for told in (page(facts, _ending(left=OLD)), "\n".join(preview(facts, OLD))):
+        assert all(name in told for name in names)
+        assert "take them back there" in told and "quarantine" not in told
+
+
+def test_a_dry_run_tells_what_would_be() -> None:
+    """On the page and in the terminal: both releases, the packages, the plan, the quarantine."""
+    restored = _release(10, reason="fine")
+    left = _release(11, bundle=NEW.id)
+    facts = _facts(
+        verb="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
+    )
+    told = page(facts, _ending(left=NEW))
+    assert "by ada at 2026-11-23T17:05:13Z: fine`" in told
+    assert f"- `bundle {NEW.id[:12]} would be in quarantine`" in told
+    first, second = _blocks(told)[-2:]
+    assert "-f environment=production -f release=10 -f reason=" in first
+    assert "--environment production --to 10 --reason" in second
+    assert "mermaid" not in told and "Going back" not in told
+    lines = preview(facts, NEW)
+    assert [line.split()[0] for line in lines] == [
+        *("serves", "restore", "package", "package", "needs", "then")
+    ]
+    assert lines[4].endswith("pymongo: 4.20.0 → 4.19.0")
+    assert lines[1].endswith("by ada at 2026-11-23T17:05:13Z: fine")
+
+
+def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
+    """Even if Terraform would not follow: traffic comes first."""
+    facts = _facts(**FAILED, verb="dry run", restored=_release(10), proved=True)
+    told = page(facts, _ending("4", "4"))
+    assert "it said no" in told and "### To do it" in told
+    assert "### To do it" not in page(replace(facts, proved=False), _ending("4", "4"))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
+    """Reason, name, commit and error are shown as they are, as code: no tag, link or mention."""
+    release = _release(11, actor=text, commit=text, reason=text, bundle=text)
+    facts = _facts(
+        actor=text,
+        reason=text,
+        manifest=replace(NEW, commit=text),
+        serving=release,
+        restored=release,
+        problem=CheckFailed(text, text),
+        health_before=Health(text, 1),
+    )
+    for verb in ("deploy", "rollback", "dry run"):
+        for problem in (None, facts.problem):
+            told = page(replace(facts, verb=verb, problem=problem), _ending("4", "4"))
+            told.encode()
+            shown = [token for token in _tokens(told) if not token.type.startswith(("code", "fen"))]
+            assert not {"html_inline", "html_block", "link_open", "image"} & {
+                token.type for token in shown
+            }
+            outside = " ".join(token.content for token in shown if token.type == "text")
+            assert not re.search(r"@everyone|gone|bold|lines|example|\[2J", outside)
+            assert not set(told) & set("\x1b\x00\u202e\u2028\ud800")
+            assert {token.tag for token in shown if token.type == "heading_open"} == {"h2", "h3"}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
+    """What a terminal or GitHub would obey is no line of its own, and cannot move the cursor."""
+    release = _release(11, actor=text, reason=f"{text}\n::add-mask::e\x1b]0;owned\x07")
+    lines = preview(_facts(verb="dry run", serving=release, restored=release), OLD)
+    assert len(lines) == 6 and all(line.isprintable() for line in lines)
+
+
+def test_no_credential_is_shown() -> None:
+    secret = "mongodb://app:" + "hunter2correct" + "@db.internal/"
+    facts = _facts(reason=f"because of {secret}", problem=OSError(f"cannot reach {secret}"))
+    told = page(facts, _ending("4", "4"))
+    assert "hunter2" not in told
+    assert told.count("it seems to hold a credential: password in a URI") == 2
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (Health("200", 0), "200 in 0 ms"),
+        (Health("an error (OSError)", 31), "an error (OSError) in 31 ms"),
+        (NOTHING_SERVED, "nothing served"),
+    ],
+)
+def test_health_is_told_in_words(health: Health, words: str) -> None:
+    assert health.in_words() == words
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a: b, c; d # e %% f", "call it", "title x\nclick y", "section", "\n", "```", "%%{init}%%"],
+)
+def test_no_name_of_a_phase_breaks_the_picture(name: str) -> None:
+    """Mermaid takes `:`, `;` and `#` for its own, and words like `call` at the start of a task."""
+    picture = Timeline([Phase(name, 1.5), Phase("next", 0.25)], failed="next").to_mermaid()
+    head, tasks = picture[:5], picture[5:]
+    assert head[:3] == ["gantt", "    dateFormat x", "    axisFormat %s s"]
+    assert re.fullmatch(r"    section [\w.-]([\w. -]*[\w.-])?", tasks[0])
+    assert tasks[1:] == ["    1.5 s :0, 1500", "    section next", "    0.2 s :crit, 1500, 1750"]
+
+
+@pytest.mark.parametrize(("seconds", "tick"), [(4, "1"), (11, "2"), (99, "10"), (1000, "60")])
+def test_the_axis_has_room_for_its_numbers(seconds: float, tick: str) -> None:
+    assert f"    tickInterval {tick}second" in Timeline([Phase("plan", seconds)]).to_mermaid()
+
+
+def test_the_picture_is_on_the_page() -> None:
+    """Every phase follows the one before it, and the total is there as text too."""
+    told = page(_facts(), _ending())
+    [picture] = re.findall(r"^```mermaid\n(.*?)^```$", told, re.MULTILINE | re.DOTALL)
+    assert picture.splitlines() == Timeline(list(PHASES)).to_mermaid()
+    times = re.findall(r"s :(\d+), (\d+)$", picture, re.MULTILINE)
+    assert times == [("0", "412"), ("412", "3512"), ("3512", "3512"), ("3512", "4562")]
+
+
+def _tokens(markdown: str) -> Iterator[Any]:
+    """Yield every token of the page as CommonMark reads it, with tables as GitHub does."""
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        yield token
+        yield from token.children or []
+
+
+def _blocks(markdown: str) -> list[str]:
+    return [token.content for token in _tokens(markdown) if token.type == "fence"]

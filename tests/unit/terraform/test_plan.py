@@ -1,0 +1,121 @@
+"""Reading plans: what changes in words, what is refused, and when two plans do the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PlanRefused
+from pipeline.terraform.plan import judge
+
+
+def _resource(
+    address: str,
+    actions: list[str],
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    unknown: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    change = {"actions": actions, "before": before, "after": after, "after_unknown": unknown or {}}
+    kind = address.partition(".")[0]
+    return {"address": address, "mode": "managed", "type": kind, "change": change}
+
+
+def _plan(*resources: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"resource_changes": list(resources)} | more
+
+
+_FUNCTION = "aws_lambda_function.function"
+
+
+def test_a_plan_without_changes_is_empty() -> None:
+    verdict = judge(_plan(_resource(_FUNCTION, ["no-op"], {"a": 1}, {"a": 1})))
+    assert verdict.empty and verdict.changes == ()
+
+
+def test_a_changed_output_is_a_change() -> None:
+    plan = _plan(output_changes={"url": {"actions": ["update"]}, "x": {"actions": ["no-op"]}})
+    verdict = judge(plan)
+    assert not verdict.empty and verdict.outputs == ("url",)
+
+
+def test_data_sources_are_no_changes() -> None:
+    resource = _resource("aws_region.current", ["read"]) | {"mode": "data"}
+    assert judge(_plan(resource)).empty
+
+
+def test_what_is_only_forgotten_is_told_and_not_refused() -> None:
+    """A `removed` block that destroys nothing."""
+    verdict = judge(_plan(_resource(_FUNCTION, ["forget"], {"a": 1})))
+    assert [change.in_words() for change in verdict.changes] == [f"  . {_FUNCTION}"]
+    verdict.refuse_destruction(())
+
+
+def test_changes_are_told_by_name_and_never_by_value() -> None:
+    """Down to the single environment variable; what merely follows from a change is left out."""
+    before = {"timeout": 3, "environment": [{"variables": {"A": "secret", "B": "2"}}], "arn": "x"}
+    after = {"timeout": 9, "environment": [{"variables": {"A": "hidden", "B": "2"}}]}
+    unknown = {"arn": True, "layers": True}
+    configuration = {
+        "root_module": {
+            "resources": [{"address": _FUNCTION, "expressions": {"layers": {}, "timeout": {}}}]
+        }
+    }
+    plan = _plan(
+        _resource(_FUNCTION, ["update"], before, after, unknown), configuration=configuration
+    )
+    [change] = judge(plan).changes
+    assert change.attributes == ("environment.variables.A", "layers", "timeout")
+    assert change.in_words() == f"  ~ {_FUNCTION}: environment.variables.A, layers, timeout"
+    assert "secret" not in str(judge(plan).to_json())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        _FUNCTION,
+        "aws_lambda_alias.live",
+        "aws_apigatewayv2_api.http",
+        "aws_s3_bucket.artifacts",
+    ],
+)
+@pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]])
+def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: list[str]) -> None:
+    verdict = judge(_plan(_resource(address, actions, {}, {})))
+    with pytest.raises(PlanRefused, match=address) as refused:
+        verdict.refuse_destruction(allowed=())
+    assert f"--allow-destroy {address}" in refused.value.remedy
+    verdict.refuse_destruction(allowed=[address])
+
+
+def test_a_layer_version_may_be_replaced() -> None:
+    """Its older versions stay: the resource is skip_destroy."""
+    plan = _plan(_resource("aws_lambda_layer_version.layer[0]", ["delete", "create"], {}, {}))
+    judge(plan).refuse_destruction(allowed=())
+
+
+def test_of_a_replacement_only_what_forces_it_is_named() -> None:
+    resource = _resource(_FUNCTION, ["delete", "create"], {"a": 1, "b": ""}, {"a": 2, "b": None})
+    resource["change"]["replace_paths"] = [["a"]]
+    [change] = judge(_plan(resource)).changes
+    assert change.in_words() == f"-/+ {_FUNCTION}: a"
+
+
+def test_plans_that_do_the_same_have_the_same_digest() -> None:
+    one = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 2})
+    other = _resource("aws_lambda_alias.live", ["create"], None, {"b": 1})
+    same = judge(_plan(one, other, timestamp="2026-01-01")).sha256
+    assert judge(_plan(other, one, timestamp="2027-01-01")).sha256 == same
+    different = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 3})
+    assert judge(_plan(different, other)).sha256 != same
+
+
+def test_a_changed_output_changes_the_digest() -> None:
+    def digest(value: str) -> str:
+        return judge(
+            _plan(output_changes={"url": {"actions": ["update"], "before": "a", "after": value}})
+        ).sha256
+
+    assert digest("b") != digest("c") and digest("b") == digest("b")
+    assert digest("b") != judge(_plan()).sha256

@@ -1,0 +1,85 @@
+"""Comparing a plan with the one that a pull request showed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.terraform.plan import Change, Verdict
+from pipeline.terraform.plan_diff import Shown, differences, read
+
+FUNCTION = Change("aws_lambda_function.f", "update", ("memory_size", "s3_key"), True)
+ROLE = Change("aws_iam_role.r", "create", ("name",), False)
+
+
+def _plan(*changes: Change, sha256: str, bundle: str = "b", outputs: tuple[str, ...] = ()) -> Shown:
+    return Shown.of(bundle, Verdict(changes, outputs, sha256))
+
+
+SHOWN = _plan(FUNCTION, ROLE, sha256="1", outputs=("url",))
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (_plan(FUNCTION, ROLE, sha256="1", outputs=("url",)), ()),
+        (
+            _plan(ROLE, FUNCTION, sha256="2", outputs=("url",)),
+            ("the same resources and attributes, with other values",),
+        ),
+        (
+            _plan(FUNCTION, ROLE, sha256="2", bundle="c" * 64, outputs=("url",)),
+            (
+                "bundle cccccccccccc; shown was b",
+                "the same resources and attributes, with other values",
+            ),
+        ),
+        (
+            _plan(
+                Change("aws_lambda_function.f", "update", ("s3_key", "timeout"), True),
+                Change("aws_iam_role.r", "update", ("name",), False),
+                sha256="2",
+                outputs=("url",),
+            ),
+            (
+                "aws_iam_role.r: updated; shown was: created",
+                "aws_lambda_function.f: now changes timeout as well",
+                "aws_lambda_function.f: does not change memory_size any more",
+            ),
+        ),
+        (
+            _plan(
+                FUNCTION,
+                Change("aws_iam_role.other", "delete", (), False),
+                sha256="2",
+                outputs=("name",),
+            ),
+            (
+                "aws_iam_role.other: destroyed; shown was: no change",
+                "aws_iam_role.r: no change; shown was: created",
+                "output: now changes name as well",
+                "output: does not change url any more",
+            ),
+        ),
+    ],
+)
+def test_differences_are_told_in_words(now: Shown, told: tuple[str, ...]) -> None:
+    assert differences(now, SHOWN) == told
+
+
+def test_what_was_saved_is_read_as_it_was(tmp_path: Path) -> None:
+    document = {"bundle": "b"} | Verdict((FUNCTION, ROLE), ("url",), "1").to_json()
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    assert read(tmp_path / "plan.json") == SHOWN
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"bundle": 1, "sha256": 2, "changes": [3], "outputs": []}', "[" * 100_000],
+)
+def test_what_cannot_be_read_counts_as_not_shown(content: str, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(content)
+    for file in (tmp_path / "plan.json", tmp_path / "absent.json", tmp_path):
+        assert differences(SHOWN, read(file)) == ("no pull request showed a plan",)

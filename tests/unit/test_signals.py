@@ -1,0 +1,74 @@
+"""Two signals to stop, as GitHub's runner sends them before it kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scratch.source import ROOT
+
+# Not a shell's script: dash may end when SIGINT arrives while it starts a program.
+_TERRAFORM = """#!PYTHON
+import os, signal, sys, time
+from pathlib import Path
+
+if sys.argv[1:] == ["version"]:
+    sys.exit(print("Terraform v1.11.4"))
+signal.signal(signal.SIGINT, lambda *_: Path("FOLDER/interrupted").write_text("yes"))
+print('{"pid": %d}' % os.getpid(), flush=True)
+while not Path("FOLDER/end").exists():
+    time.sleep(0.1)
+"""
+_COMMAND = """
+from pathlib import Path
+from pipeline.config import Environment
+from pipeline.signals import stop_when_told, uninterrupted
+from pipeline.terraform.runner import Terraform, service_stack
+
+stop_when_told()
+try:
+    Terraform(service_stack(Environment("staging")), Path.cwd())._run(
+        "apply", on_message=lambda message: Path("began").write_text(str(message["pid"]))
+    )
+except BaseException:
+    with uninterrupted():
+        print("live goes back")
+"""
+
+
+def _wait_for(file: Path, process: subprocess.Popen[str]) -> str:
+    """Wait until a running process has written a file, and return its content."""
+    while not (file.exists() and file.read_text()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    return file.read_text()
+
+
+def test_a_second_signal_ends_the_waiting_for_terraform(tmp_path: Path) -> None:
+    """Terraform may take longer to stop than there is time: what is left to do is done first."""
+    program = _TERRAFORM.replace("FOLDER", str(tmp_path)).replace("PYTHON", sys.executable)
+    (tmp_path / "terraform").write_text(program)
+    (tmp_path / "terraform").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with subprocess.Popen(
+        [sys.executable, "-c", _COMMAND],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        terraform = int(_wait_for(tmp_path / "began", process))
+        try:
+            process.send_signal(signal.SIGINT)
+            _wait_for(tmp_path / "interrupted", process)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate()
+            assert said == "live goes back\n"
+            os.kill(terraform, 0)  # it still runs: nothing waited for its end, and then killed it
+        finally:
+            (tmp_path / "end").touch()

@@ -1,0 +1,147 @@
+"""Provisioned concurrency: no steps, and the weights that Lambda gives live itself."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from pipeline.release import outcome
+from pipeline.traffic import alias, provisioned_concurrency
+from pipeline.config import Environment
+from pipeline.errors import AwsError, LostRace, UsageError
+from pipeline.traffic.alias import Switch
+
+_LOCAL = Environment("local")
+_IN_STEPS, _AT_ONCE = (10.0, 100.0), (100.0,)
+_THERE = {"provisioned_concurrent_executions": 2}
+
+
+def _plan(before: Any, after: Any) -> dict[str, Any]:
+    return {
+        "resource_changes": [
+            {"type": "aws_lambda_alias", "change": {"before": {}, "after": {}}},
+            {
+                "type": "aws_lambda_provisioned_concurrency_config",
+                "change": {"before": before, "after": after},
+            },
+        ]
+    }
+
+
+@pytest.mark.parametrize("before", [None, _THERE])
+def test_live_cannot_move_in_steps_if_it_has_it_after_the_apply(before: Any) -> None:
+    with pytest.raises(UsageError, match="provisioned concurrency.*nothing was applied") as refused:
+        provisioned_concurrency.refuse_steps(_plan(before, _THERE), _LOCAL, _IN_STEPS)
+    assert "percents = [100]" in refused.value.remedy
+    assert "--all-at-once" in refused.value.remedy
+
+
+def test_it_can_if_it_has_none_or_takes_one_step() -> None:
+    provisioned_concurrency.refuse_steps(_plan(before=_THERE, after=None), _LOCAL, _IN_STEPS)
+    provisioned_concurrency.refuse_steps({"resource_changes": []}, _LOCAL, _IN_STEPS)
+    provisioned_concurrency.refuse_steps(_plan(before=_THERE, after=_THERE), _LOCAL, _AT_ONCE)
+
+
+def test_a_plan_says_whether_it_is_there_before_and_after() -> None:
+    created, gone = _plan(None, _THERE), _plan(_THERE, None)
+    assert (
+        provisioned_concurrency.is_there(created),
+        provisioned_concurrency.is_planned(created),
+    ) == (False, True)
+    assert (provisioned_concurrency.is_there(gone), provisioned_concurrency.is_planned(gone)) == (
+        True,
+        False,
+    )
+
+
+class _Lambda:
+    """An alias with provisioned concurrency: once moved, it has weights for as many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        self.alias: dict[str, Any] = {"FunctionVersion": "1", "RevisionId": "0"}
+        self._left = 0
+
+    def get_alias(self, **_: str) -> dict[str, Any]:
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self._set(self.alias["FunctionVersion"], {})
+        return dict(self.alias)
+
+    def update_alias(self, **to: Any) -> dict[str, Any]:
+        assert to["RevisionId"] == self.alias["RevisionId"]
+        assert not to["RoutingConfig"]["AdditionalVersionWeights"]
+        self._left = self._looks
+        self._set(to["FunctionVersion"], {self.alias["FunctionVersion"]: 1.0})
+        return dict(self.alias)
+
+    def move_as_somebody_else(self, version: str) -> None:
+        self._left = 0
+        self._set(version, {})
+
+    def _set(self, version: str, weights: dict[str, float]) -> None:
+        self.alias = {
+            "FunctionVersion": version,
+            "RoutingConfig": {"AdditionalVersionWeights": weights},
+            "RevisionId": str(int(self.alias["RevisionId"]) + 1),
+        }
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alias, "_WEIGHTS_PAUSE_S", 0)
+
+
+def _switch(functions: _Lambda) -> Switch:
+    switch = Switch(cast(Any, functions), "f")
+    switch.provisioned = True
+    return switch
+
+
+def _now(functions: _Lambda) -> alias.Live:
+    live = alias.read(cast(Any, functions), "f")
+    assert live
+    return live
+
+
+def test_a_switch_waits_until_lambdas_own_weights_are_gone() -> None:
+    functions = _Lambda(looks=3)
+    _switch(functions).to("2")
+    assert _now(functions).route == ("2", ())
+
+
+def test_weights_that_stay_are_an_error_and_live_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if the new version failed to initialise. It is undone while Lambda still moves it."""
+    monkeypatch.setattr(alias, "_WEIGHTS_PATIENCE_S", 0)
+    functions = _Lambda(looks=1000)
+    switch = _switch(functions)
+    with pytest.raises(AwsError, match="version 1 100 %") as stuck:
+        switch.to("2")
+    assert "get-provisioned-concurrency-config" in stuck.value.remedy
+    assert outcome.in_words(switch, _now(functions)).startswith("moved: version 2")
+    switch.undo()
+    assert functions.alias["FunctionVersion"] == "1"
+    assert outcome.in_words(switch, _now(functions)).startswith("back at version 1")
+
+
+def test_whoever_moves_live_meanwhile_wins() -> None:
+    functions = _Lambda(looks=3)
+    switch = _switch(functions)
+    switch.to("2")
+    functions.move_as_somebody_else("7")
+    for move in (switch.undo, lambda: switch.to("2")):
+        with pytest.raises(LostRace, match="version 7"):
+            move()
+    assert _now(functions).route == ("7", ())
+
+
+def test_without_it_weights_are_somebody_elses() -> None:
+    functions = _Lambda(looks=1000)
+    switch = Switch(cast(Any, functions), "f")
+    switch.to("2")
+    with pytest.raises(LostRace):
+        switch.undo()
