@@ -3,8 +3,8 @@
 locals {
   # Lambda counts what is called through an alias by this pair.
   live_dimensions = {
-    FunctionName = aws_lambda_function.function.function_name
-    Resource     = "${aws_lambda_function.function.function_name}:${aws_lambda_alias.live.name}"
+    FunctionName = aws_lambda_function.service.function_name
+    Resource     = "${aws_lambda_function.service.function_name}:${aws_lambda_alias.live.name}"
   }
   alarm_period_s = 300
   alarm_actions  = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]

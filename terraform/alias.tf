@@ -1,8 +1,8 @@
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "Serves the API's traffic. The pipeline moves it."
-  function_name    = aws_lambda_function.function.function_name
-  function_version = aws_lambda_function.function.version
+  function_name    = aws_lambda_function.service.function_name
+  function_version = aws_lambda_function.service.version
 
   # Terraform creates the alias; from then on only the pipeline says where it points.
   lifecycle {

@@ -17,17 +17,17 @@ locals {
   )
 }
 
-resource "aws_lambda_function" "function" {
+resource "aws_lambda_function" "service" {
   #checkov:skip=CKV_AWS_116:A dead letter queue is for asynchronous calls; the API's are synchronous.
   #checkov:skip=CKV_AWS_173:The variables are names and hashes, no secrets; Lambda encrypts them itself.
   function_name = local.name
   description   = var.description
-  role          = aws_iam_role.function.arn
+  role          = aws_iam_role.execution.arn
 
   s3_bucket        = var.artifact_bucket
   s3_key           = var.function_package.key
   source_code_hash = var.function_package.sha256_base64
-  layers           = aws_lambda_layer_version.layer[*].arn
+  layers           = aws_lambda_layer_version.dependencies[*].arn
 
   handler       = var.handler
   runtime       = var.runtime
@@ -40,7 +40,7 @@ resource "aws_lambda_function" "function" {
   publish = true
 
   reserved_concurrent_executions = var.reserved_concurrency
-  code_signing_config_arn        = one(aws_lambda_code_signing_config.function[*].arn)
+  code_signing_config_arn        = one(aws_lambda_code_signing_config.publishers[*].arn)
 
   environment {
     variables = local.function_environment
@@ -72,7 +72,7 @@ resource "aws_lambda_function" "function" {
     log_group  = aws_cloudwatch_log_group.function.name
   }
 
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.execution]
 
   lifecycle {
     precondition {
@@ -82,7 +82,7 @@ resource "aws_lambda_function" "function" {
   }
 }
 
-resource "aws_lambda_code_signing_config" "function" {
+resource "aws_lambda_code_signing_config" "publishers" {
   count = var.code_signing == null ? 0 : 1
 
   description = "Who may sign what ${local.name} runs"

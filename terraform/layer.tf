@@ -1,4 +1,4 @@
-resource "aws_lambda_layer_version" "layer" {
+resource "aws_lambda_layer_version" "dependencies" {
   count = var.layer_package == null ? 0 : 1
 
   layer_name               = "${local.name}-${var.layer_package.name}"

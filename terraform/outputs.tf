@@ -1,11 +1,11 @@
 output "function_name" {
   description = "Name of the Lambda function."
-  value       = aws_lambda_function.function.function_name
+  value       = aws_lambda_function.service.function_name
 }
 
 output "function_version" {
   description = "Version that was published last. What serves is what the alias live points to."
-  value       = aws_lambda_function.function.version
+  value       = aws_lambda_function.service.version
 }
 
 output "alias_name" {
@@ -15,7 +15,7 @@ output "alias_name" {
 
 output "layer_version_arn" {
   description = "Layer version that the function was published with last. Null without a layer."
-  value       = one(aws_lambda_layer_version.layer[*].arn)
+  value       = one(aws_lambda_layer_version.dependencies[*].arn)
 }
 
 output "api_url" {

@@ -15,7 +15,7 @@ locals {
   )
 }
 
-data "aws_iam_policy_document" "assume_function" {
+data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
 
@@ -26,7 +26,7 @@ data "aws_iam_policy_document" "assume_function" {
   }
 }
 
-data "aws_iam_policy_document" "function" {
+data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -68,15 +68,15 @@ data "aws_iam_policy_document" "function" {
   }
 }
 
-resource "aws_iam_role" "function" {
+resource "aws_iam_role" "execution" {
   name                 = local.name
   description          = "What the function ${local.name} may do"
-  assume_role_policy   = data.aws_iam_policy_document.assume_function.json
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = local.permissions_boundary_arn
 }
 
-resource "aws_iam_role_policy" "function" {
+resource "aws_iam_role_policy" "execution" {
   name   = "function"
-  role   = aws_iam_role.function.id
-  policy = data.aws_iam_policy_document.function.json
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.execution.json
 }

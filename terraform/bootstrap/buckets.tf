@@ -18,11 +18,11 @@ locals {
 # `pipeline bootstrap` makes them where they are missing: this stack's own state needs a place first.
 import {
   for_each = local.buckets
-  to       = aws_s3_bucket.kept[each.key]
+  to       = aws_s3_bucket.pipeline[each.key]
   id       = each.value
 }
 
-resource "aws_s3_bucket" "kept" {
+resource "aws_s3_bucket" "pipeline" {
   #checkov:skip=CKV2_AWS_62:Nothing waits for objects to appear.
   #checkov:skip=CKV_AWS_18:Who reads and writes them is in CloudTrail; a log bucket would need its own.
   #checkov:skip=CKV_AWS_144:The source in git makes the bundles again; the state is versioned.
@@ -36,8 +36,8 @@ resource "aws_s3_bucket" "kept" {
   }
 }
 
-resource "aws_s3_bucket_versioning" "kept" {
-  for_each = aws_s3_bucket.kept
+resource "aws_s3_bucket_versioning" "pipeline" {
+  for_each = aws_s3_bucket.pipeline
   bucket   = each.value.id
 
   versioning_configuration {
@@ -45,8 +45,8 @@ resource "aws_s3_bucket_versioning" "kept" {
   }
 }
 
-resource "aws_s3_bucket_server_side_encryption_configuration" "kept" {
-  for_each = aws_s3_bucket.kept
+resource "aws_s3_bucket_server_side_encryption_configuration" "pipeline" {
+  for_each = aws_s3_bucket.pipeline
   bucket   = each.value.id
 
   rule {
@@ -56,8 +56,8 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "kept" {
   }
 }
 
-resource "aws_s3_bucket_public_access_block" "kept" {
-  for_each                = aws_s3_bucket.kept
+resource "aws_s3_bucket_public_access_block" "pipeline" {
+  for_each                = aws_s3_bucket.pipeline
   bucket                  = each.value.id
   block_public_acls       = true
   block_public_policy     = true
@@ -65,8 +65,8 @@ resource "aws_s3_bucket_public_access_block" "kept" {
   restrict_public_buckets = true
 }
 
-resource "aws_s3_bucket_ownership_controls" "kept" {
-  for_each = aws_s3_bucket.kept
+resource "aws_s3_bucket_ownership_controls" "pipeline" {
+  for_each = aws_s3_bucket.pipeline
   bucket   = each.value.id
 
   rule {
@@ -120,16 +120,16 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
-resource "aws_s3_bucket_policy" "kept" {
-  for_each = aws_s3_bucket.kept
+resource "aws_s3_bucket_policy" "pipeline" {
+  for_each = aws_s3_bucket.pipeline
   bucket   = each.value.id
   policy   = data.aws_iam_policy_document.bucket[each.key].json
 
-  depends_on = [aws_s3_bucket_public_access_block.kept]
+  depends_on = [aws_s3_bucket_public_access_block.pipeline]
 }
 
-resource "aws_s3_bucket_lifecycle_configuration" "kept" {
-  for_each = aws_s3_bucket.kept
+resource "aws_s3_bucket_lifecycle_configuration" "pipeline" {
+  for_each = aws_s3_bucket.pipeline
   bucket   = each.value.id
 
   # What replaced objects were: long enough to find out that a state is damaged.
@@ -165,5 +165,5 @@ resource "aws_s3_bucket_lifecycle_configuration" "kept" {
     }
   }
 
-  depends_on = [aws_s3_bucket_versioning.kept]
+  depends_on = [aws_s3_bucket_versioning.pipeline]
 }

@@ -10,10 +10,10 @@ output "permissions_boundaries" {
 
 output "state_bucket" {
   description = "Bucket that holds Terraform's state."
-  value       = aws_s3_bucket.kept["terraform-state"].bucket
+  value       = aws_s3_bucket.pipeline["terraform-state"].bucket
 }
 
 output "artifact_bucket" {
   description = "Bucket that holds bundles, packages and the ledgers."
-  value       = aws_s3_bucket.kept["artifacts"].bucket
+  value       = aws_s3_bucket.pipeline["artifacts"].bucket
 }

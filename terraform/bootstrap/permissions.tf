@@ -24,14 +24,14 @@ locals {
       alarms     = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.service}-${environment}-*"
       dashboard  = "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.service}-${environment}"
       parameters = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.service}/${environment}"
-      state      = "${aws_s3_bucket.kept["terraform-state"].arn}/${var.service}/${environment}.tfstate"
+      state      = "${aws_s3_bucket.pipeline["terraform-state"].arn}/${var.service}/${environment}.tfstate"
     }
   }
 
   api_gateway  = "arn:${local.partition}:apigateway:${local.region}::"
   code_signing = "arn:${local.partition}:lambda:${local.region}:${local.account}:code-signing-config:*"
-  state        = aws_s3_bucket.kept["terraform-state"].arn
-  artifacts    = aws_s3_bucket.kept["artifacts"].arn
+  state        = aws_s3_bucket.pipeline["terraform-state"].arn
+  artifacts    = aws_s3_bucket.pipeline["artifacts"].arn
 }
 
 locals {

@@ -10,14 +10,14 @@ run "each_is_off_unless_it_is_set" {
 
   assert {
     condition = alltrue([
-      length(aws_lambda_function.function.vpc_config) == 0,
-      length(data.aws_iam_policy_document.function.statement) == 3,
+      length(aws_lambda_function.service.vpc_config) == 0,
+      length(data.aws_iam_policy_document.execution.statement) == 3,
     ])
     error_message = "Without vpc the function must be in none, and its role must not reach into EC2."
   }
 
   assert {
-    condition     = length(aws_lambda_function.function.snap_start) == 0
+    condition     = length(aws_lambda_function.service.snap_start) == 0
     error_message = "SnapStart must be off."
   }
 
@@ -27,12 +27,12 @@ run "each_is_off_unless_it_is_set" {
   }
 
   assert {
-    condition     = aws_lambda_function.function.reserved_concurrent_executions == null
+    condition     = aws_lambda_function.service.reserved_concurrent_executions == null
     error_message = "No concurrency must be reserved."
   }
 
   assert {
-    condition     = aws_lambda_function.function.architectures == tolist(["x86_64"])
+    condition     = aws_lambda_function.service.architectures == tolist(["x86_64"])
     error_message = "The architecture must be the bundle's."
   }
 
@@ -50,18 +50,18 @@ run "each_is_off_unless_it_is_set" {
       length(aws_apigatewayv2_authorizer.jwt) == 0,
       length(aws_apigatewayv2_route.open) == 0,
       aws_apigatewayv2_route.api.authorization_type == "NONE",
-      !contains(keys(aws_lambda_function.function.environment[0].variables), "JWT_ISSUER"),
+      !contains(keys(aws_lambda_function.service.environment[0].variables), "JWT_ISSUER"),
     ])
     error_message = "There must be no authorizer, and the handler must not be told of an issuer."
   }
 
   assert {
-    condition     = length(aws_lambda_code_signing_config.function) == 0
+    condition     = length(aws_lambda_code_signing_config.publishers) == 0
     error_message = "Code signing must be off."
   }
 
   assert {
-    condition     = aws_iam_role.function.permissions_boundary == null
+    condition     = aws_iam_role.execution.permissions_boundary == null
     error_message = "There must be no permissions boundary."
   }
 
@@ -86,7 +86,7 @@ run "a_permissions_boundary_bounds_the_functions_role" {
   }
 
   assert {
-    condition     = aws_iam_role.function.permissions_boundary == "arn:aws:iam::123456789012:policy/mongo-client-function"
+    condition     = aws_iam_role.execution.permissions_boundary == "arn:aws:iam::123456789012:policy/mongo-client-function"
     error_message = "The boundary must be this account's policy of that name."
   }
 }
@@ -127,15 +127,15 @@ run "vpc_attaches_the_function_and_lets_its_role_do_so" {
 
   assert {
     condition = (
-      aws_lambda_function.function.vpc_config[0].subnet_ids == toset(var.vpc.subnet_ids)
-      && aws_lambda_function.function.vpc_config[0].security_group_ids == toset(var.vpc.security_group_ids)
+      aws_lambda_function.service.vpc_config[0].subnet_ids == toset(var.vpc.subnet_ids)
+      && aws_lambda_function.service.vpc_config[0].security_group_ids == toset(var.vpc.security_group_ids)
     )
     error_message = "The function must be in the subnets, with the security groups."
   }
 
   assert {
     condition = contains(
-      flatten([for each in data.aws_iam_policy_document.function.statement : tolist(each.actions)]),
+      flatten([for each in data.aws_iam_policy_document.execution.statement : tolist(each.actions)]),
       "ec2:CreateNetworkInterface",
     )
     error_message = "The function's role must be able to attach it."
@@ -163,7 +163,7 @@ run "snap_start_is_for_published_versions" {
   variables { snap_start = true }
 
   assert {
-    condition     = aws_lambda_function.function.snap_start[0].apply_on == "PublishedVersions"
+    condition     = aws_lambda_function.service.snap_start[0].apply_on == "PublishedVersions"
     error_message = "SnapStart must apply to published versions."
   }
 }
@@ -201,7 +201,7 @@ run "concurrency_is_reserved_for_the_function" {
   variables { reserved_concurrency = 20 }
 
   assert {
-    condition     = aws_lambda_function.function.reserved_concurrent_executions == 20
+    condition     = aws_lambda_function.service.reserved_concurrent_executions == 20
     error_message = "The function must have its reserve."
   }
 }
@@ -227,8 +227,8 @@ run "a_bundle_for_arm64_runs_on_arm64" {
 
   assert {
     condition = (
-      aws_lambda_function.function.architectures == tolist(["arm64"])
-      && aws_lambda_layer_version.layer[0].compatible_architectures == toset(["arm64"])
+      aws_lambda_function.service.architectures == tolist(["arm64"])
+      && aws_lambda_layer_version.dependencies[0].compatible_architectures == toset(["arm64"])
     )
     error_message = "Function and layer must be for the bundle's architecture."
   }
@@ -320,7 +320,7 @@ run "a_jwt_authorizer_guards_the_data_routes_and_leaves_health_open" {
   }
 
   assert {
-    condition     = aws_lambda_function.function.environment[0].variables["JWT_ISSUER"] == "https://issuer.example"
+    condition     = aws_lambda_function.service.environment[0].variables["JWT_ISSUER"] == "https://issuer.example"
     error_message = "The handler must know whose tokens it may take."
   }
 }
@@ -352,9 +352,9 @@ run "code_signing_takes_the_named_signers" {
 
   assert {
     condition = (
-      aws_lambda_code_signing_config.function[0].allowed_publishers[0].signing_profile_version_arns
+      aws_lambda_code_signing_config.publishers[0].allowed_publishers[0].signing_profile_version_arns
       == toset(var.code_signing.signing_profile_version_arns)
-      && aws_lambda_code_signing_config.function[0].policies[0].untrusted_artifact_on_deployment == "Enforce"
+      && aws_lambda_code_signing_config.publishers[0].policies[0].untrusted_artifact_on_deployment == "Enforce"
     )
     error_message = "Lambda must refuse what the named signers did not sign."
   }

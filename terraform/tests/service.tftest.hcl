@@ -9,22 +9,22 @@ run "the_function_is_published_from_the_bundle" {
   command = plan
 
   assert {
-    condition     = aws_lambda_function.function.publish
+    condition     = aws_lambda_function.service.publish
     error_message = "Every change must become a version of its own."
   }
 
   assert {
-    condition     = aws_lambda_function.function.source_code_hash == var.function_package.sha256_base64
+    condition     = aws_lambda_function.service.source_code_hash == var.function_package.sha256_base64
     error_message = "The function's code must be the bundle's."
   }
 
   assert {
-    condition     = aws_lambda_function.function.function_name == "mongo-client-staging"
+    condition     = aws_lambda_function.service.function_name == "mongo-client-staging"
     error_message = "The function must be called <service>-<environment>."
   }
 
   assert {
-    condition     = aws_lambda_layer_version.layer[0].skip_destroy
+    condition     = aws_lambda_layer_version.dependencies[0].skip_destroy
     error_message = "A layer version that a rollback needs must stay."
   }
 }
@@ -34,14 +34,14 @@ run "the_connection_string_is_named_and_not_carried" {
 
   assert {
     condition = (
-      aws_lambda_function.function.environment[0].variables["MONGODB_URI_PARAMETER"]
+      aws_lambda_function.service.environment[0].variables["MONGODB_URI_PARAMETER"]
       == "/mongo-client/staging/mongodb-uri"
     )
     error_message = "The function must be told the parameter's name."
   }
 
   assert {
-    condition     = !contains(keys(aws_lambda_function.function.environment[0].variables), "MONGODB_URI")
+    condition     = !contains(keys(aws_lambda_function.service.environment[0].variables), "MONGODB_URI")
     error_message = "The connection string itself must not be in the configuration."
   }
 }
@@ -76,15 +76,15 @@ run "null_is_the_default_where_there_must_be_a_value" {
 
   assert {
     condition = (
-      aws_lambda_function.function.memory_size == 256
-      && aws_lambda_function.function.environment[0].variables["API_KEYS"] == "{}"
+      aws_lambda_function.service.memory_size == 256
+      && aws_lambda_function.service.environment[0].variables["API_KEYS"] == "{}"
       && aws_cloudwatch_metric_alarm.errors.threshold == 5
     )
     error_message = "A setting that is null must be as one that is not there."
   }
 
   assert {
-    condition     = aws_lambda_function.function.tracing_config[0].mode == "PassThrough"
+    condition     = aws_lambda_function.service.tracing_config[0].mode == "PassThrough"
     error_message = "Traces cost 5 USD a million and the share that Lambda samples is not adjustable: off by default."
   }
 }
@@ -126,18 +126,18 @@ run "a_function_can_be_without_a_layer_and_secrets" {
   }
 
   assert {
-    condition     = length(aws_lambda_function.function.layers) == 0 && output.layer_version_arn == null
+    condition     = length(aws_lambda_function.service.layers) == 0 && output.layer_version_arn == null
     error_message = "There must be no layer."
   }
 
   assert {
-    condition     = keys(aws_lambda_function.function.environment[0].variables) == tolist(["API_KEYS"])
+    condition     = keys(aws_lambda_function.service.environment[0].variables) == tolist(["API_KEYS"])
     error_message = "It must be told of no parameter."
   }
 
   assert {
     condition = anytrue([
-      for statement in data.aws_iam_policy_document.function.statement :
+      for statement in data.aws_iam_policy_document.execution.statement :
       statement.sid == "ReadSecrets" && alltrue([
         for resource in statement.resources : endswith(resource, ":parameter/mongo-client/staging/*")
       ])
@@ -167,7 +167,7 @@ run "a_scope_without_words_is_refused" {
 run "more_than_lambda_takes_is_refused" {
   command = plan
   variables { api_keys = { for n in range(50) : sha256(n) => "read:shop" } }
-  expect_failures = [aws_lambda_function.function]
+  expect_failures = [aws_lambda_function.service]
 }
 
 run "no_name_is_no_data_source" {
@@ -205,7 +205,7 @@ run "the_function_is_told_who_may_do_what" {
   }
 
   assert {
-    condition = aws_lambda_function.function.environment[0].variables == tomap({
+    condition = aws_lambda_function.service.environment[0].variables == tomap({
       MONGODB_URI_PARAMETER = "/mongo-client/staging/mongodb-uri"
       API_KEYS              = "{\"${sha256("key")}\":\"read:my-shop write:my-shop.orders.2026\"}"
       DATA_SOURCE           = "Cluster0"
@@ -286,7 +286,7 @@ run "nothing_is_public" {
 
   assert {
     condition = alltrue([
-      for statement in data.aws_iam_policy_document.assume_function.statement : alltrue([
+      for statement in data.aws_iam_policy_document.trust.statement : alltrue([
         for principal in statement.principals :
         principal.type == "Service" && principal.identifiers == toset(["lambda.amazonaws.com"])
       ])
@@ -296,14 +296,14 @@ run "nothing_is_public" {
 
   assert {
     condition = alltrue([
-      for statement in data.aws_iam_policy_document.function.statement :
+      for statement in data.aws_iam_policy_document.execution.statement :
       statement.sid == "SendTraces" || !contains(statement.resources, "*")
     ])
     error_message = "Only X-Ray's actions, which know no resources, may be allowed on all."
   }
 
   assert {
-    condition     = aws_lambda_function.function.environment[0].variables["API_KEYS"] == "{}"
+    condition     = aws_lambda_function.service.environment[0].variables["API_KEYS"] == "{}"
     error_message = "Without keys the data routes must be closed."
   }
 }

@@ -77,7 +77,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
         text=True,
     )
     assert planned.returncode == 1 and "Instance cannot be destroyed" in planned.stderr
-    for name in ("aws_s3_bucket.kept", "aws_iam_openid_connect_provider.github"):
+    for name in ("aws_s3_bucket.pipeline", "aws_iam_openid_connect_provider.github"):
         assert name in planned.stderr
 
 

@@ -26,8 +26,8 @@ def service(
     service.build("slim")
     plan = json.loads(service.must("plan", "--bundle", "slim", "--json"))
     assert {each["address"]: each["action"] for each in plan["changes"]} == {
-        "aws_lambda_layer_version.layer[0]": "replace",
-        "aws_lambda_function.function": "update",
+        "aws_lambda_layer_version.dependencies[0]": "replace",
+        "aws_lambda_function.service": "update",
     }
     service.must("deploy", "--bundle", "slim", "--all-at-once")
     return service

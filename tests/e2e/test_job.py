@@ -18,7 +18,7 @@ pytestmark = pytest.mark.extended
 
 ENVIRONMENT = ("--environment", "local")
 NAME = "mongo-client-local"
-FUNCTION = "aws_lambda_function.function"
+FUNCTION = "aws_lambda_function.service"
 BROKEN = '\n\ndef lambda_handler(event, context):\n    raise OSError("bad </details> @everyone")\n'
 STATE = {
     "Bucket": "mongo-client-terraform-state-123456789012",

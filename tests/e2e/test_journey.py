@@ -165,7 +165,7 @@ def test_a_terminal_shows_how_far_a_deployment_is(journey: Journey) -> None:
     """Bytes that were sent, resources as Terraform counts them, what the canary's calls came to."""
     text = journey.second.text
     # Of the layer, which is replaced, and of the function.
-    assert "1 of 2 resources  aws_lambda_function.function" in text
+    assert "1 of 2 resources  aws_lambda_function.service" in text
     assert "2 of 2 resources" in text
     assert re.search(r"([\d,]+) of \1 bytes +pymongo-layer.zip", text)
     assert re.search(r"10 % .* s left +version 2: \d+ calls, 0 failed; version 1: [1-9]", text)

@@ -113,7 +113,7 @@ def test_live_that_was_moved_by_hand_is_found_and_undone(
         ("execution_arn}/*/*", "execution_arn}/v2/*", 500, "the permission"),
         (
             "aws_lambda_alias.live.invoke_arn",
-            "aws_lambda_function.function.invoke_arn",
+            "aws_lambda_function.service.invoke_arn",
             500,
             "the integration",
         ),

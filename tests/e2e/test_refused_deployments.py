@@ -43,7 +43,7 @@ def test_a_plan_that_replaces_the_function_is_not_applied(service: Service) -> N
     renamed = usual.replace("function_name = local.name", 'function_name = "renamed"')
     terraform.write_text(renamed)
     assert renamed != usual
-    address, before = "aws_lambda_function.function", (service.releases(), service.live())
+    address, before = "aws_lambda_function.service", (service.releases(), service.live())
     refused = service.run("deploy", "--bundle", "bundle")
     guarded = (address, "aws_lambda_alias.live", "aws_lambda_permission.api")
     word = [f"--allow-destroy={each}" for each in guarded]

@@ -40,7 +40,7 @@ def test_a_change_of_settings_alone_is_a_release(staging: Service) -> None:
     }
     plan = json.loads(staging.must("plan", *bundle, "--json"))
     changed = {each["address"]: each["attributes"] for each in plan["changes"]}
-    assert changed["aws_lambda_function.function"] == [
+    assert changed["aws_lambda_function.service"] == [
         "logging_config.log_format",
         "memory_size",
         "timeout",

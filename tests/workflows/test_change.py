@@ -151,7 +151,7 @@ def test_its_plans_are_a_comment_for_each_environment(pull_request: PullRequest)
     for environment in ENVIRONMENTS:
         [body] = [each for each in pull_request.comments if f"for {environment}" in each]
         assert body.startswith(f"<!-- mongo-client plan: {environment} -->\n")
-        assert "- `aws_lambda_function.function`: the function's code" in body
+        assert "- `aws_lambda_function.service`: the function's code" in body
         assert f"commit `{pull_request.head[:12]}`" in body
         assert "pymongo-layer.zip" in body and "no findings" in body
         assert len(body) < 65_536

@@ -68,7 +68,7 @@ def test_drift_opens_an_issue(drift: Drift) -> None:
     assert all(run.succeeded for run in drift.runs), [run.why() for run in drift.runs]
     [opened] = drift.issues[0]
     assert opened["state"] == "open" and "Plan for production" in opened["body"]
-    assert "time limit" in opened["body"] and "aws_lambda_function.function" in opened["body"]
+    assert "time limit" in opened["body"] and "aws_lambda_function.service" in opened["body"]
 
 
 def test_the_issue_is_closed_when_they_agree_again(drift: Drift) -> None:

@@ -23,7 +23,7 @@ HEAD = "5ca1ab1e" * 5
 BUILD = ("ci.yml", "build", "Compile the handler, and build the bundle")
 COMMENT = ("ci.yml", "comment", "Write or update the comment")
 BOT = {"login": "github-actions[bot]"}
-GUARDED = ("aws_lambda_function.function", "aws_lambda_alias.live", "aws_lambda_permission.api")
+GUARDED = ("aws_lambda_function.service", "aws_lambda_alias.live", "aws_lambda_permission.api")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_a_plan_that_destroys_the_function_needs_labels(
         )
         assert _comment(runner, 7, "failure", project).succeeded
         [first] = [dict(each) for each in runner.hub.comments[7]]
-        assert "allow-destroy:aws_lambda_function.function" in first["body"]
+        assert "allow-destroy:aws_lambda_function.service" in first["body"]
 
         names = ["bug", *(f"allow-destroy:{address}" for address in GUARDED)]
         runner.hub.pull_requests[7]["labels"] = [{"name": name} for name in names]

@@ -12,7 +12,7 @@ mock_provider "aws" {
 
 # What is imported cannot be mocked.
 override_resource {
-  target = aws_s3_bucket.kept
+  target = aws_s3_bucket.pipeline
 }
 
 variables {
@@ -27,11 +27,11 @@ run "nothing_is_public" {
 
   assert {
     condition = alltrue([
-      for block in aws_s3_bucket_public_access_block.kept : alltrue([
+      for block in aws_s3_bucket_public_access_block.pipeline : alltrue([
         block.block_public_acls, block.block_public_policy,
         block.ignore_public_acls, block.restrict_public_buckets,
       ])
-    ]) && length(aws_s3_bucket_public_access_block.kept) == 2
+    ]) && length(aws_s3_bucket_public_access_block.pipeline) == 2
     error_message = "Both buckets must refuse to be public."
   }
 }
@@ -41,7 +41,7 @@ run "what_is_kept_is_encrypted_and_versioned" {
 
   assert {
     condition = alltrue([
-      for each in aws_s3_bucket_server_side_encryption_configuration.kept :
+      for each in aws_s3_bucket_server_side_encryption_configuration.pipeline :
       one(each.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
     ])
     error_message = "Both buckets must be encrypted."
@@ -49,7 +49,7 @@ run "what_is_kept_is_encrypted_and_versioned" {
 
   assert {
     condition = alltrue([
-      for each in aws_s3_bucket_versioning.kept : each.versioning_configuration[0].status == "Enabled"
+      for each in aws_s3_bucket_versioning.pipeline : each.versioning_configuration[0].status == "Enabled"
     ])
     error_message = "Both buckets must keep older versions."
   }

@@ -19,7 +19,7 @@ from pipeline.report.plan_comment import PlanFacts, page
 from pipeline.inspection.report import Facts, PackageFacts, Report
 from pipeline.inspection.rules import Finding, Rule
 
-FUNCTION = "aws_lambda_function.function"
+FUNCTION = "aws_lambda_function.service"
 FILES = (File("lambda_function.py", 20_000, "0a" * 32),)
 LIVE = Manifest(
     Package("lambda_function.zip", 5_000, "00" * 32, FILES),
@@ -106,7 +106,7 @@ def _created(count: int) -> list[Change]:
         (
             [
                 CODE,
-                Change("aws_lambda_layer_version.layer[0]", "replace", ("s3_key",), False),
+                Change("aws_lambda_layer_version.dependencies[0]", "replace", ("s3_key",), False),
                 Change("aws_iam_role.old", "delete", (), False),
             ],
             "1 to update, 1 to replace, 1 to destroy",
@@ -152,13 +152,13 @@ def test_words_belong_to_a_type_of_resource() -> None:
 
 
 def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:
-    layer = Change("aws_lambda_layer_version.layer[0]", "replace", ("source_code_hash",), False)
+    layer = Change("aws_lambda_layer_version.dependencies[0]", "replace", ("source_code_hash",), False)
     gone = Change("aws_iam_role.old", "delete", ("name",), False)
     told = _page(gone, layer, CODE, *_created(1))
     groups = ["To create:", "To update:", "To replace:", "To destroy:"]
     assert [line for line in told.splitlines() if line in groups] == groups
     assert "- `aws_iam_role.number_0`\n" in told and "- `aws_iam_role.old`\n" in told
-    assert "- `aws_lambda_layer_version.layer[0]`: the layer's contents\n" in told
+    assert "- `aws_lambda_layer_version.dependencies[0]`: the layer's contents\n" in told
 
 
 def test_more_than_ten_resources_are_folded() -> None:

@@ -36,7 +36,7 @@ NEW = replace(
     dependencies={"dnspython": "2.9.2", "pymongo": "4.20.0"},
 )
 PLAN = Verdict(
-    (Change("aws_lambda_function.function", "update", ("s3_key", "source_code_hash"), True),),
+    (Change("aws_lambda_function.service", "update", ("s3_key", "source_code_hash"), True),),
     ("function_version",),
     "digest",
 )
@@ -165,7 +165,7 @@ def test_the_page_tells_what_who_and_how_long_in_order() -> None:
         "### Health of live",
         "### Going back",
     ]
-    assert "  ~ aws_lambda_function.function: s3_key, source_code_hash\n" in told
+    assert "  ~ aws_lambda_function.service: s3_key, source_code_hash\n" in told
     assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in told
     assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in told
     assert "- `pymongo: 4.19.0 → 4.20.0`\n" in told and "dnspython" not in told

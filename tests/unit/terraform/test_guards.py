@@ -34,7 +34,7 @@ def _resource(address: str, *actions: str, before: Any = None, after: Any = None
     return {"address": address, "mode": "managed", "type": kind, "change": change}
 
 
-_SERVES = _resource("aws_lambda_function.function", "no-op")
+_SERVES = _resource("aws_lambda_function.service", "no-op")
 
 
 def _verdict(*resources: dict[str, Any]) -> Verdict:
@@ -85,7 +85,7 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
         (_resource("aws_cloudwatch_log_group.f", "update", before={"retention_in_days": 1}), True),
         (
             _resource(
-                "aws_lambda_function.function",
+                "aws_lambda_function.service",
                 "update",
                 before={"reserved_concurrent_executions": -1},
                 after={"reserved_concurrent_executions": 5},
@@ -94,14 +94,14 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
         ),
         (
             _resource(
-                "aws_lambda_function.function",
+                "aws_lambda_function.service",
                 "update",
                 before={"memory_size": 128},
                 after={"memory_size": 256},
             ),
             False,
         ),
-        (_resource("aws_lambda_layer_version.layer", "delete", "create", before={"a": 1}), False),
+        (_resource("aws_lambda_layer_version.dependencies", "delete", "create", before={"a": 1}), False),
         (_resource("aws_cloudwatch_metric_alarm.errors", "update", before={"period": 1}), False),
         (
             _resource(

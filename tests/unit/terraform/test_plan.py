@@ -26,7 +26,7 @@ def _plan(*resources: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"resource_changes": list(resources)} | more
 
 
-_FUNCTION = "aws_lambda_function.function"
+_FUNCTION = "aws_lambda_function.service"
 
 
 def test_a_plan_without_changes_is_empty() -> None:
@@ -91,7 +91,7 @@ def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: l
 
 def test_a_layer_version_may_be_replaced() -> None:
     """Its older versions stay: the resource is skip_destroy."""
-    plan = _plan(_resource("aws_lambda_layer_version.layer[0]", ["delete", "create"], {}, {}))
+    plan = _plan(_resource("aws_lambda_layer_version.dependencies[0]", ["delete", "create"], {}, {}))
     judge(plan).refuse_destruction(allowed=())
 
 

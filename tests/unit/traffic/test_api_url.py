@@ -109,7 +109,7 @@ def test_an_address_where_nobody_answers_is_an_error() -> None:
     [
         ("aws_apigatewayv2_stage.default", 60),
         ("aws_lambda_permission.api", 60),
-        ("aws_lambda_function.function", 15),
+        ("aws_lambda_function.service", 15),
     ],
 )
 def test_the_patience_is_longer_if_the_plan_changed_the_api(address: str, seconds: float) -> None:

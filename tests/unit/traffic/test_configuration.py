@@ -75,7 +75,7 @@ def test_what_terraform_sets_makes_one() -> None:
 
 def test_each_setting_in_terraform_is_compared() -> None:
     text = (TERRAFORM_DIR / "function.tf").read_text()
-    _, _, resource = text.partition('resource "aws_lambda_function" "function" {')
+    _, _, resource = text.partition('resource "aws_lambda_function" "service" {')
     resource, _, _ = resource.partition("\n}\n")
     names = set(re.findall(r'^  (?:dynamic ")?(\w+)"? *[={]', resource, re.MULTILINE))
     assert {"memory_size", "vpc_config", "environment"} <= names
