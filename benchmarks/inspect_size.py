@@ -84,7 +84,7 @@ def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
     }
     chance = random.Random(1)
     for number in range(count):
-        # It packs to an eighth: AWS takes 250 MB of files, and 50 MB of zip.
+        # It packs to an eighth, as text does.
         blocks = (chance.randbytes(4_000).hex() * 4 for _ in range(0, size_bytes, 32_000))
         content = "".join(blocks)[:size_bytes].encode()
         files[f"python/pymongo/padding/{number:05d}.dat"] = content

@@ -23,7 +23,13 @@ SHAPES = {
     "architecture": r"x86_64|arm64",
     "layer": r"([a-z][a-z0-9-]{0,30})?",
 }
-_OPTIONAL: dict[str, Any] = {"description": "", "layer": "", "secrets": [], "smoke": []}
+_OPTIONAL: dict[str, Any] = {
+    "description": "",
+    "layer": "",
+    "secrets": [],
+    "smoke": [],
+    "allow": [],
+}
 
 
 def _told() -> dict[str, Any]:
@@ -32,7 +38,7 @@ def _told() -> dict[str, Any]:
         told = _OPTIONAL | tomllib.loads(FUNCTION_FILE.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{FUNCTION_FILE} cannot be read: {error}", "Mend it.") from error
-    known = [*SHAPES, "secrets", "smoke"]
+    known = [*SHAPES, "secrets", "smoke", "allow"]
     if odd := told.keys() - set(known):
         raise _wrong(f"{min(odd)} means nothing", f"Known are {', '.join(known)}.")
     for name, shape in SHAPES.items():
@@ -45,6 +51,31 @@ def _told() -> dict[str, Any]:
             f"secrets is {secrets!r}", 'It has to be a list such as ["database-password"].'
         )
     return told
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """A finding of the inspection that somebody reviewed: its rule, the file that has it, and why.
+
+    `file` is the entry of a package, such as python/twilio/rest.py, or "function.toml".
+    """
+
+    rule: str
+    file: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless all of it is there."""
+        if not all(isinstance(text, str) and text.strip() for text in vars(self).values()):
+            raise ValueError("rule, file and reason each have to be some text")
+
+
+def _allowed(tables: list[dict[str, Any]]) -> tuple[Allowed, ...]:
+    """Read the findings that are allowed; raise UsageError if one is not what it must be."""
+    try:
+        return tuple(Allowed(**table) for table in tables)
+    except (TypeError, ValueError) as error:
+        raise _wrong(f"[[allow]]: {error}", "It has rule, file and reason.") from error
 
 
 def _is_secret(name: object) -> bool:
@@ -72,6 +103,8 @@ HANDLER: str = FUNCTION["handler"]
 HANDLER_FILE = ROOT / f"{HANDLER.partition('.')[0]}.py"
 RUNTIME: str = FUNCTION["runtime"]
 ARCHITECTURE: str = FUNCTION["architecture"]
+
+ALLOWED = _allowed(FUNCTION["allow"])
 
 # The layer's name; empty: there is none.
 LAYER: str = FUNCTION["layer"]

@@ -1,11 +1,10 @@
 """Find what looks like a credential, without ever repeating it: its kind and its line.
 
-In the function package every byte is ours, so all that looks like a credential counts there. The
-layer's packages are other people's and document themselves with examples, so there these do not: a
-password in a URI that is a word for one (`user:password@`) or whose host is reserved for examples
-(RFC 2606, RFC 6761), a key of AWS's that ends in EXAMPLE, and the first line of a private key that
-no key follows. In neither does a password count that a URI cannot hold (`%s`, `{...}`, `<...>`)
-or that is evidently a blank: `$NAME`, stars, dots or x's.
+In this repository's own files all that looks like one counts. Other people's packages document and
+test themselves with URIs, keys and tokens that are nobody's, so there only what looks as if its
+issuer had made it counts, and no key of AWS's that ends in EXAMPLE. A password in a URI does not
+count if a URI cannot hold it (`%s`, `{...}`, `<...>`) or if it is evidently a blank: `$NAME`,
+stars, dots or x's.
 """
 
 from __future__ import annotations
@@ -30,9 +29,10 @@ _KINDS: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     ("private key", (rb"-----BEGIN ",), rb"[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----"),
     (
         "GitHub token",
-        (rb"ghp_", rb"gho_", rb"ghu_", rb"ghs_", rb"ghr_", rb"github_pat_"),
-        rb"[A-Za-z0-9_]{22}",
+        (rb"ghp_", rb"gho_", rb"ghu_", rb"ghs_", rb"ghr_"),
+        rb"(?<![A-Za-z0-9_]....)[A-Za-z0-9]{36}(?![A-Za-z0-9_])",
     ),
+    ("GitHub token", (rb"github_pat_",), rb"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
     ("GitLab token", (rb"glpat-",), rb"[A-Za-z0-9_-]{20}"),
     ("Slack token", (rb"xoxa-", rb"xoxb-", rb"xoxp-", rb"xoxr-", rb"xoxs-"), rb"[A-Za-z0-9-]{10}"),
     ("Slack webhook", (rb"https://hooks\.slack\.com/services/",), rb"T[A-Z0-9]{6,20}/B[A-Z0-9]{6}"),
@@ -52,8 +52,7 @@ _KINDS: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     (
         "password in a URI",
         (rb"://",),
-        _USERINFO + rb"{0,256}:(?P<password>(?:" + _USERINFO + rb"|:){1,256})"
-        rb"@(?P<host>[A-Za-z0-9.-]{0,255})",
+        _USERINFO + rb"{0,256}:(?P<password>(?:" + _USERINFO + rb"|:){1,256})" rb"@",
     ),
 )
 _ALTERNATIVES = [(kind, start + rest) for kind, starts, rest in _KINDS for start in starts]
@@ -61,17 +60,16 @@ _ALTERNATIVES = [(kind, start + rest) for kind, starts, rest in _KINDS for start
 _ANY = re.compile(
     b"|".join(b"%s(?P<_%d>)" % (rest, i) for i, (_, rest) in enumerate(_ALTERNATIVES)), re.DOTALL
 )
-_LONGEST_BYTES = 4096  # of a match, and of what _is_example looks at after it
+_LONGEST_BYTES = 4096  # of a match
 
+# The kinds that only their issuer makes, with a form of their own.
+_ISSUED = {
+    *("AWS access key id", "GitHub token", "GitLab token", "Slack token", "Slack webhook"),
+    *("Stripe key", "npm token", "PyPI token"),
+}
+# How AWS's and Stripe's documentation marks the keys in it.
+_EXAMPLE = re.compile(rb".*EXAMPLE|.._test_.*")
 _BLANK = re.compile(rb"\$.*|[*.xX]+", re.DOTALL)
-_WORDS = {b"password", b"passwd", b"pass", b"passphrase", b"pwd", b"pw", b"secret", b"example"}
-_EXAMPLE_HOST = re.compile(
-    rb"(?:.*\.)?(?:example(?:\.(?:com|net|org))?|test|invalid|localhost)|127\.0\.0\.1"
-)
-_KEY_FOLLOWS = re.compile(
-    rb"(?:[\s\"'+]|\\r|\\n)*(?:[A-Z][A-Za-z-]+: [^\n\\]{1,99}(?:[\s\"'+]|\\r|\\n)*){0,4}"
-    rb"[A-Za-z0-9/+=]{24}"
-)
 
 
 class CredentialScanner:
@@ -100,7 +98,7 @@ class CredentialScanner:
             if match.start() >= until:
                 break
             kind = _ALTERNATIVES[int((match.lastgroup or "")[1:])][0]
-            if kind not in self._found and not self._is_example(match):
+            if kind not in self._found and self._counts(kind, match):
                 lines = self._window.count(b"\n", 0, match.start())
                 self._found[kind] = self._lines_before + lines + 1
         kept = max(until - 1, 0)
@@ -108,13 +106,7 @@ class CredentialScanner:
         self._window = self._window[kept:]
         self._from = until - kept
 
-    def _is_example(self, match: re.Match[bytes]) -> bool:
-        password, host = match["password"], match["host"]
-        if password is not None:
-            is_word = password.lower() in _WORDS or _EXAMPLE_HOST.fullmatch(host.lower())
-            return bool(_BLANK.fullmatch(password) or (self._third_party and is_word))
-        if not self._third_party:
-            return False
-        if match[0].startswith(b"-----"):
-            return not _KEY_FOLLOWS.match(match.string, match.end())
-        return match[0].endswith(b"EXAMPLE")
+    def _counts(self, kind: str, match: re.Match[bytes]) -> bool:
+        if self._third_party:
+            return kind in _ISSUED and not _EXAMPLE.fullmatch(match[0])
+        return match["password"] is None or not _BLANK.fullmatch(match["password"])

@@ -8,7 +8,6 @@ made it. Source: Python's reference, "The import system", and PEP 552 (the heade
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,14 +18,7 @@ from pipeline.errors import LayerError
 
 SUFFIX = ".pyc"
 
-# A magic number, flags, and the hash of the source. "Unchecked" bytecode is taken as it is: it
-# carries no time, which would differ from build to build, and no source has to be looked at.
-_HEADER_BYTES = 16
-_UNCHECKED_HASH = (0b01).to_bytes(4, "little")
-
-# Marshal's types for an ASCII string of up to 255 characters, each also with the mark of an object
-# that is referred to again (Python/marshal.c). Names are such strings.
-_NAME = re.compile(rb"(?=[zZ\xfa\xda]([\x01-\xff])([A-Za-z_][A-Za-z0-9_.]*))", re.DOTALL)
+_HEADER_BYTES = 16  # a magic number, flags, and the hash of the source, or its time and size
 
 
 def compile_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -56,7 +48,7 @@ def compile_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def what_is_wrong(content: bytes, magic: int | None) -> str | None:
-    """Say why Python would not take the bytecode, or would ask for its source; None if it is fine.
+    """Say why Python would not take bytecode that stands alone; None if it is fine.
 
     `magic` is the runtime's number of its bytecode, None if the runtime is not known.
     """
@@ -66,18 +58,4 @@ def what_is_wrong(content: bytes, magic: int | None) -> str | None:
     found = int.from_bytes(header[:2], "little")
     if magic is not None and found != magic:
         return f"its magic number is {found}, the runtime's is {magic}"
-    if header[4:8] != _UNCHECKED_HASH:
-        return "it is not of the kind that is taken as it is (unchecked hash)"
     return None
-
-
-def names(content: bytes) -> set[str]:
-    """Return the names in bytecode, those of imported packages among them, without loading it.
-
-    Some are more than names (every short string counts), and none is missing.
-    """
-    found = set()
-    for match in _NAME.finditer(content, _HEADER_BYTES):
-        name = match[2][: match[1][0]]
-        found.add(name.decode().partition(".")[0])
-    return found

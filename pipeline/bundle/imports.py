@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 # What AWS's python3.13 runtime carries beside the standard library, in /var/runtime.
 # Source: AWS Lambda developer guide, "Working with layers for Python Lambda functions"
 # (the runtime includes boto3 and what it depends on) and the interface client itself.
 RUNTIME_PACKAGES = frozenset(
-    {"awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+    {
+        *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
+        *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
+    }
 )
+_MISSING = ("ImportError", "ModuleNotFoundError", "Exception")
 
 
 def imported_packages(source: str | bytes) -> dict[str, int]:
@@ -32,6 +36,46 @@ def imported_packages(source: str | bytes) -> dict[str, int]:
             top = name.partition(".")[0]
             found[top] = min(node.lineno, found.get(top, node.lineno))
     return found
+
+
+def required_imports(source: str | bytes) -> dict[str, int]:
+    """Return the modules, and names in modules, that `source` imports in any case: name → line.
+
+    Relative names begin with their dots. An import that is guarded is left out: under a condition
+    (`if TYPE_CHECKING`, `if sys.version_info`), or where its failure is handled (`try`,
+    `suppress`).
+    Raises SyntaxError if the source does not parse.
+    """
+    found: dict[str, int] = {}
+    for node in _unguarded(ast.parse(source).body):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            module = "." * node.level + (node.module or "")
+            names = [module, *(f"{module.rstrip('.')}.{alias.name}" for alias in node.names)]
+        for name in names:
+            found.setdefault(name, node.lineno)
+    return found
+
+
+def _unguarded(statements: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in statements:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                yield node
+            case ast.Try() | ast.TryStar():
+                handled = any(_names_failure(handler.type) for handler in node.handlers)
+                yield from _unguarded([] if handled else node.body)
+                yield from _unguarded([*node.orelse, *node.finalbody])
+            case ast.With() if not any(_names_failure(item.context_expr) for item in node.items):
+                yield from _unguarded(node.body)
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield from _unguarded(node.body)
+
+
+def _names_failure(expression: ast.expr | None) -> bool:
+    """Say whether what is caught, or suppressed, is a failed import; None catches everything."""
+    return expression is None or any(name in ast.unparse(expression) for name in _MISSING)
 
 
 def imported_first(source: str | bytes) -> set[str]:

@@ -1,81 +1,139 @@
-"""Read what a shared object needs of the machine it is loaded on."""
+"""Read what a shared object needs of the machine it is loaded on, as the dynamic loader reads it.
+
+Only the program headers and what they lead to are read: the loader needs no sections, and a file
+that was stripped of them is sound. Sources: the System V ABI, "Program Loading and Dynamic
+Linking"; the Linux Standard Base, "Symbol Versioning".
+"""
 
 from __future__ import annotations
 
-import io
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from elftools.elf.elffile import ELFFile
-
 ELF_MARK = b"\x7fELF"
 
-# An ordinary shared object takes some 600 reads. A hostile one could state billions of sections or
-# versions, each of which pyelftools would go and read.
-_MAX_READS = 50_000
+_HEADER = struct.Struct("<16s2HI3QI6H")
+_SEGMENT = struct.Struct("<2I6Q")
+_DYNAMIC = struct.Struct("<qQ")
+_LIBRARY_VERSIONS = struct.Struct("<2H3I")
+_VERSION = struct.Struct("<I2H2I")
+_LITTLE_ENDIAN_64 = b"\2\1"
+_EXECUTABLE, _SHARED = 2, 3
+_LOADED, _HAS_DYNAMIC = 1, 2
+_END, _NEEDED, _STRINGS, _RPATH, _RUNPATH = 0, 1, 5, 15, 29
+_NEEDED_VERSIONS = 0x6FFFFFFE
+
+# A hostile file could state any number of entries, in lists that lead to each other. libQt5Gui, one
+# of the largest libraries there are, has 60 entries and 40 versions.
+_MAX_ENTRIES = 10_000
+_MAX_STRING_BYTES = 4096  # Linux's PATH_MAX
 
 _GLIBC = re.compile(r"GLIBC_(\d{1,4})\.(\d{1,4})(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
 class SharedObject:
-    """The machine (ELF's name for it) and the newest glibc, as (major, minor), that it is for.
+    """What a shared object needs.
 
-    `is_lp64` says that it is 64-bit and little-endian, as all that Lambda runs is.
+    `machine` is ELF's number of the machine; it is None, and nothing else is known, if the file is
+    not 64-bit and little-endian, as all that Lambda runs is. The loader looks for `libraries`
+    in `search_path` first ($ORIGIN stands for the file's own folder). `glibc` is the newest glibc
+    that it needs, as (major, minor).
     """
 
-    machine: str
-    is_lp64: bool
-    glibc: tuple[int, int] | None
+    machine: int | None
+    libraries: tuple[str, ...] = ()
+    search_path: tuple[str, ...] = ()
+    glibc: tuple[int, int] | None = None
 
 
 def read_shared_object(content: bytes) -> SharedObject:
-    """Read the ELF file whose bytes are `content`; raise ValueError if it is no whole one."""
+    """Read the ELF file whose bytes are `content`; raise ValueError if it cannot be loaded."""
     if not content.startswith(ELF_MARK):
         raise ValueError("it is no ELF file")
+    if len(content) > len(ELF_MARK) and content[4:6] != _LITTLE_ENDIAN_64:
+        return SharedObject(machine=None)
     try:
-        elf = ELFFile(_MeteredFile(content))
-        if elf["e_type"] not in ("ET_DYN", "ET_EXEC"):
-            raise ValueError(f"it is nothing that can be loaded ({elf['e_type']})")
-        _check_whole(elf, len(content))
-        glibc = max(_needed_glibc(elf), default=None)
-        is_lp64 = elf.elfclass == 64 and elf.little_endian
-        return SharedObject(str(elf["e_machine"]), is_lp64, glibc)
-    except ValueError:
-        raise
-    except Exception as error:
-        # pyelftools trusts its input: a broken file shows up as almost any exception.
-        raise ValueError(f"it is a broken ELF file ({type(error).__name__})") from error
+        return _Reader(content).read()
+    except (struct.error, OverflowError) as error:
+        raise ValueError("it is a broken ELF file: it leads outside of itself") from error
 
 
-def _check_whole(elf: ELFFile, size_bytes: int) -> None:
-    sections_end = elf["e_shoff"] + elf["e_shnum"] * elf["e_shentsize"]
-    segments_end = max((s["p_offset"] + s["p_filesz"] for s in elf.iter_segments()), default=0)
-    end = max(sections_end, segments_end)
-    if end > size_bytes:
-        raise ValueError(f"it is cut off: {size_bytes:,} bytes of {end:,}")
-
-
-def _needed_glibc(elf: ELFFile) -> Iterator[tuple[int, int]]:
-    needs = elf.get_section_by_name(".gnu.version_r")
-    if needs is None:
-        return
-    for _library, versions in needs.iter_versions():
-        for version in versions:
-            if match := _GLIBC.fullmatch(version.name):
-                yield int(match[1]), int(match[2])
-
-
-class _MeteredFile(io.BytesIO):
-    """A file that can be read so often and no more."""
-
+class _Reader:
     def __init__(self, content: bytes) -> None:
-        super().__init__(content)
-        self._reads_left = _MAX_READS
+        """Read the header and the program headers."""
+        self._content = content
+        header = _HEADER.unpack_from(content)
+        kind, self._machine, segments_at, sections_at = header[1], header[2], header[5], header[6]
+        segments, section_bytes, sections = header[10], header[11], header[12]
+        if kind not in (_EXECUTABLE, _SHARED):
+            raise ValueError(f"it is nothing that can be loaded (ELF type {kind})")
+        self._segments = [
+            _SEGMENT.unpack_from(content, segments_at + number * _SEGMENT.size)
+            for number in range(segments)
+        ]
+        end = max(
+            sections_at + sections * section_bytes,
+            *(offset + file_bytes for _, _, offset, _, _, file_bytes, _, _ in self._segments),
+            0,
+        )
+        if end > len(content):
+            raise ValueError(f"it is cut off: {len(content):,} bytes of {end:,}")
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        self._reads_left -= 1
-        if self._reads_left < 0:
-            raise ValueError("it is no sound ELF file: reading it does not come to an end")
-        return super().read(size)
+    def read(self) -> SharedObject:
+        """Read the dynamic section."""
+        entries = list(self._dynamic())
+        values = dict(entries)
+        strings_at = self._offset(values.get(_STRINGS, 0))
+        needed = [self._string(strings_at + value) for tag, value in entries if tag == _NEEDED]
+        path_at = values.get(_RUNPATH, values.get(_RPATH))
+        path = "" if path_at is None else self._string(strings_at + path_at)
+        return SharedObject(
+            machine=self._machine,
+            libraries=tuple(needed),
+            search_path=tuple(filter(None, path.split(":"))),
+            glibc=max(self._needed_glibc(values.get(_NEEDED_VERSIONS), strings_at), default=None),
+        )
+
+    def _dynamic(self) -> Iterator[tuple[int, int]]:
+        """Yield the entries of the dynamic section: tag, value."""
+        starts = [offset for kind, _, offset, *_ in self._segments if kind == _HAS_DYNAMIC]
+        for start in starts[:1]:
+            for number in range(_MAX_ENTRIES):
+                tag, value = _DYNAMIC.unpack_from(self._content, start + number * _DYNAMIC.size)
+                if tag == _END:
+                    return
+                yield tag, value
+            raise ValueError("it is a broken ELF file: its dynamic section has no end")
+
+    def _needed_glibc(self, address: int | None, strings_at: int) -> Iterator[tuple[int, int]]:
+        """Yield each version of glibc of which it needs a symbol: a list for each library."""
+        library_at = None if address is None else self._offset(address)
+        seen = 0
+        while library_at is not None:
+            _, count, _, first, step = _LIBRARY_VERSIONS.unpack_from(self._content, library_at)
+            version_at = library_at + first
+            for _ in range(count):
+                _, _, _, name, next_version = _VERSION.unpack_from(self._content, version_at)
+                if match := _GLIBC.fullmatch(self._string(strings_at + name)):
+                    yield int(match[1]), int(match[2])
+                version_at += next_version
+            seen += count + 1
+            if seen > _MAX_ENTRIES:
+                raise ValueError("it is a broken ELF file: its list of versions has no end")
+            library_at = library_at + step if step else None
+
+    def _offset(self, address: int) -> int:
+        """Return where in the file lies what is loaded to an address."""
+        for kind, _, offset, start, _, file_bytes, _, _ in self._segments:
+            if kind == _LOADED and start <= address < start + file_bytes:
+                return int(offset + address - start)
+        return address
+
+    def _string(self, at: int) -> str:
+        text, end, _ = self._content[at : at + _MAX_STRING_BYTES].partition(b"\0")
+        if not end:
+            raise ValueError("it is a broken ELF file: a name in it has no end")
+        return text.decode(errors="backslashreplace")

@@ -6,23 +6,21 @@ import datetime
 import re
 import stat
 import struct
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pipeline.bundle import bytecode
 from pipeline.inspection.zip_reader import Entry, OpenedPackage
-from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE
+from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE
 from pipeline.inspection.rules import Finding, Rule
 
-# AWS Lambda developer guide, "Lambda quotas": 50 MB for a zip that is uploaded directly, 250 MB
-# for function and layers together, unzipped. The API counts in MiB.
-MAX_PACKAGE_BYTES = 50 << 20
+# AWS Lambda developer guide, "Lambda quotas": 250 MB for function and layers together, unzipped,
+# counted in MiB. Its 50 MB for a zip are those of a direct upload; packages go by way of S3. More
+# than this is not unpacked, so it bounds what a hostile zip can cost as well.
 MAX_UNZIPPED_BYTES = 250 << 20
 
-# Source code packs to a third or a tenth. Deflate's own limit is 1,032 times.
-_MAX_RATIO = 100
-_BOMB_FLOOR_BYTES = 100_000
+# What of a layer the runtime looks into: "Packaging your layer content", Lambda developer guide.
+_LAYER_FOLDERS = ("python/", "lib/", "bin/")
 
 _MAX_PATH_BYTES, _MAX_NAME_BYTES = 4096, 255  # Linux's PATH_MAX and NAME_MAX
 _EXTENDED_TIME, _NTFS_TIME, _UNICODE_PATH = 0x5455, 0x000A, 0x7075
@@ -31,10 +29,7 @@ _NTFS_TO_UNIX_S = 11_644_473_600  # NTFS counts from 1601
 
 
 def check_package(package: OpenedPackage) -> Iterator[Finding]:
-    """Yield the findings about the size of a package, and about its entries one by one."""
-    if package.size_bytes > MAX_PACKAGE_BYTES:
-        message = f"it is {package.size_bytes:,} bytes, AWS takes {MAX_PACKAGE_BYTES:,}"
-        yield Finding(Rule.PACKAGE_TOO_LARGE, package.name, None, message)
+    """Yield the findings about the entries of a package."""
     if package.is_readable:
         yield from _check_entries(package.name, package.entries)
 
@@ -57,12 +52,6 @@ def is_safe(entry: Entry) -> bool:
     return _unsafe_path(entry) is None
 
 
-def is_bomb(entry: Entry) -> bool:
-    """Say whether the entry states to unpack to so much that it is not to be unpacked."""
-    ratio_is_wild = entry.size_bytes > _MAX_RATIO * max(entry.packed_bytes, 1)
-    return ratio_is_wild and entry.size_bytes >= _BOMB_FLOOR_BYTES
-
-
 def is_regular_file(entry: Entry) -> bool:
     """Say whether the entry is a file, and neither a folder nor a link or device."""
     return not entry.is_folder and _special_file(entry) is None
@@ -77,8 +66,6 @@ def _check_entries(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
     yield from _collisions(package, safe)
     yield from _missing(package, entries)
     yield from _misplaced(package, safe)
-    if package == LAYER_PACKAGE:
-        yield from _bytecode_beside_source(package, safe)
 
 
 def _unsafe_path(entry: Entry) -> str | None:
@@ -169,12 +156,6 @@ def _extra_fields(entry: Entry) -> Iterator[tuple[int, bytes]]:
             at += 4 + length
 
 
-def _bomb(entry: Entry) -> str | None:
-    if not is_bomb(entry):
-        return None
-    return f"{entry.packed_bytes:,} bytes claim to hold {entry.size_bytes:,}; it was not unpacked"
-
-
 def _broken_extra(entry: Entry) -> str | None:
     for extra in entry.extras:
         at = 0
@@ -186,18 +167,13 @@ def _broken_extra(entry: Entry) -> str | None:
 
 
 def _collisions(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
-    """Yield entries that unpack to the same place as another, here or where case is ignored."""
+    """Yield entries that unpack to the same place as another."""
     seen: set[str] = set()
-    folded: dict[str, str] = {}
     for entry in entries:
         path = entry.path.removesuffix("/")
-        twin = folded.setdefault(unicodedata.normalize("NFC", path).casefold(), path)
         if path in seen:
             message = "another entry has the same name"
             yield Finding(Rule.DUPLICATE_ENTRY, package, entry.path, message)
-        elif twin != path:
-            message = f"its name differs from {twin} only in case, or in how accents are encoded"
-            yield Finding(Rule.CASE_COLLISION, package, entry.path, message)
         seen.add(path)
     # Sorted so that a path is followed at once by those of which it is the folder.
     ordered = sorted((entry.path for entry in entries), key=lambda path: path.replace("/", "\0"))
@@ -223,14 +199,6 @@ def _misplaced(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
             yield Finding(rule, package, entry.path, f"this does not belong into {package}")
 
 
-def _bytecode_beside_source(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
-    paths = {entry.path for entry in entries}
-    for path in sorted(paths):
-        if path.endswith(bytecode.SUFFIX) and path.removesuffix("c") in paths:
-            message = "its source lies beside it, and Python takes that"
-            yield Finding(Rule.UNUSABLE_BYTECODE, package, path, message)
-
-
 def _in_function(path: str) -> Rule | None:
     if path.endswith(bytecode.SUFFIX) or "__pycache__" in path.split("/"):
         return Rule.BYTECODE_IN_FUNCTION
@@ -238,7 +206,7 @@ def _in_function(path: str) -> Rule | None:
 
 
 def _in_layer(path: str) -> Rule | None:
-    return None if path.startswith("python/") else Rule.UNEXPECTED_ENTRY
+    return None if path.startswith(_LAYER_FOLDERS) else Rule.UNEXPECTED_ENTRY
 
 
 _CHECKS: tuple[tuple[Rule, Callable[[Entry], str | None]], ...] = (
@@ -247,5 +215,4 @@ _CHECKS: tuple[tuple[Rule, Callable[[Entry], str | None]], ...] = (
     (Rule.SPECIAL_FILE, _special_file),
     (Rule.UNREADABLE_MODE, _unreadable_mode),
     (Rule.BAD_TIME, _bad_time),
-    (Rule.COMPRESSION_BOMB, _bomb),
 )

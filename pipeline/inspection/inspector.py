@@ -5,21 +5,22 @@ from __future__ import annotations
 import datetime
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import runtimes
 from pipeline.bundle.manifest import Bundle, Manifest
-from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE, MANIFEST
-from pipeline.errors import BundleError, InspectionError
-from pipeline.inspection import code, entries, manifest as manifest_rules, report
+from pipeline.config import ALLOWED, FUNCTION_FILE, FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
+from pipeline.errors import BundleError, InspectionError, UsageError
+from pipeline.inspection import code, entries, manifest as manifest_rules, native, report
 from pipeline.inspection.code import Target
-from pipeline.inspection.contents import Contents, read_contents
+from pipeline.inspection.contents import Contents, imported_without_guard, read_contents
 from pipeline.inspection.report import Facts, PackageFacts, Report
 from pipeline.inspection.rules import Finding, Rule
 from pipeline.inspection.zip_reader import OpenedPackage, open_package
+from pipeline.secret_scan import CredentialScanner
 
 
 def require_clean(bundle: Bundle) -> None:
@@ -83,25 +84,58 @@ def inspect_packages(
         findings += entries.check_package(package)
     over_budget = entries.check_unzipped_size(packages)
     findings += over_budget
-    contents = {} if over_budget else _read(packages, manifest)
+    target = _target(manifest)
+    # What is too large is not unpacked.
+    to_read = [] if over_budget else packages
+    contents = {package.name: read_contents(package, target) for package in to_read}
     for content in contents.values():
         findings += content.findings
     if manifest:
         findings += manifest_rules.check_runtime(manifest.runtime, today, MANIFEST)
         for package in packages:
             findings += _check_against(manifest, package, contents)
-    findings += _check_imports(manifest, packages, contents)
-    bundle_id = manifest.id if manifest else None
-    return Report(bundle_id, _facts(manifest, packages), tuple(sorted(findings, key=_place)))
+    # What a package that cannot be read would provide is not known.
+    if contents.keys() == files.keys() and all(package.is_readable for package in packages):
+        modules = set().union(*(content.modules for content in contents.values()))
+        findings += code.check_provided(contents[FUNCTION_PACKAGE].required, modules)
+        findings += _check_libraries(packages, contents, target)
+    findings += _check_function_file()
+    left, allowed = _sort_out(sorted(findings, key=_place))
+    return Report(manifest.id if manifest else None, _facts(manifest, packages), left, allowed)
 
 
-def _read(packages: list[OpenedPackage], manifest: Manifest | None) -> dict[str, Contents]:
-    target = Target(None, None, None)
-    if manifest:
-        runtime = runtimes.RUNTIMES.get(manifest.runtime)
-        handler = manifest.handler if manifest_rules.is_handler(manifest.handler) else None
-        target = Target(handler, runtime, manifest.architecture)
-    return {package.name: read_contents(package, target) for package in packages}
+def _check_function_file() -> list[Finding]:
+    """Return the findings about what function.toml holds: bodies of calls, for one."""
+    scanner = CredentialScanner(third_party=False)
+    scanner.feed(FUNCTION_FILE.read_bytes())
+    return [
+        Finding.of_credential(FUNCTION_FILE.name, None, kind, line)
+        for kind, line in scanner.finish().items()
+    ]
+
+
+def _sort_out(
+    findings: list[Finding],
+) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...]]:
+    """Return the findings that count, and those that function.toml allows, with its reason."""
+    reasons = {(each.rule, each.file): each.reason for each in ALLOWED}
+    if unknown := {each.rule for each in ALLOWED} - {rule.id for rule in Rule}:
+        raise UsageError(
+            f"{FUNCTION_FILE.name}: [[allow]]: there is no rule {min(unknown)}",
+            "`inspect` names the rule of each finding at the beginning of its line.",
+        )
+    keys = {finding: (finding.rule.id, finding.path or finding.package) for finding in findings}
+    return (
+        tuple(finding for finding in findings if keys[finding] not in reasons),
+        tuple((each, reasons[key]) for each, key in keys.items() if key in reasons),
+    )
+
+
+def _target(manifest: Manifest | None) -> Target:
+    if manifest is None:
+        return Target(None, None, None)
+    handler = manifest.handler if manifest_rules.is_handler(manifest.handler) else None
+    return Target(handler, runtimes.RUNTIMES.get(manifest.runtime), manifest.architecture)
 
 
 def _check_against(
@@ -117,23 +151,35 @@ def _check_against(
     return findings
 
 
-def _check_imports(
-    manifest: Manifest | None, packages: list[OpenedPackage], contents: Mapping[str, Contents]
-) -> list[Finding]:
-    """Return the findings about imports, as far as all packages could be read."""
-    function, layer = contents.get(FUNCTION_PACKAGE), contents.get(LAYER_PACKAGE)
-    if manifest and not manifest.layer:
-        layer = Contents()
-    if not function or not layer or not all(package.is_readable for package in packages):
-        return []
-    imported = function.imports.get(HANDLER_FILE.stem)
-    if imported is None or not function.all_imports_known:
-        return []
-    findings = code.check_provided(imported, layer.imports.keys())
-    if layer.all_imports_known:
-        modules = {module: set(names) for module, names in layer.imports.items()}
-        findings += code.check_used(imported, modules)
-    return findings
+def _check_libraries(
+    packages: list[OpenedPackage], contents: Mapping[str, Contents], target: Target
+) -> Iterator[Finding]:
+    """Yield the findings about shared objects that lack a library."""
+    roots = {FUNCTION_PACKAGE: native.FUNCTION_ROOT, LAYER_PACKAGE: native.LAYER_ROOT}
+    places = {
+        f"{roots[name]}/{path}": (name, path)
+        for name, content in contents.items()
+        for path in content.files
+    }
+    objects = {
+        place: contents[name].native[path]
+        for place, (name, path) in places.items()
+        if path in contents[name].native
+    }
+    missing = native.missing_libraries(objects, places.keys(), target)
+    modules = {module for path in missing if (module := native.extension_module(path))}
+    imported = {
+        module
+        for package in packages
+        if modules
+        for module in imported_without_guard(package, modules)
+    }
+    for place, libraries in missing.items():
+        if native.extension_module(place) in imported | {None}:
+            message = (
+                f"it needs {', '.join(libraries)}, which neither the runtime nor the bundle has"
+            )
+            yield Finding(Rule.LIBRARY_NOT_PROVIDED, *places[place], message)
 
 
 def _facts(manifest: Manifest | None, packages: list[OpenedPackage]) -> Facts:

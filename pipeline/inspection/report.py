@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import console, github
-from pipeline.inspection.entries import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES
+from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
 from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE
 from pipeline.inspection.rules import Finding
 
@@ -43,11 +43,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Report:
-    """What an inspection found: facts, and findings in the order of their places."""
+    """What an inspection found: facts, and findings in the order of their places.
+
+    `allowed` are findings that function.toml allows, each with the reason that it gives.
+    """
 
     bundle_id: str | None
     facts: Facts
     findings: tuple[Finding, ...]
+    allowed: tuple[tuple[Finding, str], ...] = ()
 
     def rule_ids(self) -> list[str]:
         """Return the ids of the rules that are broken, each once."""
@@ -69,17 +73,16 @@ class Report:
                         "name": package.name,
                         "files": package.files,
                         "size_bytes": package.size_bytes,
-                        "size_limit_percent": _percent(package.size_bytes, MAX_PACKAGE_BYTES),
                         "unzipped_bytes": package.unzipped_bytes,
                     }
                     for package in facts.packages
                 ],
-                "size_limit_bytes": MAX_PACKAGE_BYTES,
                 "unzipped_bytes": facts.unzipped_bytes,
                 "unzipped_limit_bytes": MAX_UNZIPPED_BYTES,
                 "unzipped_limit_percent": _percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES),
             },
             "findings": [finding.as_json() for finding in self.findings],
+            "allowed": [finding.as_json() | {"reason": why} for finding, why in self.allowed],
         }
 
 
@@ -91,7 +94,6 @@ def show(report: Report) -> None:
             package.name,
             f"{package.files:,}",
             f"{package.size_bytes:,}",
-            f"{_percent(package.size_bytes, MAX_PACKAGE_BYTES)} %",
             f"{package.unzipped_bytes:,}",
             f"{_percent(package.unzipped_bytes, MAX_UNZIPPED_BYTES)} %",
         ]
@@ -99,7 +101,7 @@ def show(report: Report) -> None:
     ]
     unzipped = f"{facts.unzipped_bytes:,}"
     share = f"{_percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
-    rows.append(["together", "", "", "", unzipped, share])
+    rows.append(["together", "", "", unzipped, share])
     console.result(f"bundle   {report.bundle_id or 'unknown'}")
     if facts.runtime:
         line = f"function {facts.handler} on {facts.runtime}, {facts.architecture}"
@@ -109,11 +111,14 @@ def show(report: Report) -> None:
             f"runtime  AWS deprecates {facts.runtime} on {facts.deprecated}, "
             f"and blocks updates from {facts.updates_blocked} on"
         )
-    columns = ["package", "files", "zipped bytes", "of 50 MB", "unzipped bytes", "of 250 MB"]
+    columns = ["package", "files", "zipped bytes", "unzipped bytes", "of 250 MB"]
     console.table("", columns, rows)
     for finding in report.findings:
         console.result(f"{describe(finding)}\n    {finding.rule.remedy}")
-    console.result(f"{len(report.findings)} findings" if report.findings else "no findings")
+    for finding, reason in report.allowed:
+        console.result(f"allowed: {describe(finding)}\n    {_printable(reason)}")
+    count = len(report.findings) or "no"
+    console.result(f"{count} finding{'' if count == 1 else 's'}")
 
 
 def describe(finding: Finding) -> str:

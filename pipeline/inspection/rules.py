@@ -1,18 +1,21 @@
 """The rules that a bundle must keep: a stable id, what must hold, what to do if it does not.
 
-To add a rule: name it here, look for it in the module of its subject (`manifest`,
-`zip_reader`, `entries`, `code`), and break it in the tests/unit/inspection/break_*.py of its kind.
+To add a rule: name it here, look for it in the module of its subject (`manifest`, `zip_reader`,
+`entries`, `code`, `native`), and break it in the tests/unit/inspection/break_*.py of its kind.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Any
+from typing import Any, Self
 
 _REBUILD = "Build the bundle again with `python -m pipeline build`; do not deploy this one."
 _WRITER = "Write the zip with `python -m pipeline build`, which cannot make this."
-_LOCK = "Mend layer/requirements.in, run `make lock`, and build again."
+_LOCK = (
+    "Correct layer/requirements.in, run `make lock ONLY=layer/requirements`, and build again. "
+    "`architecture` and `runtime` in function.toml say what it is built for."
+)
 
 
 @unique
@@ -32,23 +35,23 @@ class Rule(Enum):
     MANIFEST_FILE_CONTENT = "Each file has the size and sha256 that the manifest names.", _REBUILD
     HANDLER_MALFORMED = (
         "The handler is written module.function.",
-        "Set HANDLER in pipeline/config.py, and build again.",
+        "Correct `handler` in function.toml, and build again.",
     )
     UNKNOWN_ARCHITECTURE = (
         "The architecture is one that Lambda has.",
-        "Set ARCHITECTURE in pipeline/config.py to x86_64 or arm64, and build again.",
+        "Set `architecture` in function.toml to x86_64 or arm64, and build again.",
     )
     UNKNOWN_RUNTIME = (
         "The runtime is a Python runtime of Lambda that this program knows.",
-        "Set RUNTIME in pipeline/config.py; add a new runtime to pipeline/runtimes.py.",
+        "Correct `runtime` in function.toml; add a new runtime to pipeline/runtimes.py.",
     )
     RUNTIME_DEPRECATED = (
         "AWS does not deprecate the runtime within 180 days.",
-        "Move to a newer runtime: RUNTIME in pipeline/config.py.",
+        "Move to a newer runtime: `runtime` in function.toml.",
     )
     RUNTIME_BLOCKED = (
         "AWS still lets functions on this runtime be updated.",
-        "Move to a newer runtime: RUNTIME in pipeline/config.py.",
+        "Move to a newer runtime: `runtime` in function.toml.",
     )
     MISSING_PACKAGE = "Both packages are there and can be read.", _REBUILD
 
@@ -64,14 +67,6 @@ class Rule(Enum):
     DAMAGED_ENTRY = "Each entry's header and content are whole and agree.", _REBUILD
     WRONG_SIZE = "Each entry unpacks to exactly the size that the zip states.", _REBUILD
     BAD_CRC = "Each entry's content has the checksum that the zip states.", _REBUILD
-    COMPRESSION_BOMB = (
-        "No entry unpacks to more than 100 times its packed size.",
-        "Look where this file comes from; generate such data at run time instead.",
-    )
-    PACKAGE_TOO_LARGE = (
-        "Each package is at most 50 MB (52,428,800 bytes) zipped.",
-        "Leave out what is not needed at run time.",
-    )
     UNZIPPED_TOO_LARGE = (
         "Both packages together are at most 250 MB (262,144,000 bytes) unzipped.",
         "Leave out what is not needed at run time.",
@@ -79,7 +74,7 @@ class Rule(Enum):
 
     MISSING_ENTRY = "Each package holds what it is for.", _REBUILD
     UNEXPECTED_ENTRY = (
-        "The function package holds lambda_function.py alone; the layer only python/.",
+        "The function package holds the handler's file alone; the layer only python/, lib/, bin/.",
         "Move the file to where it belongs, or leave it out.",
     )
     BYTECODE_IN_FUNCTION = (
@@ -87,16 +82,12 @@ class Rule(Enum):
         "Leave them out; Python makes its own.",
     )
     UNUSABLE_BYTECODE = (
-        "Bytecode in the layer is the runtime's, and stands alone: unchecked, without its source.",
+        "Bytecode in the layer that stands alone, without its source, is the runtime's.",
         _REBUILD,
     )
     UNSAFE_PATH = "Each entry has one name, which stays inside the folder it unpacks to.", _WRITER
     SPECIAL_FILE = "Each entry is a regular file or a folder.", "Replace it by a regular file."
     DUPLICATE_ENTRY = "No two entries unpack to the same place.", _WRITER
-    CASE_COLLISION = (
-        "No two entries' names differ only in case or in how accents are encoded.",
-        "Rename one of them.",
-    )
     UNREADABLE_MODE = (
         "Lambda's user may read every file (o+r) and enter every folder (o+rx).",
         "Give files mode 644 and folders 755 before packing them.",
@@ -107,27 +98,32 @@ class Rule(Enum):
     )
     CREDENTIAL = (
         "Nothing in a package looks like a credential.",
-        "Take it out, revoke it where it was issued, and keep the new one in Parameter Store.",
+        "Take it out, revoke it where it was issued, and keep the new one in Parameter Store. If "
+        "it is none, say why under [[allow]] in function.toml.",
     )
 
-    DOES_NOT_COMPILE = "All Python source compiles for the runtime.", "Mend the source."
-    SOURCE_TOO_LARGE = (
-        "No Python source or bytecode is over 512 KiB: beyond, it is not checked.",
-        "Split it.",
-    )
+    DOES_NOT_COMPILE = "The function's source compiles for the runtime.", "Correct the source."
     HANDLER_NOT_DEFINED = (
         "The handler is defined at the top level of its file (def, assignment or import).",
-        "Define it there, or mend HANDLER in pipeline/config.py.",
+        "Define it there, or correct `handler` in function.toml.",
     )
     IMPORT_NOT_PROVIDED = (
-        "The standard library, the runtime or the layer provides all that the handler imports.",
-        "Add the package to layer/requirements.in and run `make lock`, or drop the import.",
+        "The standard library, the runtime, the layer or the function itself has what it imports.",
+        "Add the package to layer/requirements.in, run `make lock ONLY=layer/requirements`, and "
+        "build again. If the function works without it, import it within try … except ImportError.",
     )
-    UNUSED_LAYER_PACKAGE = "The handler's imports lead to every package in the layer.", _LOCK
     INVALID_ELF = "Each shared object is a whole ELF file.", _LOCK
-    WRONG_ARCHITECTURE = "Shared objects are for Linux on the function's architecture.", _LOCK
-    WRONG_PYTHON = "Extension modules are for the runtime's Python.", _LOCK
+    WRONG_ARCHITECTURE = (
+        "Each package with shared objects has some for Linux on the function's architecture.",
+        _LOCK,
+    )
+    WRONG_PYTHON = "Each package with extension modules has some for the runtime's Python.", _LOCK
     GLIBC_TOO_NEW = "Shared objects need no newer glibc than the runtime has.", _LOCK
+    LIBRARY_NOT_PROVIDED = (
+        "The runtime, the layer's lib/ or the package itself has each library that is needed.",
+        "Lock another package that brings its libraries (opencv-python-headless in place of "
+        "opencv-python), or put the library into the layer's lib/.",
+    )
 
     @property
     def id(self) -> str:
@@ -146,9 +142,9 @@ class Rule(Enum):
 class Finding:
     """One way in which a bundle breaks a rule.
 
-    `package` is a file of the bundle, `path` an entry in it and `line` a line there (from 1),
-    where the finding is about one. What a package says of itself (names, values) is quoted as it
-    is: whoever prints it makes it printable.
+    `package` is a file of the bundle, or function.toml, `path` an entry in it and `line` a line
+    there (from 1), where the finding is about one. What a package says of itself (names, values) is
+    quoted as it is: whoever prints it makes it printable.
     """
 
     rule: Rule
@@ -156,6 +152,12 @@ class Finding:
     path: str | None
     message: str
     line: int | None = None
+
+    @classmethod
+    def of_credential(cls, package: str, path: str | None, kind: str, line: int) -> Self:
+        """Return the finding about what looks like a kind of credential."""
+        message = f"it holds what looks like a credential: {kind}"
+        return cls(Rule.CREDENTIAL, package, path, message, line)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -22,6 +22,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ('handler = "resolver"', "handler is 'resolver'"),
         ('secrets = "password"', "secrets is 'password'"),
         ("colour = 1", "colour means nothing"),
+        ('allow = [{ rule = "credential", file = "a.py" }]', "[[allow]]: "),
+        ('allow = [{ rule = "credential", file = "a.py", reason = " " }]', "some text"),
         ("name = [", "cannot be read"),
     ],
 )

@@ -43,7 +43,11 @@ _ALL = {step.name: _GOOD for step in STEPS}
         (BOOTSTRAP, None, "not reached"),
         (BOOTSTRAP, CUT_OFF, "failed with exit status 1"),
         (BOOTSTRAP_AGAIN, Seen(0, "account 1 is ready", "No changes.\n"), ""),
-        (BOOTSTRAP_AGAIN, Seen(0, stderr="  ~ aws_s3_bucket.pipeline\n"), "succeeded, with changes"),
+        (
+            BOOTSTRAP_AGAIN,
+            Seen(0, stderr="  ~ aws_s3_bucket.pipeline\n"),
+            "succeeded, with changes",
+        ),
         (AFTER_CHANGE, Seen(0, "No changes.\n"), ""),
         (AFTER_CHANGE, Seen(0, "  ~ aws_lambda_alias.live: name\n"), "the plan is not empty"),
         (AFTER_CHANGE, Seen(0, "No changes.\nlive was moved\n"), "the plan is not empty"),

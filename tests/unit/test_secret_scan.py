@@ -24,12 +24,19 @@ CREDENTIALS = {
 }
 
 
-@pytest.mark.parametrize("third_party", [False, True])
+# What other people's packages hold of these is nobody's, or was made to be read.
+NOT_THIRD_PARTY = {
+    *("AWS secret access key", "private key", "Google API key", "JSON web token"),
+    "password in a URI",
+}
+
+
 @pytest.mark.parametrize("kind", CREDENTIALS)
-def test_each_kind_is_found_with_its_line(kind: str, third_party: bool) -> None:
-    """Ours or not, a credential is found, and named by kind and line."""
+def test_each_kind_is_found_with_its_line(kind: str) -> None:
+    """A credential is found, and named by kind and line; in a package only what is issued."""
     text = b"first = 1\nsecond = '" + CREDENTIALS[kind] + b"'\nthird = 3\n"
-    assert _scan(text, third_party=third_party) == {kind: 2}
+    assert _scan(text, third_party=False) == {kind: 2}
+    assert _scan(text, third_party=True) == ({} if kind in NOT_THIRD_PARTY else {kind: 2})
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,7 @@ def test_each_kind_is_found_with_its_line(kind: str, third_party: bool) -> None:
         b"xAKIA" + b"ABCDEFGH23456789",
         b"hmac.new(key, b'eyJ', 'sha256')",
         b"mirror = 'skip_live_" + b"abcdefghijklmnopqrst'",
+        b"highs_setCallback" + b"P5HighsSt8functionIFviRKNSt7__cxx11",
     ],
 )
 def test_blanks_and_look_alikes_are_no_credentials(text: bytes) -> None:
@@ -53,30 +61,18 @@ def test_blanks_and_look_alikes_are_no_credentials(text: bytes) -> None:
     assert _scan(text, third_party=False) == {}
 
 
-EXAMPLES = [
-    b"mongodb://user:" + b"password@host/",
-    b"mongodb://app:" + b"hunter2@example.com/",
-    b"mongodb://app:" + b"hunter2@db.example.org:27017/",
-    b"mongodb://app:" + b"hunter2@localhost/",
-    b"AKIA" + b"IOSFODNN7EXAMPLE",
-    b"if line == '-----BEGIN " + b"PRIVATE KEY-----':\n    return key\n",
-]
-
-
-@pytest.mark.parametrize("text", EXAMPLES)
-def test_examples_count_in_our_own_package_only(text: bytes) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"AKIA" + b"IOSFODNN7EXAMPLE",
+        b"sk_test_" + b"4eC39HqLyjWDarjtT1zdP7dc",
+        b"postgresql://scott:" + b"tiger@192.168.0.199/test",
+    ],
+)
+def test_examples_count_in_our_own_files_only(text: bytes) -> None:
     """Other people's documentation may show how it is done; ours has no need to."""
     assert _scan(text, third_party=True) == {}
     assert len(_scan(text, third_party=False)) == 1
-
-
-@pytest.mark.parametrize("text", EXAMPLES)
-def test_an_example_is_one_across_the_pieces_of_a_file(text: bytes) -> None:
-    """What makes it an example may come with the next piece."""
-    scanner = CredentialScanner(third_party=True)
-    for byte in b"'" + text + b"'\n" + b"x = 1\n" * 1000:
-        scanner.feed(bytes([byte]))
-    assert scanner.finish() == {}
 
 
 # In pieces of a byte it takes long, and how a file is cut does not depend on the kind.
@@ -91,7 +87,7 @@ def test_an_example_is_one_across_the_pieces_of_a_file(text: bytes) -> None:
 def test_a_credential_is_found_across_the_pieces_of_a_file(kind: str, size_bytes: int) -> None:
     """Where one piece of a file ends and the next begins makes no difference."""
     text = b"x = 1\n" * 1000 + CREDENTIALS[kind] + b"\n" + b"y = 2\n" * 1000
-    scanner = CredentialScanner(third_party=True)
+    scanner = CredentialScanner(third_party=False)
     for at in range(0, len(text), size_bytes):
         scanner.feed(text[at : at + size_bytes])
     assert scanner.finish() == {kind: 1001}

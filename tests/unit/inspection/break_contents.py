@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.inspection.code import MAX_SOURCE_BYTES
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import BYTECODE, EXTENSION, PYMONGO, breaks
+from tests.unit.inspection.breaking import BYTECODE, EXTENSION, breaks
 from tests.unit.inspection.hostile import (
     HANDLER,
     STORED,
@@ -51,18 +50,6 @@ def handler_is_nested_too_deep(draft: Draft) -> None:
     draft.item(HANDLER).content += b"-" * 50_000 + b"1\n"
 
 
-@breaks(Rule.DOES_NOT_COMPILE, LAYER_PACKAGE, PYMONGO, line=1)
-def layer_has_a_syntax_error(draft: Draft) -> None:
-    # It would import bson, which is therefore not said to be of no use.
-    draft.item(PYMONGO).content = b"import bson, (\n"
-
-
-@breaks(Rule.SOURCE_TOO_LARGE, LAYER_PACKAGE, PYMONGO)
-def source_is_too_large(draft: Draft) -> None:
-    draft.item(PYMONGO).content = b"import bson\n" + b"#" * MAX_SOURCE_BYTES
-    draft.item(PYMONGO).method = STORED
-
-
 @breaks(Rule.HANDLER_NOT_DEFINED, FUNCTION_PACKAGE, HANDLER)
 def handler_is_not_defined(draft: Draft) -> None:
     draft.values = {"handler": "lambda_function.main"}
@@ -89,16 +76,6 @@ def handler_imports_what_only_a_layer_could_have(draft: Draft) -> None:
     draft.leave_the_layer_out()
 
 
-@breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
-def layer_holds_a_module_that_nobody_imports(draft: Draft) -> None:
-    draft.layer.append(Item("python/six.py", b"import pymongo\n"))
-
-
-@breaks(Rule.UNUSED_LAYER_PACKAGE, LAYER_PACKAGE, "python/six")
-def layer_holds_bytecode_that_nobody_imports(draft: Draft) -> None:
-    draft.layer.append(Item("python/six.pyc", compiled(b"import pymongo\n")))
-
-
 @breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
 def bytecode_is_empty(draft: Draft) -> None:
     draft.layer.append(Item(BYTECODE, b"", method=STORED))
@@ -121,30 +98,6 @@ def bytecode_is_for_an_older_runtime_than_the_functions(draft: Draft) -> None:
     draft.layer.append(Item(BYTECODE, compiled(b"import os\n")))
 
 
-@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
-def bytecode_is_checked_by_its_sources_time(draft: Draft) -> None:
-    content = compiled(b"import os\n")
-    draft.layer.append(Item(BYTECODE, content[:4] + bytes(4) + content[8:]))
-
-
-@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
-def bytecode_is_checked_by_its_sources_hash(draft: Draft) -> None:
-    content = compiled(b"import os\n")
-    draft.layer.append(Item(BYTECODE, content[:4] + b"\3\0\0\0" + content[8:]))
-
-
-@breaks(Rule.UNUSABLE_BYTECODE, LAYER_PACKAGE, BYTECODE)
-def bytecode_lies_beside_its_source(draft: Draft) -> None:
-    draft.layer.append(Item(BYTECODE, compiled(b"import os\n")))
-    draft.layer.append(Item(BYTECODE.removesuffix("c"), b"import os\n"))
-
-
-@breaks(Rule.SOURCE_TOO_LARGE, LAYER_PACKAGE, BYTECODE)
-def bytecode_is_too_large(draft: Draft) -> None:
-    content = compiled(b"import os\n") + bytes(MAX_SOURCE_BYTES)
-    draft.layer.append(Item(BYTECODE, content, method=STORED))
-
-
 @breaks(Rule.INVALID_ELF, LAYER_PACKAGE, EXTENSION)
 def shared_object_is_text(draft: Draft) -> None:
     draft.layer.append(Item(EXTENSION, b"hello"))
@@ -153,13 +106,3 @@ def shared_object_is_text(draft: Draft) -> None:
 @breaks(Rule.INVALID_ELF, LAYER_PACKAGE, EXTENSION)
 def shared_object_is_empty(draft: Draft) -> None:
     draft.layer.append(Item(EXTENSION, b"", method=STORED))
-
-
-@breaks(Rule.INVALID_ELF, LAYER_PACKAGE, "python/pymongo/data")
-def elf_file_is_only_a_mark(draft: Draft) -> None:
-    draft.layer.append(Item("python/pymongo/data", b"\x7fELF"))
-
-
-@breaks(Rule.WRONG_ARCHITECTURE, LAYER_PACKAGE, "python/pymongo/_c.cp313-win_amd64.pyd")
-def extension_is_for_windows(draft: Draft) -> None:
-    draft.layer.append(Item("python/pymongo/_c.cp313-win_amd64.pyd", b"MZ"))

@@ -100,17 +100,6 @@ def header_has_another_checksum_than_the_directory(draft: Draft) -> None:
     draft.item(PYMONGO).local_crc = 1
 
 
-@breaks(Rule.COMPRESSION_BOMB, LAYER_PACKAGE, "python/bson/zeros")
-def zeros_pack_too_well(draft: Draft) -> None:
-    draft.layer.append(Item("python/bson/zeros", bytes(20_000_000)))
-
-
-@breaks(Rule.COMPRESSION_BOMB, LAYER_PACKAGE, "python/bson/zeros")
-def bomb_is_not_unpacked(draft: Draft) -> None:
-    # What claims to be its content is none, so unpacking it would be a finding of its own.
-    draft.layer.append(Item("python/bson/zeros", packed=bytes(1000), size_bytes=200_000_000))
-
-
 @breaks(Rule.MISSING_ENTRY, FUNCTION_PACKAGE)
 def function_package_is_empty(draft: Draft) -> None:
     draft.function = []
@@ -132,9 +121,9 @@ def function_package_holds_a_folder(draft: Draft) -> None:
     draft.function.append(Item("pymongo/", mode=0o40755))
 
 
-@breaks(Rule.UNEXPECTED_ENTRY, LAYER_PACKAGE, "bin/run")
-def layer_holds_more_than_python(draft: Draft) -> None:
-    draft.layer.append(Item("bin/run", b"hello"))
+@breaks(Rule.UNEXPECTED_ENTRY, LAYER_PACKAGE, "share/data")
+def layer_holds_what_nothing_looks_for(draft: Draft) -> None:
+    draft.layer.append(Item("share/data", b"hello"))
 
 
 @breaks(Rule.BYTECODE_IN_FUNCTION, FUNCTION_PACKAGE, "__pycache__/lambda_function.cpython-313.pyc")
@@ -193,16 +182,6 @@ def name_occurs_twice(draft: Draft) -> None:
 @breaks(Rule.DUPLICATE_ENTRY, LAYER_PACKAGE, f"{PYMONGO}/more.txt")
 def file_is_a_folder_too(draft: Draft) -> None:
     draft.layer.append(Item(f"{PYMONGO}/more.txt"))
-
-
-@breaks(Rule.CASE_COLLISION, LAYER_PACKAGE, "python/pymongo/__INIT__.py")
-def names_differ_in_case(draft: Draft) -> None:
-    draft.layer.append(Item("python/pymongo/__INIT__.py"))
-
-
-@breaks(Rule.CASE_COLLISION, LAYER_PACKAGE, "python/pymongo/e\u0301.txt")
-def names_differ_in_normal_form(draft: Draft) -> None:
-    draft.layer += [Item("python/pymongo/\xe9.txt"), Item("python/pymongo/e\u0301.txt")]
 
 
 @breaks(Rule.UNREADABLE_MODE, FUNCTION_PACKAGE, HANDLER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.inspection.entries import MAX_PACKAGE_BYTES, MAX_UNZIPPED_BYTES
+from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
 from pipeline.config import LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
 from tests.unit.inspection.breaking import PYMONGO, breaks
@@ -111,11 +111,6 @@ def zip_is_zip64(draft: Draft) -> None:
 @breaks(Rule.UNSUPPORTED_ZIP_FEATURE, LAYER_PACKAGE, PYMONGO)
 def entry_is_packed_by_bzip2(draft: Draft) -> None:
     draft.item(PYMONGO).method = BZIP2
-
-
-@breaks(Rule.PACKAGE_TOO_LARGE, LAYER_PACKAGE)
-def package_is_larger_than_an_upload(draft: Draft) -> None:
-    draft.layer.append(Item("python/bson/data", bytes(MAX_PACKAGE_BYTES), method=STORED))
 
 
 @breaks(Rule.UNZIPPED_TOO_LARGE, LAYER_PACKAGE)

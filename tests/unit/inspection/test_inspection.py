@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from pipeline.cli import inspect
 from pipeline.inspection import inspector
 from pipeline.bundle.manifest import Bundle
-from pipeline.errors import BundleError, InspectionError
-from pipeline.config import LAYER_PACKAGE, MANIFEST, ROOT
+from pipeline.errors import BundleError, InspectionError, UsageError
+from pipeline.config import LAYER_PACKAGE, MANIFEST, ROOT, Allowed
 from pipeline.inspection.manifest import check_runtime
 from pipeline.runtimes import RUNTIMES
 from tests.unit.inspection.hostile import HANDLER, Item, sound
@@ -74,16 +74,15 @@ def test_the_real_bundle_as_json(built_bundle: Path) -> None:
                 "name": package.name,
                 "files": len(package.files),
                 "size_bytes": package.size_bytes,
-                "size_limit_percent": round(package.size_bytes / 524_288, 2),
                 "unzipped_bytes": package.unzipped_bytes,
             }
             for package in manifest.packages()
         ],
-        "size_limit_bytes": 52_428_800,
         "unzipped_bytes": unzipped,
         "unzipped_limit_bytes": 262_144_000,
         "unzipped_limit_percent": round(unzipped / 2_621_440, 2),
     }
+    assert document["allowed"] == []
 
 
 def test_a_bundle_that_passes_is_one_for_the_other_verbs(tmp_path: Path) -> None:
@@ -100,7 +99,7 @@ def test_findings_are_listed_with_place_and_remedy(bad: Path) -> None:
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     compiles = "does-not-compile  lambda_function.zip:lambda_function.py:2  invalid syntax"
-    assert lines[lines.index(compiles) + 1] == "    Mend the source."
+    assert lines[lines.index(compiles) + 1] == "    Correct the source."
     link = "special-file  pymongo-layer.zip:python/pymongo/link  it is a symbolic link"
     assert lines[lines.index(link) + 1] == "    Replace it by a regular file."
     assert lines[-1] == "2 findings"
@@ -121,7 +120,7 @@ def test_findings_as_json(bad: Path) -> None:
         "path": "lambda_function.py",
         "line": 2,
         "message": "invalid syntax",
-        "remedy": "Mend the source.",
+        "remedy": "Correct the source.",
     }
 
 
@@ -190,6 +189,38 @@ def test_nothing_of_a_secret_is_repeated(tmp_path: Path) -> None:
         result = _inspect(folder, *options)
         assert "credential: password in a URI" in result.stdout
         assert "hunter2" not in result.output + str(result.exception)
+
+
+def test_a_finding_can_be_allowed_where_it_stands(
+    bad: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was reviewed is listed with its reason, and stops nothing; all others do."""
+    link = Allowed("special-file", "python/pymongo/link", "its link stays in the layer")
+    monkeypatch.setattr(inspector, "ALLOWED", (link,))
+    result = _inspect(bad)
+    assert "allowed: special-file  pymongo-layer.zip:python/pymongo/link" in result.stdout
+    assert "\n    its link stays in the layer\n1 finding\n" in result.stdout
+    document = json.loads(_inspect(bad, "--json").stdout)
+    assert [each["rule"] for each in document["findings"]] == ["does-not-compile"]
+    assert document["allowed"][0]["reason"] == "its link stays in the layer"
+    source = Allowed("does-not-compile", "lambda_function.py", "it is not released")
+    monkeypatch.setattr(inspector, "ALLOWED", (link, source))
+    assert _inspect(bad).exit_code == 0
+    monkeypatch.setattr(inspector, "ALLOWED", (Allowed("special-fil", "python/a", "why"),))
+    result = _inspect(bad)
+    assert isinstance(result.exception, UsageError)
+    assert "there is no rule special-fil" in result.exception.what
+
+
+def test_a_credential_in_function_toml_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the bodies of the first calls, which somebody may have tried with a real key."""
+    function_file = tmp_path / "function.toml"
+    function_file.write_bytes(b"[[smoke]]\nbody = { token = 'ghp_" + b"aB3d" * 9 + b"' }\n")
+    monkeypatch.setattr(inspector, "FUNCTION_FILE", function_file)
+    result = _inspect(sound().write(tmp_path / "b"))
+    assert "credential  function.toml:2  it holds what looks like a credential" in result.stdout
 
 
 def test_names_in_a_package_cannot_act_on_the_log(

@@ -22,7 +22,7 @@ from tests.unit.inspection.hostile import (
     sound,
     write_zip,
 )
-from tests.unit.inspection.test_shared_objects import ELF_CASES
+from tests.unit.inspection.test_native import ELF_CASES
 
 # To import them is to register what they break.
 KINDS = (break_manifest, break_zip, break_entries, break_contents)

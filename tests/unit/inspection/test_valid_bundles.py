@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inspection.entries import MAX_PACKAGE_BYTES
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from tests.unit.inspection.breaking import PYMONGO, found
 from tests.unit.inspection.hostile import (
@@ -21,7 +20,6 @@ from tests.unit.inspection.hostile import (
     Item,
     compiled,
     sound,
-    write_zip,
 )
 
 VARIANTS: list[Callable[[Draft], None]] = []
@@ -117,11 +115,71 @@ def architecture_is_the_other(draft: Draft) -> None:
 
 
 @passes
-def sizes_are_exactly_the_limits(draft: Draft) -> None:
-    data = Item("python/bson/data", method=STORED)
-    rest = len(write_zip([*draft.layer, data]))
-    data.content = bytes(MAX_PACKAGE_BYTES - rest)
-    draft.layer.append(data)
+def layer_is_larger_than_a_direct_upload(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/data", bytes(51 << 20), method=STORED))
+
+
+@passes
+def data_packs_very_well(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/zeros", bytes(20_000_000)))
+
+
+@passes
+def names_differ_only_in_case_or_normal_form(draft: Draft) -> None:
+    names = ("Data", "data", "\xe9", "e\u0301")
+    draft.layer += [Item(f"python/bson/{name}") for name in names]
+
+
+@passes
+def layer_has_programs_and_libraries(draft: Draft) -> None:
+    draft.layer += [Item("bin/run", b"#!/bin/sh\n", mode=0o100755), Item("lib/data")]
+
+
+@passes
+def layer_holds_what_nothing_imports(draft: Draft) -> None:
+    draft.layer.append(Item("python/six.py", b"import nowhere\n"))
+
+
+@passes
+def layer_holds_source_for_another_python(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/old.py", b"print 'hello'\n"))
+
+
+@passes
+def layer_holds_modules_of_a_megabyte(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/data.py", b"#" * (1 << 20), method=STORED))
+    draft.layer.append(Item("python/bson/more.pyc", compiled(b"import os\n") + bytes(1 << 20)))
+
+
+@passes
+def layer_documents_itself_with_credentials(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/a.py", b"'''postgresql://scott:" + b"tiger@db/'''\n"))
+    key = b"-----BEGIN " + b"PRIVATE KEY-----\n" + b"aB3d" * 20
+    draft.layer.append(Item("python/bson/b.py", b"KEY = '''" + key + b"'''\n"))
+
+
+@passes
+def bytecode_beside_its_source_may_be_anyones(draft: Draft) -> None:
+    draft.layer.append(Item("python/bson/a.py", b"import os\n"))
+    draft.layer.append(Item("python/bson/a.pyc", b"nothing"))
+    draft.layer.append(Item("python/bson/__pycache__/b.cpython-312.pyc", b"nothing"))
+
+
+@passes
+def bytecode_has_the_time_of_its_source(draft: Draft) -> None:
+    content = compiled(b"import os\n")
+    draft.layer.append(Item("python/bson/a.pyc", content[:4] + bytes(4) + content[8:]))
+
+
+@passes
+def handler_imports_what_may_be_missing(draft: Draft) -> None:
+    draft.item(HANDLER).content += (
+        b"from typing import TYPE_CHECKING\nimport sys\n"
+        b"if TYPE_CHECKING:\n    from mypy_boto3_s3 import S3Client\n"
+        b"try:\n    import orjson\nexcept ImportError:\n    orjson = None\n"
+        b"if sys.version_info < (3, 11):\n    import tomli\n"
+        b"import snapshot_restore_py\n"
+    )
 
 
 @pytest.mark.parametrize("change", VARIANTS, ids=lambda change: change.__name__)

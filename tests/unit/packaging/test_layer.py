@@ -121,11 +121,3 @@ def test_a_layer_without_pymongo_is_left_as_it_is() -> None:
 def test_source_that_does_not_compile_is_an_error() -> None:
     with pytest.raises(LayerError, match="return"):
         bytecode.compile_sources({"python/a.py": b"return 1"})
-
-
-def test_the_names_in_bytecode_are_those_of_its_imports() -> None:
-    """However deep they are, and each of them."""
-    source = b"import dns.resolver as r\ndef late():\n    from six import moves\n    import zlib"
-    content = bytecode.compile_sources({"python/a.py": source})["python/a.pyc"]
-    assert {"dns", "six", "zlib"} <= bytecode.names(content)
-    assert "bson" not in bytecode.names(content)

@@ -152,7 +152,9 @@ def test_words_belong_to_a_type_of_resource() -> None:
 
 
 def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:
-    layer = Change("aws_lambda_layer_version.dependencies[0]", "replace", ("source_code_hash",), False)
+    layer = Change(
+        "aws_lambda_layer_version.dependencies[0]", "replace", ("source_code_hash",), False
+    )
     gone = Change("aws_iam_role.old", "delete", ("name",), False)
     told = _page(gone, layer, CODE, *_created(1))
     groups = ["To create:", "To update:", "To replace:", "To destroy:"]

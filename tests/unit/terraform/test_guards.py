@@ -101,7 +101,10 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
             ),
             False,
         ),
-        (_resource("aws_lambda_layer_version.dependencies", "delete", "create", before={"a": 1}), False),
+        (
+            _resource("aws_lambda_layer_version.dependencies", "delete", "create", before={"a": 1}),
+            False,
+        ),
         (_resource("aws_cloudwatch_metric_alarm.errors", "update", before={"period": 1}), False),
         (
             _resource(

@@ -91,7 +91,9 @@ def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: l
 
 def test_a_layer_version_may_be_replaced() -> None:
     """Its older versions stay: the resource is skip_destroy."""
-    plan = _plan(_resource("aws_lambda_layer_version.dependencies[0]", ["delete", "create"], {}, {}))
+    plan = _plan(
+        _resource("aws_lambda_layer_version.dependencies[0]", ["delete", "create"], {}, {})
+    )
     judge(plan).refuse_destruction(allowed=())
 
 
