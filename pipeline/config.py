@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from pipeline import function_file
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTION_FILE = ROOT / "function.toml"
 
-# The longest name made of `name` is that of the state's bucket: <name>-terraform-state-<account>,
-# of 63 characters at most ("General purpose bucket naming rules", Amazon S3 user guide).
-SHAPES = {
-    "name": r"[a-z][a-z0-9-]{1,32}[a-z0-9]",
-    "description": r".{0,256}",
-    "handler": r"[A-Za-z_]\w*\.[A-Za-z_]\w*",
-    "runtime": r"python3\.\d+",
-    "architecture": r"x86_64|arm64",
-    "layer": r"([a-z][a-z0-9-]{0,30})?",
-}
-_OPTIONAL: dict[str, Any] = {
-    "description": "",
-    "layer": "",
-    "secrets": [],
-    "smoke": [],
-    "allow": [],
-}
-
-
-def _told() -> dict[str, Any]:
-    """Read function.toml; raise UsageError if it is not what it must be."""
-    try:
-        told = _OPTIONAL | tomllib.loads(FUNCTION_FILE.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{FUNCTION_FILE} cannot be read: {error}", "Mend it.") from error
-    known = [*SHAPES, "secrets", "smoke", "allow"]
-    if odd := told.keys() - set(known):
-        raise _wrong(f"{min(odd)} means nothing", f"Known are {', '.join(known)}.")
-    for name, shape in SHAPES.items():
-        value = told.get(name)
-        if not isinstance(value, str) or not re.fullmatch(shape, value, re.ASCII):
-            raise _wrong(f"{name} is {value!r}", f"It has to fit the pattern {shape}")
-    secrets = told["secrets"]
-    if not isinstance(secrets, list) or not all(map(_is_secret, secrets)):
-        raise _wrong(
-            f"secrets is {secrets!r}", 'It has to be a list such as ["database-password"].'
-        )
-    return told
+FUNCTION = function_file.read(FUNCTION_FILE)
 
 
 @dataclass(frozen=True)
@@ -64,29 +26,6 @@ class Allowed:
     file: str
     reason: str
 
-    def __post_init__(self) -> None:
-        """Raise ValueError unless all of it is there."""
-        if not all(isinstance(text, str) and text.strip() for text in vars(self).values()):
-            raise ValueError("rule, file and reason each have to be some text")
-
-
-def _allowed(tables: list[dict[str, Any]]) -> tuple[Allowed, ...]:
-    """Read the findings that are allowed; raise UsageError if one is not what it must be."""
-    try:
-        return tuple(Allowed(**table) for table in tables)
-    except (TypeError, ValueError) as error:
-        raise _wrong(f"[[allow]]: {error}", "It has rule, file and reason.") from error
-
-
-def _is_secret(name: object) -> bool:
-    return isinstance(name, str) and bool(re.fullmatch(r"[a-z][a-z0-9-]*", name))
-
-
-def _wrong(what: str, remedy: str) -> UsageError:
-    return UsageError(f"{FUNCTION_FILE.name}: {what}", remedy)
-
-
-FUNCTION = _told()
 
 SERVICE: str = FUNCTION["name"]
 DEPLOYED_FROM_GITHUB = ("staging", "production")
@@ -99,18 +38,25 @@ GITHUB_ENVIRONMENTS = (
     APPROVAL,
 )
 
+# The handler as Lambda names it, and its file in the function's zip, which begins at SOURCE.
 HANDLER: str = FUNCTION["handler"]
-HANDLER_FILE = ROOT / f"{HANDLER.partition('.')[0]}.py"
+SOURCE: Path = ROOT / FUNCTION["source"]
+_MODULE = HANDLER.rpartition(".")[0].replace(".", "/")
+_IS_PACKAGE = (SOURCE / _MODULE / "__init__.py").is_file()
+HANDLER_PATH = f"{_MODULE}/__init__.py" if _IS_PACKAGE else f"{_MODULE}.py"
+HANDLER_FILE = SOURCE / HANDLER_PATH
+# What the function's zip holds: files, and folders with what is in them.
+FILES: list[str] = FUNCTION["files"] or [HANDLER_PATH.partition("/")[0]]
 RUNTIME: str = FUNCTION["runtime"]
 ARCHITECTURE: str = FUNCTION["architecture"]
 
-ALLOWED = _allowed(FUNCTION["allow"])
+ALLOWED = tuple(Allowed(**table) for table in FUNCTION["allow"])
 
 # The layer's name; empty: there is none.
-LAYER: str = FUNCTION["layer"]
-LAYER_LOCK = ROOT / "layer" / "requirements.txt"
+LAYER: str = FUNCTION["layer"].get("name", "")
+LAYER_LOCK: Path = ROOT / FUNCTION["layer"].get("requirements", "")
 
-FUNCTION_PACKAGE = f"{HANDLER_FILE.stem}.zip"
+FUNCTION_PACKAGE = f"{HANDLER.partition('.')[0]}.zip"
 LAYER_PACKAGE = f"{LAYER}-layer.zip"
 MANIFEST = "manifest.json"
 

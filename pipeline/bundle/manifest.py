@@ -85,7 +85,8 @@ class Package:
 class Manifest:
     """What a bundle holds and what it is meant for.
 
-    `commit`, `layer_recipe_sha256` and `dependencies` (from name to locked version) say what it was
+    `commit`, `layer_recipe_sha256`, `dependencies` (the layer's packages: name → version) and
+    `own_files` (paths of the layer that are made from folders of this repository) say what it was
     built from. They are no part of the id: the same content built from another commit is the same
     bundle. What is about the layer is None if there is none.
     """
@@ -99,6 +100,7 @@ class Manifest:
     commit: str | None
     layer_recipe_sha256: str | None
     dependencies: Mapping[str, str]
+    own_files: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -125,6 +127,7 @@ class Manifest:
             "commit": self.commit,
             "layer_recipe_sha256": self.layer_recipe_sha256,
             "dependencies": self.dependencies,
+            "own_files": self.own_files,
         }
         document = {"id": self.id, "content": self._content(), "source": source}
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
@@ -150,8 +153,9 @@ class Manifest:
                 architecture=str(content["architecture"]),
                 commit=document["source"]["commit"],
                 layer_recipe_sha256=document["source"]["layer_recipe_sha256"],
-                # Bundles that were stored before there was this name can still be restored.
+                # Bundles that were stored before there were these names can still be restored.
                 dependencies=dict(document["source"].get("dependencies", {})),
+                own_files=tuple(map(str, document["source"].get("own_files", ()))),
             )
             if document["id"] != manifest.id:
                 raise ValueError(f"id {document['id']} is not the sha256 of the content")

