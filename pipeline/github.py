@@ -7,6 +7,8 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +24,11 @@ def in_actions() -> bool:
 
 def run_url() -> str | None:
     """Return the address of the workflow run that this is part of, or None outside of one."""
-    if not in_actions():
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run_id = (os.environ.get(name) for name in names)
+    if not in_actions() or not (server and repository and run_id):
         return None
-    environ = os.environ
-    server, repository = environ["GITHUB_SERVER_URL"], environ["GITHUB_REPOSITORY"]
-    return f"{server}/{repository}/actions/runs/{environ['GITHUB_RUN_ID']}"
+    return f"{server}/{repository}/actions/runs/{run_id}"
 
 
 def pull_request_head() -> str | None:
@@ -97,9 +99,19 @@ def cut(markdown: str, limit_bytes: int, pointer: str) -> str:
 
 
 def _append(variable: str, text: str) -> None:
-    """Append to the file that GitHub names in `variable`."""
-    with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
-        file.write(text)
+    """Append to the file that GitHub names in `variable`; where there is none, say so once."""
+    try:
+        with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except KeyError:
+        _say_once(f"{variable} is not set: what would go there is left out")
+    except OSError as error:
+        _say_once(f"{variable} cannot be written: {error}")
+
+
+@cache
+def _say_once(message: str) -> None:
+    print(annotation(message, level="notice"), file=sys.stderr)
 
 
 def _escape(text: str) -> str:

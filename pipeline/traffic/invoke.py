@@ -16,10 +16,13 @@ from pipeline import console
 from pipeline.aws import absent_if, error_code, wait_until_active
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import CheckFailed
+from pipeline.traffic.proxy_response import ProxyResponse
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+
+_ROUTE = "ANY /api/{proxy+}"
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class Answer:
     log: str
     request_id: str
 
-    def body(self) -> Any:
-        """Return the JSON body of a proxy response."""
-        return json.loads(json.loads(self.payload)["body"])
+    def response(self) -> ProxyResponse:
+        """Return what a caller of the API gets; raise ValueError if that is an error of it."""
+        return ProxyResponse.from_payload(self.payload)
 
 
 def call_health(
@@ -203,13 +206,18 @@ def call(
 
 def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
     """Return what API Gateway sends for a request: payload format version 2.0."""
-    return {
+    event = {
         "version": "2.0",
-        "routeKey": "ANY /api/{proxy+}",
+        "routeKey": _ROUTE,
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"accept": "application/json", "user-agent": "pipeline", **headers},
+        "pathParameters": {"proxy": path.removeprefix("/api/")},
         "requestContext": {
+            "accountId": "pipeline",
+            "apiId": "pipeline",
+            "domainName": "pipeline.invalid",
+            "domainPrefix": "pipeline",
             "http": {
                 "method": method,
                 "path": path,
@@ -218,20 +226,21 @@ def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dic
                 "userAgent": "pipeline",
             },
             "requestId": "pipeline",
+            "routeKey": _ROUTE,
             "stage": "$default",
+            "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            "timeEpoch": int(time.time() * 1000),
         },
-        "body": body,
         "isBase64Encoded": False,
     }
+    return event | {"body": body} if body else event
 
 
 def _outcome(payload: str, *, failed: bool) -> str:
-    """Return the status of a proxy response, or what there is instead of one."""
+    """Return the status that a caller gets, or what there is instead of a response."""
     try:
-        answer: Any = json.loads(payload)
         if failed:
-            return f"an error ({str(answer['errorType'])[:80]})"
-        json.loads(answer["body"])
-        return str(int(answer["statusCode"]))
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return f"an error ({str(json.loads(payload)['errorType'])[:80]})"
+        return str(ProxyResponse.from_payload(payload).status)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "an error" if failed else "no HTTP response"

@@ -75,9 +75,13 @@ def _call_all(account: Aws, environment: Environment, version: str, key: str) ->
             raise CheckFailed(
                 f"version {version} does not answer {wanted.request} with {wanted.status}, but "
                 f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
-                f"Does {environment.smoke_parameter} hold a key that may do this?",
+                (
+                    f"Does {environment.smoke_parameter} hold a key that may do this?"
+                    if status in ("401", "403")
+                    else "The log above is the end of that call's."
+                ),
             )
-        if not wanted.is_held_by(answer.body()):
+        if not wanted.is_held_by(answer.response()):
             raise CheckFailed(
                 f"version {version} answers {wanted.request} without {wanted.holds}: "
                 f"{answer.payload[:500]}",

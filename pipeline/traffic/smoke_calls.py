@@ -10,6 +10,7 @@ from string import Template
 from typing import Any, Self
 
 from pipeline.errors import UsageError
+from pipeline.traffic.proxy_response import ProxyResponse
 from pipeline.config import FUNCTION, FUNCTION_FILE
 
 
@@ -54,11 +55,16 @@ class SmokeCall:
         """Return the request's body."""
         return "" if self.body is None else json.dumps(self.body)
 
-    def is_held_by(self, answer: Any) -> bool:
-        """Say whether an answer's body has each member that it must hold, exactly so."""
-        return all(
-            isinstance(answer, Mapping) and answer.get(name) == value
-            for name, value in (self.holds or {}).items()
+    def is_held_by(self, response: ProxyResponse) -> bool:
+        """Say whether a response's body has each member that it must hold, exactly so."""
+        if not self.holds:
+            return True
+        try:
+            body = response.json()
+        except ValueError:
+            return False
+        return isinstance(body, Mapping) and all(
+            body.get(name) == value for name, value in self.holds.items()
         )
 
 

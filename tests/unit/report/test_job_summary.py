@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from pipeline.report import job_summary
+from pipeline.report import job_summary, release_summary
 from pipeline.aws import Aws
 from pipeline.config import Environment
 from pipeline.errors import LostRace
@@ -44,7 +44,7 @@ def test_a_failure_is_told_even_if_aws_is_gone(
     assert "AWS could not be asked where live points" in told and "somebody was faster" in told
 
 
-def test_a_summary_that_cannot_be_written_changes_no_outcome(
+def test_a_summary_that_cannot_be_made_changes_no_outcome(
     unreachable: Aws,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -52,7 +52,8 @@ def test_a_summary_that_cannot_be_written_changes_no_outcome(
 ) -> None:
     """What was done is done, and what failed is told by its own error."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    monkeypatch.delattr(release_summary, "page")
     with job_summary.summarised("deploy", unreachable, PRODUCTION, None):
         pass
     with pytest.raises(LostRace):
