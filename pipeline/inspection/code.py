@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from pipeline.bundle import bytecode, imports
-from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE, LAYER_PACKAGE
+from pipeline.config import FUNCTION_PACKAGE, HANDLER_PATH, LAYER_PACKAGE
 from pipeline.inspection.rules import Finding, Rule
 from pipeline.runtimes import Runtime
 
@@ -24,11 +24,12 @@ MAX_SOURCE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Target:
-    """What the code is for, as far as the manifest says."""
+    """What the code is for, and which files of the layer are ours, as far as the manifest says."""
 
-    handler: str | None
-    runtime: Runtime | None
-    architecture: str | None
+    handler: str | None = None
+    runtime: Runtime | None = None
+    architecture: str | None = None
+    own_files: frozenset[str] = frozenset()
 
 
 def check_source(path: str, source: bytes, target: Target) -> tuple[list[Finding], dict[str, int]]:
@@ -39,7 +40,7 @@ def check_source(path: str, source: bytes, target: Target) -> tuple[list[Finding
         tree = ast.parse(text, feature_version=feature_version)
         compile(tree, path, "exec", dont_inherit=True)
         findings = []
-        if path == HANDLER_FILE.name and target.handler is not None:
+        if path == HANDLER_PATH and target.handler is not None:
             findings = _check_handler(path, text, target.handler)
         return findings, imports.required_imports(text)
     except SyntaxError as error:
@@ -54,10 +55,11 @@ def check_source(path: str, source: bytes, target: Target) -> tuple[list[Finding
 def _check_handler(path: str, text: str, handler: str) -> list[Finding]:
     """Return the finding about the handler's definition in its file."""
     module, _, function = handler.rpartition(".")
+    place = module.replace(".", "/")
     names = symtable.symtable(text, path, "exec").get_symbols()
-    if f"{module}.py" != path:
+    if path not in (f"{place}.py", f"{place}/__init__.py"):
         message = f"the handler is {handler}, which is not in {path}"
-    elif not any(
+    elif "import *" not in text and not any(
         name.get_name() == function and (name.is_assigned() or name.is_imported()) for name in names
     ):
         message = f"{function} is not defined at its top level"

@@ -60,7 +60,7 @@ def _read_file(
     path = entry.path
     if module := _importable(package.name, entry):
         contents.modules.add(module)
-    content = _unpack(package, entry, contents)
+    content = _unpack(package, entry, target, contents)
     if content is None:
         return
     if path in sources:
@@ -87,12 +87,15 @@ def _importable(package: str, entry: Entry) -> str | None:
     return imports.top_level(entry.path.removeprefix(root))
 
 
-def _unpack(package: OpenedPackage, entry: Entry, contents: Contents) -> bytes | None:
+def _unpack(
+    package: OpenedPackage, entry: Entry, target: Target, contents: Contents
+) -> bytes | None:
     """Unpack the entry, and look for credentials; return what of it a rule needs, if any does."""
     if entry.data_at is None:
         return None
     digest = hashlib.sha256()
-    scanner = CredentialScanner(third_party=package.name != FUNCTION_PACKAGE)
+    is_ours = package.name == FUNCTION_PACKAGE or entry.path in target.own_files
+    scanner = CredentialScanner(third_party=not is_ours)
     kept: list[bytes] = []
     start = None
     try:

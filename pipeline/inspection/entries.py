@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pipeline.bundle import bytecode
+from pipeline.bundle.function_files import belongs
 from pipeline.inspection.zip_reader import Entry, OpenedPackage
-from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE
+from pipeline.config import FUNCTION_PACKAGE, HANDLER_PATH
 from pipeline.inspection.rules import Finding, Rule
 
 # AWS Lambda developer guide, "Lambda quotas": 250 MB for function and layers together, unzipped,
@@ -185,8 +186,8 @@ def _collisions(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
 
 def _missing(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
     if package == FUNCTION_PACKAGE:
-        if all(entry.path != HANDLER_FILE.name for entry in entries):
-            yield Finding(Rule.MISSING_ENTRY, package, None, f"{HANDLER_FILE.name} is not in it")
+        if all(entry.path != HANDLER_PATH for entry in entries):
+            yield Finding(Rule.MISSING_ENTRY, package, None, f"{HANDLER_PATH} is not in it")
     elif all(entry.is_folder or not entry.path.startswith("python/") for entry in entries):
         yield Finding(Rule.MISSING_ENTRY, package, None, "there is no file in python/")
 
@@ -200,9 +201,10 @@ def _misplaced(package: str, entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def _in_function(path: str) -> Rule | None:
-    if path.endswith(bytecode.SUFFIX) or "__pycache__" in path.split("/"):
-        return Rule.BYTECODE_IN_FUNCTION
-    return None if path == HANDLER_FILE.name else Rule.UNEXPECTED_ENTRY
+    if belongs(path):
+        return None
+    is_bytecode = path.endswith(bytecode.SUFFIX) or "__pycache__" in path.split("/")
+    return Rule.BYTECODE_IN_FUNCTION if is_bytecode else Rule.UNEXPECTED_ENTRY
 
 
 def _in_layer(path: str) -> Rule | None:

@@ -133,9 +133,10 @@ def _sort_out(
 
 def _target(manifest: Manifest | None) -> Target:
     if manifest is None:
-        return Target(None, None, None)
+        return Target()
     handler = manifest.handler if manifest_rules.is_handler(manifest.handler) else None
-    return Target(handler, runtimes.RUNTIMES.get(manifest.runtime), manifest.architecture)
+    runtime = runtimes.RUNTIMES.get(manifest.runtime)
+    return Target(handler, runtime, manifest.architecture, frozenset(manifest.own_files))
 
 
 def _check_against(

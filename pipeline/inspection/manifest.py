@@ -21,7 +21,7 @@ MAX_MANIFEST_BYTES = 32 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-_HANDLER = re.compile(r"[A-Za-z_]\w{0,99}\.[A-Za-z_]\w{0,99}", re.ASCII)
+_HANDLER = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){1,20}", re.ASCII)
 
 
 class _MalformedError(Exception):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import console, github
+from pipeline.bundle.function_files import belongs
 from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
-from pipeline.config import FUNCTION_PACKAGE, HANDLER_FILE
+from pipeline.config import FUNCTION_FILE, FUNCTION_PACKAGE, ROOT, SOURCE
 from pipeline.inspection.rules import Finding
 
 
@@ -129,19 +130,23 @@ def describe(finding: Finding) -> str:
 
 
 def github_annotations(report: Report) -> list[str]:
-    """Return an annotation for each finding, at its place in the handler's source if it has one."""
-    return [
-        github.annotation(
-            f"{describe(finding)}. {finding.rule.remedy}",
-            file=HANDLER_FILE.name if _is_in_handler(finding) else None,
-            line=finding.line if _is_in_handler(finding) else None,
-        )
-        for finding in report.findings
-    ]
+    """Return an annotation for each finding, at its place in our source if it has one."""
+    annotations = []
+    for finding in report.findings:
+        file = _source_file(finding)
+        text = f"{describe(finding)}. {finding.rule.remedy}"
+        line = finding.line if file else None
+        annotations.append(github.annotation(text, file=file, line=line))
+    return annotations
 
 
-def _is_in_handler(finding: Finding) -> bool:
-    return (finding.package, finding.path) == (FUNCTION_PACKAGE, HANDLER_FILE.name)
+def _source_file(finding: Finding) -> str | None:
+    """Return the file of this repository that the finding is about, if it is one."""
+    if finding.package == FUNCTION_FILE.name:
+        return FUNCTION_FILE.name
+    if finding.package == FUNCTION_PACKAGE and finding.path and belongs(finding.path):
+        return (SOURCE / finding.path).relative_to(ROOT).as_posix()
+    return None
 
 
 def _printable(text: str) -> str:

@@ -34,7 +34,7 @@ class Rule(Enum):
     MANIFEST_FILE_LIST = "The manifest names exactly the files in each package.", _REBUILD
     MANIFEST_FILE_CONTENT = "Each file has the size and sha256 that the manifest names.", _REBUILD
     HANDLER_MALFORMED = (
-        "The handler is written module.function.",
+        "The handler is written module.function, or package.module.function.",
         "Correct `handler` in function.toml, and build again.",
     )
     UNKNOWN_ARCHITECTURE = (
@@ -74,11 +74,11 @@ class Rule(Enum):
 
     MISSING_ENTRY = "Each package holds what it is for.", _REBUILD
     UNEXPECTED_ENTRY = (
-        "The function package holds the handler's file alone; the layer only python/, lib/, bin/.",
-        "Move the file to where it belongs, or leave it out.",
+        "The function's zip holds what function.toml names; the layer only python/, lib/, bin/.",
+        "Name the file in `files` of function.toml, or leave it out.",
     )
     BYTECODE_IN_FUNCTION = (
-        "The function package holds no __pycache__ and no .pyc files.",
+        "The function's zip holds no __pycache__ and no .pyc files.",
         "Leave them out; Python makes its own.",
     )
     UNUSABLE_BYTECODE = (
