@@ -74,6 +74,12 @@ class AwsError(PipelineError):
     id = "aws-failed"
 
 
+class GitHubError(PipelineError):
+    """GitHub could not be asked, or refused."""
+
+    id = "github-failed"
+
+
 class TerraformError(PipelineError):
     """Terraform is missing or too old, or failed."""
 
@@ -114,6 +120,18 @@ class NotPromoted(PipelineError):
     """The bundle did not do well in the environment before this one."""
 
     id = "not-promoted"
+
+
+class SupersededError(PipelineError):
+    """A newer commit was deployed first."""
+
+    id = "superseded"
+
+
+class ApprovalError(PipelineError):
+    """Somebody has to approve it, and nobody can."""
+
+    id = "not-approved"
 
 
 class CheckFailed(PipelineError):

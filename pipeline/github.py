@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.errors import GitHubError
+
 # "Job summaries … are limited to 1 MiB" for each step; more is an error, and nothing is shown.
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 _SUMMARY_BYTES = 1024 * 1024
@@ -122,23 +124,81 @@ def _escape_property(text: str) -> str:
     return _escape(text).replace(":", "%3A").replace(",", "%2C")
 
 
-class GitHubUnknown(Exception):
-    """GitHub could not be asked, or does not tell; the message says why."""
+def pull_request_number() -> int:
+    """Return the number of the job's pull request; raise GitHubError outside of one."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    event = json.loads(Path(path).read_text("utf-8")) if in_actions() and path else {}
+    if "pull_request" not in event:
+        raise GitHubError("this is no pull request's job", "It is for ci.yml.")
+    return int(event["pull_request"]["number"])
+
+
+def repository() -> str:
+    """Return the job's repository, as OWNER/NAME; raise GitHubError outside of a job."""
+    if name := os.environ.get("GITHUB_REPOSITORY"):
+        return name
+    raise GitHubError("there is no repository", "Name it: export GITHUB_REPOSITORY=OWNER/NAME")
 
 
 def get(path: str) -> Any | None:
     """Return what GitHub's REST API answers at a path, or None if there is nothing.
 
-    Raises GitHubUnknown.
+    Raises GitHubError.
+    """
+    found = _call(path)
+    return None if found is None else json.loads(found)
+
+
+def pages(path: str) -> list[Any]:
+    """Return the pages that GitHub's REST API answers at a path, none if there is nothing.
+
+    Raises GitHubError.
+    """
+    found = _call("--paginate", "--slurp", path)
+    return [] if found is None else list(json.loads(found))
+
+
+def send(method: Literal["POST", "PATCH"], path: str, body: dict[str, Any]) -> None:
+    """Send a document to GitHub's REST API; raise GitHubError."""
+    _insist(path, _call("--method", method, "--input", "-", path, stdin=json.dumps(body)))
+
+
+def graphql(query: str, **variables: str) -> Any:
+    """Return the `data` that GitHub's GraphQL API answers to a query; raise GitHubError."""
+    body = json.dumps({"query": query, "variables": variables})
+    return json.loads(_insist("graphql", _call("graphql", "--input", "-", stdin=body)))["data"]
+
+
+def download(path: str) -> bytes:
+    """Return the file that GitHub's REST API gives at a path; raise GitHubError."""
+    return _insist(path, _call(path))
+
+
+def _insist(path: str, answer: bytes | None) -> bytes:
+    if answer is None:
+        raise GitHubError(f"GitHub's API has nothing at {path}", "May this token see it?")
+    return answer
+
+
+def _call(*arguments: str, stdin: str | None = None) -> bytes | None:
+    """Call GitHub's API through its client `gh`, which knows who is asking; None: it has nothing.
+
+    Raises GitHubError.
     """
     program = shutil.which("gh")
     if program is None:
-        raise GitHubUnknown("there is no `gh` on PATH (https://cli.github.com)")
-    done = subprocess.run([program, "api", path], capture_output=True, text=True)
+        raise GitHubError("there is no `gh` on PATH", "Install it: https://cli.github.com")
+    # As bytes, for a file's sake.
+    sent = stdin.encode() if stdin is not None else None
+    done: subprocess.CompletedProcess[bytes] = subprocess.run(
+        [program, "api", *arguments], capture_output=True, input=sent
+    )
     if done.returncode == 0:
-        return json.loads(done.stdout)
-    if "(HTTP 404)" in done.stderr:
+        return done.stdout
+    printed = done.stderr.decode(errors="replace").strip()
+    if "(HTTP 404)" in printed:
         return None
-    raise GitHubUnknown(
-        done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "gh failed"
+    what = printed.splitlines()[-1] if printed else f"gh ended with exit status {done.returncode}"
+    raise GitHubError(
+        f"GitHub's API: {what}", "Is `gh` logged in, and may it do that? gh auth status"
     )

@@ -15,7 +15,7 @@ from pipeline import aws, console, github
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if, error_code
 from pipeline.config import Environment
-from pipeline.errors import NotReady, PipelineError
+from pipeline.errors import GitHubError, NotReady, PipelineError
 from pipeline.cli.help import examples
 from pipeline.config import (
     APPROVAL,
@@ -275,8 +275,8 @@ def _github(account: Aws, repository: str | None) -> Iterator[Finding]:
             yield _variable(repository, name, value)
         for environment in GITHUB_ENVIRONMENTS:
             yield _environment(repository, environment)
-    except github.GitHubUnknown as problem:
-        yield Finding("GitHub", "note", str(problem), "gh auth login")
+    except GitHubError as problem:
+        yield Finding("GitHub", "note", problem.what, problem.remedy)
 
 
 def _variable(repository: str, name: str, value: str) -> Finding:

@@ -35,6 +35,7 @@ _VERBS = {
     "destroy": "destroy",
     "bootstrap": "bootstrap",
     "doctor": "doctor",
+    "github": "github",
     "completion": "completion",
 }
 

@@ -48,5 +48,7 @@ allow_destroy_option = click.option(
     "allowed",
     multiple=True,
     metavar="ADDRESS",
-    help="Let the plan destroy or replace this guarded resource. Can be given again.",
+    envvar="ALLOW_DESTROY",
+    help="Let the plan destroy or replace this guarded resource. Can be given again; or several "
+    "in $ALLOW_DESTROY, with spaces between.",
 )

@@ -108,9 +108,7 @@ def _plan(
     points_to = alias.read(account.functions, environment.function_name)
     differences = None
     if shown_file:
-        differences = plan_diff.differences(
-            Shown.of(bundle.id, verdict), plan_diff.read(shown_file)
-        )
+        differences = plan_diff.differences(Shown.of(verdict), plan_diff.read(shown_file))
     return PlanFacts(
         environment=environment.name,
         manifest=bundle.manifest,

@@ -39,7 +39,9 @@ class Release:
 
     `version` is the Lambda version that it published or restored; `restores` the number of the
     release that a rollback went back to; `unusual` what a person asked for that is not the usual
-    way (`all at once`, `unproved`, `from quarantine`); times are ISO 8601 in UTC.
+    way (`all at once`, `unproved`, `from quarantine`); `tree` is the commit whose files a
+    deployment ran and applied, `commit` the one that the bundle was built from; times are ISO 8601
+    in UTC.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Release:
     phases: tuple[Phase, ...] = ()
     error: str | None = None
     unusual: tuple[str, ...] = ()
+    tree: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,6 +103,7 @@ def next_release(
         reason=reason,
         plan_sha256=None,
         unusual=unusual,
+        tree=os.environ.get("GITHUB_SHA", manifest.commit) if kind == "deploy" else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,6 +46,8 @@ _AT_ONCE = frozenset(
 
 
 _FUNCTION = "aws_lambda_function"
+# Which package a function or layer is made of.
+_OF_THE_BUNDLE = frozenset({"code_sha256", "s3_key", "s3_object_version", "source_code_hash"})
 
 
 # What the function has beside its versions ("Managing Lambda function versions", developer guide).
@@ -77,11 +79,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a plan does. `sha256` is the same for plans that do the same."""
+    """What a plan does.
+
+    `sha256` is the same for plans that do the same to the same; `effects_sha256` for plans that do
+    the same, whatever was there before and whichever bundle it is done with.
+    """
 
     changes: tuple[Change, ...]
     outputs: tuple[str, ...]
     sha256: str
+    effects_sha256: str
 
     @property
     def empty(self) -> bool:
@@ -123,6 +130,7 @@ class Verdict:
             "destroys": self.destroyed(),
             "at_once": self.at_once(),
             "sha256": self.sha256,
+            "effects_sha256": self.effects_sha256,
         }
 
 
@@ -158,7 +166,12 @@ def judge(plan: dict[str, Any]) -> Verdict:
     }
     effects = [(resource["address"], resource["change"]) for resource in changing]
     effects += [(f"output.{name}", change) for name, change in outputs.items()]
-    return Verdict(tuple(changes), tuple(outputs), _digest(effects))
+    return Verdict(
+        tuple(changes),
+        tuple(outputs),
+        _digest(effects),
+        _digest_of_lines(json.dumps(_effect(*each), sort_keys=True) for each in effects),
+    )
 
 
 def _change(resource: dict[str, Any], configured: set[str], serves: bool) -> Change:
@@ -225,11 +238,33 @@ def _configured_attributes(plan: dict[str, Any]) -> dict[str, set[str]]:
 def _digest(effects: list[tuple[str, dict[str, Any]]]) -> str:
     """Return a digest of what the plan would do, whatever the order or time of planning."""
     wanted = ("actions", "before", "after", "after_unknown")
-    told = sorted(
+    return _digest_of_lines(
         json.dumps([address, {name: change.get(name) for name in wanted}], sort_keys=True)
         for address, change in effects
     )
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _effect(address: str, change: dict[str, Any]) -> list[Any]:
+    """Return what a plan does to one thing: the actions, and the new values of what changes.
+
+    Neither what was there before, nor which bundle it is: every merge has another one of each.
+    """
+    before, after = change.get("before"), change.get("after")
+    if isinstance(before, dict) or isinstance(after, dict):
+        before, after = before or {}, after or {}
+        after = {
+            name: value
+            for name, value in after.items()
+            if name not in _OF_THE_BUNDLE and value != before.get(name)
+        }
+    unknown = change.get("after_unknown") or {}
+    if isinstance(unknown, dict):
+        unknown = sorted(name for name, is_unknown in unknown.items() if is_unknown is True)
+    return [address, change["actions"], after, unknown]
+
+
+def _digest_of_lines(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def in_words(verdict: Verdict) -> list[str]:

@@ -26,22 +26,20 @@ class Shown:
     `changes` has the action, and the names of the attributes that change, by address.
     """
 
-    bundle: str
-    sha256: str
+    effects_sha256: str
     changes: Mapping[str, tuple[str, frozenset[str]]]
     outputs: frozenset[str]
 
     @classmethod
-    def of(cls, bundle: str, verdict: Verdict) -> Self:
+    def of(cls, verdict: Verdict) -> Self:
         """Return what plan.json would tell of a plan of now."""
-        return cls.from_json({"bundle": bundle} | verdict.to_json())
+        return cls.from_json(verdict.to_json())
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what plan.json holds; raise KeyError, TypeError or ValueError if it is none."""
         return cls(
-            bundle=str(data["bundle"]),
-            sha256=str(data["sha256"]),
+            effects_sha256=str(data["effects_sha256"]),
             changes={
                 str(change["address"]): (
                     str(change["action"]),
@@ -64,24 +62,24 @@ def read(file: Path) -> Shown | None:
 def differences(now: Shown, shown: Shown | None) -> tuple[str, ...]:
     """Return in what a plan differs from the one that was shown, a line each; none if in nothing.
 
+    Compared is what the plans do. What was there before, and the bundle, are others after every
+    deployment, and are no difference.
+
     The lines hold names as they were shown: who prints them sees to it that they do no harm.
     """
     if shown is None:
         return ("no pull request showed a plan",)
-    if now.sha256 == shown.sha256:
+    if now.effects_sha256 == shown.effects_sha256:
         return ()
-    lines = []
-    if now.bundle != shown.bundle:
-        lines.append(f"bundle {now.bundle[:12]}; shown was {shown.bundle[:12]}")
-    effects = [
+    effects = (
         *(
             line
             for address in sorted(now.changes.keys() | shown.changes.keys())
             for line in _of_resource(address, now, shown)
         ),
         *_of_names("output", now.outputs, shown.outputs),
-    ]
-    return (*lines, *(effects or ["the same resources and attributes, with other values"]))
+    )
+    return effects or ("the same resources and attributes, with other values",)
 
 
 def _of_resource(address: str, now: Shown, shown: Shown) -> Iterator[str]:

@@ -19,8 +19,8 @@ _PACKAGE = Package("x.zip", 1, "00" * 32, ())
 _MANIFEST = Manifest(
     *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
 )
-_CHANGED = Verdict((Change("aws_iam_role.r", "update", ("name",), False),), (), "digest")
-_EMPTY = Verdict((), (), "digest")
+_CHANGED = Verdict((Change("aws_iam_role.r", "update", ("name",), False),), (), "digest", "effects")
+_EMPTY = Verdict((), (), "digest", "effects")
 _LIVE = Release(
     *(7, "deploy", "succeeded", _MANIFEST.id, "7", None, "2026-11-23T17:05:13+00:00", None),
     *("ada", None, None, None, None),

@@ -78,7 +78,7 @@ def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> Plan
         "environment": "staging",
         "manifest": NEW,
         "commit": NEW.commit,
-        "verdict": Verdict(changes, outputs, "digest"),
+        "verdict": Verdict(changes, outputs, "digest", "effects"),
         "beyond": (),
         "allowed": (),
         "live": RELEASE,

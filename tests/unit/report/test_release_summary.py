@@ -39,6 +39,7 @@ PLAN = Verdict(
     (Change("aws_lambda_function.service", "update", ("s3_key", "source_code_hash"), True),),
     ("function_version",),
     "digest",
+    "effects",
 )
 PHASES = [Phase("inspect", 0.412), Phase("plan", 3.1), Phase("call", 0.0), Phase("switch", 1.05)]
 

@@ -113,6 +113,32 @@ def test_plans_that_do_the_same_have_the_same_digest() -> None:
     assert judge(_plan(different, other)).sha256 != same
 
 
+def _updated(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return the digest of the effects of an update of the function."""
+    return judge(_plan(_resource(_FUNCTION, ["update"], before, after))).effects_sha256
+
+
+def test_effects_are_the_same_whatever_was_there_before() -> None:
+    """After each deployment, an open pull request's plan has another `before`, and bundle."""
+    shown = _updated(
+        {"memory_size": 128, "s3_key": "old", "code_sha256": "o", "timeout": 3, "version": "6"},
+        {"memory_size": 512, "s3_key": "ours", "code_sha256": "o", "timeout": 3},
+    )
+    now = _updated(
+        {"memory_size": 256, "s3_key": "newer", "code_sha256": "n", "timeout": 9, "version": "7"},
+        {"memory_size": 512, "s3_key": "merged", "code_sha256": "n", "timeout": 9},
+    )
+    assert now == shown
+
+
+@pytest.mark.parametrize(
+    "after", [{"memory_size": 513}, {"memory_size": 512, "timeout": 4}, {"memory_size": 128}]
+)
+def test_effects_differ_by_what_changes(after: dict[str, Any]) -> None:
+    before = {"memory_size": 128, "timeout": 3}
+    assert _updated(before, before | after) != _updated(before, before | {"memory_size": 512})
+
+
 def test_a_changed_output_changes_the_digest() -> None:
     def digest(value: str) -> str:
         return judge(

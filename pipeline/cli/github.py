@@ -1,0 +1,164 @@
+"""github: what the workflows decide and write, a command for each; their jobs run them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from pipeline import aws, console, github
+from pipeline.cli.help import examples
+from pipeline.cli.options import environment_option
+from pipeline.config import DEPLOYED_FROM_GITHUB, JOB_S, Environment
+from pipeline.errors import UsageError
+from pipeline.release import allowed_destruction, approval, deployed_tree, shown_plan, turn
+from pipeline.release.ledger import Ledger, Release
+from pipeline.report import drift_issue, pull_request
+
+_MAIN = "refs/heads/main"
+
+_folder_argument = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+
+
+@click.group(
+    "github",
+    epilog=examples(
+        "github deployed-tree --environment staging --out drift/staging",
+        "github drift-issue drift",
+        "github comment plan --planned success",
+    ),
+)
+def command() -> None:
+    """Decide and write what GitHub's jobs need."""
+
+
+@command.command("turn")
+@environment_option
+@click.option("--bundle", required=True, help="Full id of the bundle.")
+@click.option("--required", is_flag=True, help="Fail, rather than skip it.")
+def turn_command(environment: Environment, bundle: str, required: bool) -> None:
+    """Say whether a merge is to be deployed.
+
+    It is not if a newer one was, or if its bundle was rolled back. With --required, somebody
+    wants it to be deployed: then a newer one is an error, and the deployment itself refuses a
+    bundle that was rolled back.
+    """
+    ref = os.environ["GITHUB_REF"]
+    if ref != _MAIN:
+        raise UsageError(f"deployments start from main, and this is {ref}", "Add: --ref main")
+    account, commit = aws.connect(), os.environ["GITHUB_SHA"]
+    if required:
+        turn.insist(account, environment, commit)
+        skipped = None
+    else:
+        skipped = turn.why_skip(account, environment, commit, bundle)
+    if skipped:
+        console.notice(f"Skipped: {skipped}")
+        github.add_to_summary(f"Skipped: {skipped}")
+    github.set_output("turn", "false" if skipped else "true")
+
+
+@command.command("deployed-tree")
+@environment_option
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for what the report of drift needs to know.",
+)
+def deployed_tree_command(environment: Environment, folder: Path) -> None:
+    """Find the commit that drift is to be planned with.
+
+    It is the one that was deployed last. There is none before the first deployment, and while a
+    release changes the environment.
+    """
+    records = Ledger(aws.connect(), environment)
+    commit = ""
+    if _is_under_way(records.newest()):
+        console.notice(f"A release to {environment.name} is under way.")
+        drift_issue.note(folder, "under way")
+    else:
+        commit = deployed_tree.newest_of(records.releases(), os.environ["GITHUB_SHA"]) or ""
+        if not commit:
+            console.notice(f"Nothing was deployed to {environment.name} so far.")
+            drift_issue.note(folder, "never deployed")
+    github.set_output("commit", commit)
+
+
+def _is_under_way(newest: Release | None) -> bool:
+    """Say whether a release is at work: one that began longer ago than a job lasts has died."""
+    if newest is None or newest.outcome != "under way":
+        return False
+    return (datetime.now(UTC) - datetime.fromisoformat(newest.began)).total_seconds() < JOB_S
+
+
+@command.command("drift-issue")
+@_folder_argument
+def drift_issue_command(folder: Path) -> None:
+    """Open, update or close the issue about drift.
+
+    FOLDER has a folder for each environment, with what `plan --save` wrote.
+    """
+    drift_issue.report({name: drift_issue.read(folder / name) for name in DEPLOYED_FROM_GITHUB})
+
+
+@command.command("allowed-destruction")
+@click.option("--environment", "name", help="Count what was merged since its last deployment.")
+def allowed_destruction_command(name: str | None) -> None:
+    """Say what labels allow to be destroyed.
+
+    Those of the job's own pull request, unless an environment is named.
+    """
+    if name is None:
+        allowed = allowed_destruction.of_pull_request(github.pull_request_number())
+    else:
+        commit = os.environ["GITHUB_SHA"]
+        releases = Ledger(aws.connect(), Environment(name)).releases()
+        since = deployed_tree.newest_of(releases, commit)
+        allowed = allowed_destruction.of_merges(since, commit)
+    console.result(" ".join(allowed) or "nothing")
+    github.set_output("allowed", " ".join(allowed))
+
+
+@command.command("shown-plan")
+@environment_option
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
+)
+def shown_plan_command(environment: Environment, out: Path) -> None:
+    """Fetch the plan that the merged pull request showed."""
+    content = shown_plan.find(environment, os.environ["GITHUB_SHA"])
+    if content is None:
+        console.notice(f"No pull request showed a plan for {environment.name}.")
+    else:
+        out.write_bytes(content)
+
+
+@command.command("approval")
+@click.option("--bundle", required=True, help="Full id of the bundle.")
+def approval_command(bundle: str) -> None:
+    """Check that somebody can approve the plan."""
+    approval.insist(bundle)
+
+
+@command.command("comment")
+@_folder_argument
+@click.option(
+    "--planned",
+    type=click.Choice(["success", "failure", "cancelled", "skipped"]),
+    required=True,
+    help="Result of the job that plans.",
+)
+def comment_command(folder: Path, planned: str) -> None:
+    """Show the plans in a comment.
+
+    FOLDER has a folder for each environment, with what `plan --save` wrote.
+    """
+    files = {name: folder / name / "plan.md" for name in DEPLOYED_FROM_GITHUB}
+    plans = {
+        name: file.read_text("utf-8") if file.is_file() else None for name, file in files.items()
+    }
+    pull_request.write(github.pull_request_number(), plans, planned)

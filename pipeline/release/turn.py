@@ -1,0 +1,49 @@
+"""Whose turn it is: is a merge still to be deployed, after what was deployed meanwhile?
+
+Runs of deploy.yml wait for each other, and GitHub does not guarantee their order. So what decides
+is the ledger: a merge whose commit the deployed tree has already would go back.
+"""
+
+from __future__ import annotations
+
+from pipeline.aws import Aws
+from pipeline.config import Environment
+from pipeline.errors import SupersededError
+from pipeline.release import deployed_tree, quarantine
+from pipeline.release.ledger import Ledger
+
+
+def overtaken(account: Aws, environment: Environment, commit: str) -> str | None:
+    """Return why a commit is not to be deployed any more, or None; raise GitHubError."""
+    tree = deployed_tree.newest(Ledger(account, environment).releases())
+    if tree is None or not deployed_tree.is_overtaken(commit, tree):
+        return None
+    return (
+        f"{environment.name} has {tree[:7]} of main, which is newer than {commit[:7]} and has its "
+        "changes, too"
+    )
+
+
+def why_skip(account: Aws, environment: Environment, commit: str, bundle: str) -> str | None:
+    """Return why a merge deploys nothing to an environment, or None if it does.
+
+    `bundle` is the full id of the bundle. After a rollback, a merge that leaves the bundle as it
+    is deploys nothing, and is no mistake. Raises GitHubError.
+    """
+    return overtaken(account, environment, commit) or quarantine.warning(
+        account, environment, bundle
+    )
+
+
+def insist(account: Aws, environment: Environment, commit: str) -> None:
+    """Raise SupersededError if a commit that somebody approved is not to be deployed any more.
+
+    Raises GitHubError, too.
+    """
+    if why := overtaken(account, environment, commit):
+        raise SupersededError(
+            f"{why}; nothing was deployed",
+            "There is nothing to do. To go back to an older release: "
+            f"gh workflow run rollback.yml --ref main -f environment={environment.name} "
+            "-f reason='…'",
+        )
