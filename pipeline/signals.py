@@ -23,16 +23,19 @@ def stop_when_told() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Do what must not be left half done: being told to stop counts when it is done."""
-    told: list[int] = []
-    before = [signal.signal(each, lambda number, _: told.append(number)) for each in _SIGNALS]
+    """Defer the signals to stop while something is done that must not be left half done.
+
+    The first one is delivered when that has succeeded, to whoever handled it before.
+    """
+    deferred: list[int] = []
+    before = [signal.signal(each, lambda number, _: deferred.append(number)) for each in _SIGNALS]
     try:
         yield
     finally:
         for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)
-    if told:
-        raise KeyboardInterrupt
+    if deferred:
+        signal.raise_signal(deferred[0])
 
 
 def _stop(_: int, __: FrameType | None) -> None:

@@ -21,6 +21,7 @@ from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package, sha256_hex
 from pipeline.config import Environment
 from pipeline.errors import StateLocked, TerraformError
+from pipeline.signals import uninterrupted
 from pipeline.terraform.plan import judge
 from pipeline.config import FUNCTION, LAYER, ROOT, SERVICE, TERRAFORM_DIR
 from pipeline.bundle.store import package_key
@@ -165,8 +166,26 @@ class Terraform:
         # Into files, not pipes: should this process die, Terraform would die of a broken pipe, and
         # leave a locked and stale state behind. So it ends what it does.
         said, complaints = self._folder / "said", self._folder / "complaints"
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            # A signal that ended this between the start and the assignment would leave a Terraform
+            # behind that nobody stops or waits for.
+            with uninterrupted():
+                process = self._start(arguments, said, complaints)
+            lines = list(_lines_until_end(process, said, on_message))
+        except BaseException:
+            if process:
+                _stop(process)
+            raise
+        if process.returncode != 0:
+            raise _failure(arguments[0], self._stack, lines, complaints.read_text())
+        return "".join(lines)
+
+    def _start(
+        self, arguments: tuple[str, ...], said: Path, complaints: Path
+    ) -> subprocess.Popen[bytes]:
         with said.open("w") as output_file, complaints.open("w") as error_file:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [_executable(), f"-chdir={self._stack.directory}", *arguments, "-no-color"],
                 env={
                     # Terraform and its provider live for seconds. Collecting their garbage less
@@ -179,21 +198,18 @@ class Terraform:
                 stdin=subprocess.DEVNULL,
                 stdout=output_file,
                 stderr=error_file,
-                # Ctrl-C in a terminal reaches this process only, which passes it on below.
+                # Ctrl-C in a terminal reaches this process only, which passes it on.
                 process_group=0,
             )
-        try:
-            lines = list(_lines_until_end(process, said, on_message))
-        except BaseException:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_STOP_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
-        if process.returncode != 0:
-            raise _failure(arguments[0], self._stack, lines, complaints.read_text())
-        return "".join(lines)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Have a process stop, and wait for its end; kill it if that takes too long."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _lines_until_end(

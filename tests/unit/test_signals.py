@@ -8,7 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pytest
+
+from pipeline.config import Environment
+from pipeline.signals import uninterrupted
+from pipeline.terraform import runner
+from pipeline.terraform.runner import Terraform, service_stack
 from scratch.source import ROOT
 
 # Not a shell's script: dash may end when SIGINT arrives while it starts a program.
@@ -72,3 +79,45 @@ def test_a_second_signal_ends_the_waiting_for_terraform(tmp_path: Path) -> None:
             os.kill(terraform, 0)  # it still runs: nothing waited for its end, and then killed it
         finally:
             (tmp_path / "end").touch()
+
+
+class _Terraform:
+    """A process that a signal meets while it is started."""
+
+    started: ClassVar[list[_Terraform]] = []
+    returncode = 0
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.signals: list[int] = []
+        self.waited_for = False
+        self.started.append(self)
+        signal.raise_signal(signal.SIGINT)
+
+    def send_signal(self, number: int) -> None:
+        self.signals.append(number)
+
+    def wait(self, timeout: float) -> int:
+        self.waited_for = True
+        return self.returncode
+
+
+def test_a_signal_that_comes_while_terraform_starts_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a Terraform would go on that nobody waits for, and hold the state's lock."""
+    monkeypatch.setattr(subprocess, "Popen", _Terraform)
+    monkeypatch.setattr(runner, "_executable", lambda: "terraform")
+    with pytest.raises(KeyboardInterrupt):
+        Terraform(service_stack(Environment("staging")), tmp_path)._run("apply")
+    [process] = _Terraform.started
+    assert process.signals == [signal.SIGINT] and process.waited_for
+
+
+def test_a_deferred_signal_is_deferred_by_all_who_asked_for_it() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the inner")
+        done.append("the outer")
+    assert done == ["the inner", "the outer"]
