@@ -7,6 +7,8 @@ A test (or a person) puts the parameter, as `aws ssm put-parameter` does:
 /localcloud/log-delay          seconds until CloudWatch Logs has what a function printed; events of
                                one millisecond then come in any order
 /localcloud/log-page           the most events in a page of FilterLogEvents; every other is empty
+/localcloud/metric-delay       seconds after a minute is over until CloudWatch has what Lambda and
+                               API Gateway counted in it
 /localcloud/permission-delay   seconds until a change of a role's policies takes effect
 /localcloud/provisioned-delay  seconds for which an alias with provisioned concurrency has weights
                                of Lambda's own, after it was pointed to another version

@@ -1,6 +1,7 @@
 """API Gateway's HTTP front: a request becomes an event for the API's integration, and back.
 
-The first segment of a path names the API, by its id or its name: /mongo-client-local/api/health.
+The first segment of a path names the API, by its id, its name, or a custom domain that is mapped to
+it: /mongo-client-local/api/health.
 Source of both shapes: API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP
 APIs" (payload format version 2.0).
 """
@@ -18,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from moto.apigatewayv2.models import Api, Route, apigatewayv2_backends
+from moto.apigatewayv2.models import Api, ApiGatewayV2Backend, Route, apigatewayv2_backends
 from moto.awslambda.models import LambdaBackend, lambda_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -45,7 +46,10 @@ class HttpApi:
         name = request.path.lstrip("/").partition("/")[0]
         api = self._find_api(name)
         try:
-            response = self._respond(api, request)
+            if api is None and name in self._apis.domain_names:
+                response = _message(403, "Forbidden")  # no API is mapped to it
+            else:
+                response = self._respond(api, request)
         except RequestEntityTooLarge:
             response = _message(413, "Request Entity Too Large")
         except Exception:
@@ -89,9 +93,17 @@ class HttpApi:
             return _message(500, "Internal Server Error")
         return _response(json.loads(invocation.payload))
 
+    @property
+    def _apis(self) -> ApiGatewayV2Backend:
+        return apigatewayv2_backends[self._account_id][self._region]
+
     def _find_api(self, name: str) -> Api | None:
-        apis = apigatewayv2_backends[self._account_id][self._region].apis
+        """Return the API with this id or name, or the one that a custom domain is mapped to."""
+        apis = self._apis.apis
         # A copy of them all, because another request may be adding one.
+        for mapping in list(self._apis.api_mappings.values()):
+            if (mapping.domain_name, mapping.api_mapping_key) == (name, ""):
+                return apis.get(mapping.api_id)
         return apis.get(name) or next((a for a in list(apis.values()) if a.name == name), None)
 
     def _route_arn(self, api: Api, route: Route) -> str:

@@ -12,13 +12,13 @@ from urllib.parse import unquote
 
 from moto.apigatewayv2.models import Api, Stage
 from moto.apigatewayv2.responses import ApiGatewayV2Response
-from moto.cloudwatch.models import MetricDatumBase
 from moto.iam.access_control import PermissionResult
 from moto.logs.metric_filters import MetricFilters
 from moto.s3.models import FakeBucket
 
 from localcloud.moto_patches import (
     apigateway,
+    cloudwatch,
     iam_limits,
     lambda_functions,
     lambda_invoke,
@@ -37,7 +37,7 @@ def fill(functions: Functions, api_root: str) -> None:
     iam_limits.enforce()
     _apis_answer_here(api_root)
     _stages_can_be_updated()
-    _statistics_are_of_one_metric()
+    cloudwatch.fill()
     _bucket_policies_are_judged_elsewhere()
     _metric_filters_are_replaced()
     logs.fill()
@@ -67,28 +67,6 @@ def _stages_can_be_updated() -> None:
         return 200, {}, json.dumps(after.to_json())
 
     ApiGatewayV2Response.update_stage = update_stage
-
-
-def _statistics_are_of_one_metric() -> None:
-    """moto's GetMetricStatistics adds up every metric that has the wanted dimensions among others.
-
-    So a call through an alias would count three times for its function. For ListMetrics, which says
-    what it has found already, that is right.
-    """
-    stock_filter = MetricDatumBase.filter
-
-    def only_same_dimensions(
-        self: MetricDatumBase,
-        namespace: str | None,
-        name: str | None,
-        dimensions: list[dict[str, str]],
-        already_present_metrics: list[MetricDatumBase] | None = None,
-    ) -> bool:
-        if already_present_metrics is None and len(dimensions) != len(self.dimensions):
-            return False
-        return bool(stock_filter(self, namespace, name, dimensions, already_present_metrics))
-
-    MetricDatumBase.filter = only_same_dimensions
 
 
 def _bucket_policies_are_judged_elsewhere() -> None:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.errors import CheckFailed
+from pipeline.traffic import api_url
+from pipeline.traffic.invoke import Health
 from tests.localcloud.aws import Aws
 from tests.localcloud.clouds import Cloud
 from tests.localcloud.http_apis import make_api, send
@@ -76,3 +79,21 @@ def test_without_a_token_a_route_with_an_authorizer_is_401(aws: Aws, cloud: Clou
         AuthorizerId=authorizer["AuthorizerId"],
     )
     assert _get(cloud, api_id) == (401, {"message": "Unauthorized"})
+
+
+def test_a_custom_domain_that_no_api_is_mapped_to_is_403(aws: Aws, cloud: Cloud) -> None:
+    """And the call that ends a release says what is wrong."""
+    api_id = make_api(aws, {"GET /api/health": aws.arn(aws.function(_PLAIN))})
+    domain = "mapped.example.com"
+    aws.apis.create_domain_name(
+        DomainName=domain, DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:::none"}]
+    )
+    url = f"{cloud.settings['API_URL'].rpartition('/')[0]}/{domain}"
+    mapping = aws.apis.create_api_mapping(ApiId=api_id, DomainName=domain, Stage="$default")
+    answers = Health("200")
+    assert api_url.require_answer(url, lambda: answers, 0).outcome == "200"
+    aws.apis.delete_api_mapping(ApiMappingId=mapping["ApiMappingId"], DomainName=domain)
+    assert _get(cloud, domain, "/api/health") == (403, {"message": "Forbidden"})
+    with pytest.raises(CheckFailed, match=r"(?s)with 403: .*no mapping of the domain"):
+        api_url.require_answer(url, lambda: answers, 0)
+    aws.apis.delete_domain_name(DomainName=domain)
