@@ -6,6 +6,11 @@ locals {
     FunctionName = aws_lambda_function.service.function_name
     Resource     = "${aws_lambda_function.service.function_name}:${aws_lambda_alias.live.name}"
   }
+
+  # CloudWatch evaluates an alarm of any period from one minute on every minute, over the period that
+  # ends then ("Alarm evaluation" in its user guide). So the sum of five minutes crosses a threshold as
+  # soon as that of one minute would, counts what trickles in, and stays for five minutes: it does not
+  # flap. Five periods of a minute each would miss the trickle. Below a minute, an alarm costs more.
   alarm_period_s = 300
   alarm_actions  = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
 }

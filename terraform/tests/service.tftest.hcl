@@ -361,6 +361,18 @@ run "alarms_watch_what_callers_of_live_meet" {
     ] : alarm.treat_missing_data == "notBreaching"])
     error_message = "That nobody calls must be no alarm."
   }
+
+  assert {
+    condition = alltrue([for alarm in [
+      aws_cloudwatch_metric_alarm.duration,
+      aws_cloudwatch_metric_alarm.throttles,
+      aws_cloudwatch_metric_alarm.database,
+      aws_cloudwatch_metric_alarm.api,
+      ] : alarm.period == 300 && alarm.evaluation_periods == 1]) && alltrue([
+      for query in aws_cloudwatch_metric_alarm.errors.metric_query : query.metric[0].period == 300 if query.id != "failed"
+    ])
+    error_message = "An alarm must look at the last five minutes, which CloudWatch moves on every minute."
+  }
 }
 
 run "thresholds_can_be_set_one_by_one" {
