@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
 _ISSUER = "token.actions.githubusercontent.com"
+
+# When the credentials of the environment variables expire: "Environment variables to configure the
+# AWS CLI", and botocore's EnvProvider.
+_EXPIRES = "AWS_CREDENTIAL_EXPIRATION"
+RENEW = (
+    'Log in again: aws sso login, then eval "$(aws configure export-credentials --format env)". Or '
+    "unset the variables AWS_ACCESS_KEY_ID and so on, and set AWS_PROFILE: the SDK renews what a "
+    "profile gives."
+)
 
 _UPDATE_PATIENCE_S = 120
 _ACTIVE_PATIENCE_S = 300
@@ -67,6 +77,15 @@ class Aws:
     def apis(self) -> ApiGatewayV2Client:
         return self.session.client("apigatewayv2", config=_CONFIG)
 
+    def session_s(self) -> float | None:
+        """Return for how many seconds the credentials are valid, or None if there is no such limit.
+
+        Only those of environment variables have one: the SDK renews those of a profile, of a
+        process, or of a machine's role. The variable is what `aws configure export-credentials
+        --format env` sets beside the others; without it nobody can know.
+        """
+        return _session_s(self.session)
+
     def identity_provider(self) -> str | None:
         """Return the ARN of the account's OIDC provider for GitHub, if it has one."""
         found = self.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -79,8 +98,14 @@ class Aws:
         return {
             "AWS_ACCOUNT_ID": self.account_id,
             "AWS_REGION": self.region,
+            "AWS_ROLE_PREFIX": self.iam_arn(f"role/{SERVICE}-"),
             "SERVICE": SERVICE,
         }
+
+    def iam_arn(self, resource: str) -> str:
+        """Return the ARN of a role or a policy of the account."""
+        partition = self.session.get_partition_for_region(self.region)
+        return f"arn:{partition}:iam::{self.account_id}:{resource}"
 
     @property
     def artifact_bucket(self) -> str:
@@ -98,6 +123,10 @@ def connect() -> Aws:
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if session.region_name is None:
             raise AwsError("no AWS region is set", "Set AWS_REGION, or source .localcloud/env.")
+        left_s = _session_s(session)
+        # The SDK's own answer to that is a RuntimeError.
+        if left_s is not None and left_s <= 0:
+            raise AwsError(f"the AWS credentials expired at {os.environ[_EXPIRES]}", RENEW)
         account_id = session.client("sts", config=_CONFIG).get_caller_identity()["Account"]
         return Aws(
             account_id=account_id,
@@ -106,6 +135,13 @@ def connect() -> Aws:
             s3=session.client("s3", config=_CONFIG),
             session=session,
         )
+
+
+def _session_s(session: boto3.Session) -> float | None:
+    credentials, expires = session.get_credentials(), os.environ.get(_EXPIRES)
+    if credentials is None or credentials.method != "env" or not expires:
+        return None
+    return (datetime.fromisoformat(expires) - datetime.now(UTC)).total_seconds()
 
 
 def error_code(error: ClientError) -> str:

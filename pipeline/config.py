@@ -30,6 +30,8 @@ class Allowed:
 SERVICE: str = FUNCTION["name"]
 DEPLOYED_FROM_GITHUB = ("staging", "production")
 ENVIRONMENTS = ("local", *DEPLOYED_FROM_GITHUB)
+# What the roles of such an environment are for; terraform/bootstrap/ makes them.
+PURPOSES = ("plan", "deploy", "rollback")
 # GitHub's own environments, which the workflows name: who may use what, and who is asked.
 APPROVAL = "production-approval"
 GITHUB_ENVIRONMENTS = (
@@ -70,7 +72,7 @@ OWN_CALLS_S = 300
 # The job `deploy` of release.yml (timeout-minutes), and what it needs beside the steps: to set up,
 # plan, apply, wait for the version, and make the first calls. AWS's session of it lasts longer.
 JOB_S = 1800
-_BESIDE_STEPS_S = 600
+BESIDE_STEPS_S = 600
 
 
 @dataclass(frozen=True)
@@ -104,16 +106,20 @@ class Steps:
         steps._refuse_what_takes_too_long()
         return replace(steps, alarms=tuple(steps.alarms))
 
+    @property
+    def longest_s(self) -> float:
+        """How long all steps take at most, whatever the version does."""
+        return len(self.percents) * (self.watch_s + OWN_CALLS_S)
+
     def _refuse_what_takes_too_long(self) -> None:
         """Raise ValueError unless a deployment ends within its job, whatever the version does."""
-        count, left_s = len(self.percents), JOB_S - _BESIDE_STEPS_S
-        takes_s = count * (self.watch_s + OWN_CALLS_S)
-        if takes_s > left_s:
+        count, left_s = len(self.percents), JOB_S - BESIDE_STEPS_S
+        if self.longest_s > left_s:
             raise ValueError(
                 f"{count} steps of {self.watch_s:g} s, each with up to {OWN_CALLS_S} s of our own "
-                f"calls, take up to {takes_s:g} s; the job's {JOB_S} s, less {_BESIDE_STEPS_S} s "
-                f"for the rest, leave {left_s} s. Watch for {left_s / count - OWN_CALLS_S:g} s at "
-                "most, or take fewer steps"
+                f"calls, take up to {self.longest_s:g} s; the job's {JOB_S} s, less "
+                f"{BESIDE_STEPS_S} s for the rest, leave {left_s} s. Watch for "
+                f"{left_s / count - OWN_CALLS_S:g} s at most, or take fewer steps"
             )
 
 
@@ -138,6 +144,20 @@ class Environment:
     @property
     def state_key(self) -> str:
         return f"{SERVICE}/{self.name}.tfstate"
+
+    @property
+    def permissions_boundary(self) -> str | None:
+        """Name of the policy that bounds the function's role; None where `bootstrap` makes none."""
+        return f"{self.function_name}-boundary" if self.name in DEPLOYED_FROM_GITHUB else None
+
+    @property
+    def api_policy(self) -> str:
+        """Name of the policy of the roles that write the environment's API."""
+        return f"{self.function_name}-api"
+
+    def role_name(self, purpose: str) -> str:
+        """Return the name of the role that GitHub's jobs of a purpose get."""
+        return f"{self.function_name}-{purpose}"
 
     @property
     def variables_file(self) -> Path:

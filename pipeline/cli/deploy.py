@@ -15,8 +15,8 @@ from pipeline.cli.options import (
     bundle_option,
     environment_option,
 )
-from pipeline.config import Environment
-from pipeline.errors import PlanChanged, UsageError
+from pipeline.config import BESIDE_STEPS_S, Environment
+from pipeline.errors import AwsError, PlanChanged, UsageError
 from pipeline.inspection import inspector
 from pipeline.release import ledger, outcome, promotion, quarantine, state_lock
 from pipeline.release.deploy import Deployment
@@ -24,6 +24,7 @@ from pipeline.release.ledger import Ledger, Release
 from pipeline.report import job_summary
 from pipeline.terraform import runner
 from pipeline.terraform.plan import Verdict, in_words, judge
+from pipeline.terraform.runner import SavedPlan
 from pipeline.timeline import Timeline
 from pipeline.traffic import deployment_marker, provisioned_concurrency
 from pipeline.traffic.canary import Canary
@@ -93,6 +94,7 @@ def command(
         raise UsageError("--from and --bundle both say what to deploy", "Give one of them.")
     steps = environment.steps()
     account = aws.connect()
+    _require_session(account.session_s(), BESIDE_STEPS_S + (0 if all_at_once else steps.longest_s))
     with job_summary.summarised("deploy", account, environment, reason) as facts:
         if origin:
             reference = promotion.served_by(account, Environment(origin))
@@ -117,7 +119,7 @@ def command(
                 console.say(line)
             facts.verdict.refuse_destruction(allowed)
             percents = (100.0,) if all_at_once else steps.percents
-            provisioned_concurrency.refuse_steps(plan.document, environment, percents)
+            _refuse_steps(plan, environment, percents)
             _refuse_another_plan(facts.verdict, approved_plan)
             unusual = tuple(
                 word
@@ -135,6 +137,26 @@ def command(
     _tell(environment, bundle, facts.timeline, release)
     if release:
         deployment_marker.put(account, environment, "deploy")
+
+
+def _require_session(valid_s: float | None, takes_s: float) -> None:
+    """Raise AwsError if the credentials may expire before the deployment ends.
+
+    Without them nobody could put live back.
+    """
+    if valid_s is not None and valid_s < takes_s:
+        raise AwsError(
+            f"the AWS credentials expire in {valid_s:.0f} s, and this deployment takes up to "
+            f"{takes_s:g} s; nothing was done",
+            aws.RENEW,
+        )
+
+
+def _refuse_steps(plan: SavedPlan, environment: Environment, percents: tuple[float, ...]) -> None:
+    """Raise UsageError if live cannot move in these steps; an empty plan moves nothing."""
+    refusal = provisioned_concurrency.refusal(plan.document, environment, percents)
+    if refusal and not plan.is_empty:
+        raise refusal
 
 
 def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:

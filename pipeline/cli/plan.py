@@ -25,7 +25,7 @@ from pipeline.report.plan_comment import PlanFacts
 from pipeline.terraform import plan_diff, runner
 from pipeline.terraform.plan import in_words, judge
 from pipeline.terraform.plan_diff import Shown
-from pipeline.traffic import alias
+from pipeline.traffic import alias, provisioned_concurrency
 
 # Two of them fit into one issue, which holds 65,536 characters.
 _PAGE_BYTES = 30_000
@@ -84,8 +84,8 @@ def command(
     if folder:
         save(folder, facts, page, reference)
     github.add_to_summary(page)
-    if facts.quarantined:
-        console.notice(facts.quarantined)
+    for warning in filter(None, (facts.quarantined, facts.refused)):
+        console.notice(warning)
     _set_outputs(facts)
     facts.verdict.refuse_destruction(allowed)
 
@@ -120,9 +120,18 @@ def _plan(
         live_manifest=target.manifest_of(account, live) if live else None,
         unfinished=newest if newest and newest.outcome != "succeeded" else None,
         quarantined=quarantine.warning(account, environment, bundle.id),
+        refused=None if verdict.empty else _refused(plan, environment),
         inspection=inspect_loaded(bundle),
         differences=differences,
     )
+
+
+def _refused(plan: dict[str, Any], environment: Environment) -> str | None:
+    """Return why a deployment of this plan would be refused by what it says of live."""
+    if not provisioned_concurrency.is_planned(plan):
+        return None
+    refusal = provisioned_concurrency.refusal(plan, environment, environment.steps().percents)
+    return f"a deployment is refused: {refusal.what}. {refusal.remedy}" if refusal else None
 
 
 def document(facts: PlanFacts) -> dict[str, Any]:

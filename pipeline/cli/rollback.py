@@ -10,7 +10,7 @@ from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
 from pipeline.cli.options import allow_destroy_option, environment_option
-from pipeline.config import Environment
+from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.release import ledger, outcome, quarantine, target
 from pipeline.release.context import Facts, Verb
 from pipeline.release.ledger import Ledger
@@ -45,6 +45,7 @@ def command(
 ) -> None:
     """Restore an earlier release."""
     account = aws.connect()
+    _warn_of_expiry(account.session_s())
     verb: Verb = "dry run" if dry_run else "rollback"
     with job_summary.summarised(verb, account, environment, reason) as facts:
         with facts.timeline.phase("prove", "that the release can be restored"):
@@ -83,6 +84,16 @@ def command(
     )
     github.set_output("release", str(release.number))
     deployment_marker.put(account, environment, "rollback")
+
+
+def _warn_of_expiry(valid_s: float | None) -> None:
+    """Say that Terraform may lack credentials in the end: traffic is restored long before."""
+    if valid_s is not None and valid_s < BESIDE_STEPS_S:
+        console.say(
+            f"the AWS credentials expire in {valid_s:.0f} s: that restores traffic, and may not do "
+            "for Terraform. With new credentials the same command ends what is left.",
+            "yellow",
+        )
 
 
 def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:

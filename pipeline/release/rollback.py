@@ -62,6 +62,9 @@ class Rollback:
 
     def _restore(self, version: str | None) -> Release:
         functions, name = self._account.functions, self._facts.environment.function_name
+        self._switch.provisioned = provisioned_concurrency.is_moving(
+            functions, name, self._switch.before
+        )
         # What is left may hang when it is called: going back does not wait for it.
         health_before = invoke.look_at_health_meanwhile(functions, name, LIVE)
         if version:
@@ -90,7 +93,7 @@ class Rollback:
     def _move_live(self, version: str) -> None:
         doing = f"{LIVE} to version {version}: traffic is restored"
         with self._facts.timeline.phase("switch", doing):
-            self._switch.to(version)
+            self._switch.back_to(version)
         # At once: whatever comes of the rest, nobody shall deploy it again unasked.
         if self._way.leaves_bundle:
             quarantine.put(

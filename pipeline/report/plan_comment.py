@@ -45,8 +45,9 @@ class PlanFacts:
     `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
     may be destroyed; `beyond` what Terraform does not see; `live` the release that serves and
     `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did
-    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `differences`
-    those from what the pull request showed (None if nobody asked).
+    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `refused` why
+    a deployment of the plan would be; `differences` those from what the pull request showed (None
+    if nobody asked).
     """
 
     environment: str
@@ -59,6 +60,7 @@ class PlanFacts:
     live_manifest: Manifest | None
     unfinished: Release | None
     quarantined: str | None
+    refused: str | None
     inspection: Report
     differences: tuple[str, ...] | None
 
@@ -134,6 +136,8 @@ def _warnings(facts: PlanFacts) -> Iterator[str]:
         )
     if facts.quarantined:
         yield f"**In quarantine:** {code(facts.quarantined)}"
+    if facts.refused:
+        yield f"**{code(facts.refused)}**"
     for address in facts.verdict.destroyed():
         name = without_index(address)
         label = code(f"allow-destroy:{name}")

@@ -148,6 +148,18 @@ class Switch:
         self._point((version, ()))
         self.wait()
 
+    def back_to(self, version: str) -> None:
+        """Do `to` at once: what is left may never be initialised, and Lambda's weights stay then.
+
+        They are waited for only if Lambda refuses the move.
+        """
+        try:
+            self._point((version, ()))
+        except ClientError:
+            if not self.provisioned:
+                raise
+            self.to(version)
+
     def wait(self) -> None:
         """Wait until Lambda's own weights are gone from live, if it has provisioned concurrency."""
         if not self.provisioned:

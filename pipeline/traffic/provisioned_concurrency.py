@@ -9,11 +9,19 @@ the developer guide. None of this has run on AWS yet.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import LIVE, Environment
+from botocore.exceptions import ClientError
+
+from pipeline.aws import error_code
+from pipeline.config import LIVE, ROOT, Environment
 from pipeline.errors import UsageError
+from pipeline.traffic.alias import Live
 
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_HAS_NONE = frozenset({"ProvisionedConcurrencyConfigNotFoundException", "AccessDeniedException"})
 _KIND = "aws_lambda_provisioned_concurrency_config"
 
 
@@ -27,17 +35,34 @@ def is_planned(plan: Mapping[str, Any]) -> bool:
     return _has(plan, "after")
 
 
-def refuse_steps(
+def is_moving(functions: LambdaClient, function_name: str, live: Live | None) -> bool:
+    """Say whether the weights that live has are Lambda's own, for it has provisioned concurrency.
+
+    A role that may not look has no permission to provision any either.
+    """
+    if live is None or not live.weights:
+        return False
+    try:
+        functions.get_provisioned_concurrency_config(FunctionName=function_name, Qualifier=LIVE)
+    except ClientError as error:
+        if error_code(error) in _HAS_NONE:
+            return False
+        raise
+    return True
+
+
+def refusal(
     plan: Mapping[str, Any], environment: Environment, percents: tuple[float, ...]
-) -> None:
-    """Raise UsageError if live would get weights though it has provisioned concurrency."""
-    if is_planned(plan) and percents != (100,):
-        raise UsageError(
-            f"{environment.name} has provisioned concurrency, and Lambda refuses weights on an "
-            f"alias that has: {LIVE} cannot move in steps; nothing was applied",
-            f"Write percents = [100] in {environment.steps_file}, deploy with --all-at-once, or "
-            "unset provisioned_concurrency.",
-        )
+) -> UsageError | None:
+    """Return what refuses these steps, for live would get weights; None if it would not."""
+    if not is_planned(plan) or percents == (100,):
+        return None
+    return UsageError(
+        f"{environment.name} has provisioned concurrency, and Lambda refuses weights on an "
+        f"alias that has: {LIVE} cannot move in steps",
+        f"Write percents = [100] in {environment.steps_file.relative_to(ROOT)}, deploy with "
+        "--all-at-once, or unset provisioned_concurrency.",
+    )
 
 
 def _has(plan: Mapping[str, Any], moment: str) -> bool:

@@ -80,7 +80,7 @@ def release_with_roles(account: Account, built_bundle: Path, folder: Path) -> Jo
     with journey.options():
         # Lambda refuses a canary's weights on an alias that has provisioned concurrency.
         refused = project.run("deploy", *STAGING, "--bundle", "second")
-        assert "live cannot move in steps; nothing was applied" in refused.stdout + refused.stderr
+        assert "live cannot move in steps" in refused.stdout + refused.stderr
         all_at_once = ("--bundle", "second", "--all-at-once")
         journey.run_as("staging-deploy", "deploy", *STAGING, *all_at_once)
         journey.run_as("staging-plan", "plan", *STAGING, "--bundle", "live")

@@ -235,6 +235,9 @@ PIPELINE: Mapping[str, Needs] = {
         *writes(VERSION, "lambda:InvokeFunction"),
         *writes(LIVE, "lambda:InvokeFunction"),
     ),
+    "functions.get_provisioned_concurrency_config": writes(
+        LIVE, "lambda:GetProvisionedConcurrencyConfig", option="provisioned_concurrency"
+    ),
     "functions.get_function_configuration": (
         *writes(FUNCTION, "lambda:GetFunctionConfiguration"),
         *writes(VERSION, "lambda:GetFunctionConfiguration"),

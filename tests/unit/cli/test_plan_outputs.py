@@ -40,6 +40,7 @@ def _outputs(file: Path, **more: Any) -> dict[str, str]:
         "live_manifest": _MANIFEST,
         "unfinished": None,
         "quarantined": None,
+        "refused": None,
         "inspection": Report("id", Facts("a.b", "x86_64", "python3.13", None, None, ()), ()),
         "differences": None,
     }

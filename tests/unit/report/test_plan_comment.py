@@ -85,6 +85,7 @@ def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> Plan
         "live_manifest": LIVE,
         "unfinished": None,
         "quarantined": None,
+        "refused": None,
         "inspection": CLEAN,
         "differences": None,
     }
@@ -149,6 +150,12 @@ def test_words_belong_to_a_type_of_resource() -> None:
     assert "- `aws_other.x`: `timeout`\n" in _page(
         Change("aws_other.x", "update", ("timeout",), False)
     )
+
+
+def test_what_a_deployment_would_refuse_stands_above_the_plan() -> None:
+    told = _page(CODE, refused="a deployment is refused: Lambda refuses weights. Take one step.")
+    warning = "**`a deployment is refused: Lambda refuses weights. Take one step.`**"
+    assert told.index(warning) < told.index("To update:")
 
 
 def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:

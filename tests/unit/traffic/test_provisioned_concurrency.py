@@ -6,11 +6,14 @@ from typing import Any, cast
 
 import pytest
 
+from botocore.exceptions import ClientError
+
+from pipeline.cli import plan
 from pipeline.release import outcome
 from pipeline.traffic import alias, provisioned_concurrency
 from pipeline.config import Environment
-from pipeline.errors import AwsError, LostRace, UsageError
-from pipeline.traffic.alias import Switch
+from pipeline.errors import AwsError, LostRace
+from pipeline.traffic.alias import Live, Switch
 
 _LOCAL = Environment("local")
 _IN_STEPS, _AT_ONCE = (10.0, 100.0), (100.0,)
@@ -31,16 +34,24 @@ def _plan(before: Any, after: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("before", [None, _THERE])
 def test_live_cannot_move_in_steps_if_it_has_it_after_the_apply(before: Any) -> None:
-    with pytest.raises(UsageError, match="provisioned concurrency.*nothing was applied") as refused:
-        provisioned_concurrency.refuse_steps(_plan(before, _THERE), _LOCAL, _IN_STEPS)
-    assert "percents = [100]" in refused.value.remedy
-    assert "--all-at-once" in refused.value.remedy
+    refused = provisioned_concurrency.refusal(_plan(before, _THERE), _LOCAL, _IN_STEPS)
+    assert refused and "live cannot move in steps" in refused.what
+    file = "terraform/environments/local/release.toml"
+    assert f"Write percents = [100] in {file}, deploy with --all-at-once" in refused.remedy
 
 
 def test_it_can_if_it_has_none_or_takes_one_step() -> None:
-    provisioned_concurrency.refuse_steps(_plan(before=_THERE, after=None), _LOCAL, _IN_STEPS)
-    provisioned_concurrency.refuse_steps({"resource_changes": []}, _LOCAL, _IN_STEPS)
-    provisioned_concurrency.refuse_steps(_plan(before=_THERE, after=_THERE), _LOCAL, _AT_ONCE)
+    refusal = provisioned_concurrency.refusal
+    assert refusal(_plan(before=_THERE, after=None), _LOCAL, _IN_STEPS) is None
+    assert refusal({"resource_changes": []}, _LOCAL, _IN_STEPS) is None
+    assert refusal(_plan(before=_THERE, after=_THERE), _LOCAL, _AT_ONCE) is None
+
+
+def test_a_plan_warns_of_it() -> None:
+    """Local's own steps begin with 10 %."""
+    warning = plan._refused(_plan(None, _THERE), _LOCAL)
+    assert warning and warning.startswith("a deployment is refused: local has provisioned")
+    assert plan._refused(_plan(_THERE, None), _LOCAL) is None
 
 
 def test_a_plan_says_whether_it_is_there_before_and_after() -> None:
@@ -55,11 +66,17 @@ def test_a_plan_says_whether_it_is_there_before_and_after() -> None:
     )
 
 
+def _error(code: str, operation: Any) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+
+
 class _Lambda:
     """An alias with provisioned concurrency: once moved, it has weights for as many looks."""
 
-    def __init__(self, looks: int) -> None:
+    def __init__(self, looks: int, provisioned: str = "") -> None:
         self._looks = looks
+        self._provisioned = provisioned
+        self.refuses = False
         self.alias: dict[str, Any] = {"FunctionVersion": "1", "RevisionId": "0"}
         self._left = 0
 
@@ -71,11 +88,20 @@ class _Lambda:
         return dict(self.alias)
 
     def update_alias(self, **to: Any) -> dict[str, Any]:
-        assert to["RevisionId"] == self.alias["RevisionId"]
+        if to["RevisionId"] != self.alias["RevisionId"]:
+            raise _error("PreconditionFailedException", "UpdateAlias")
+        if self.refuses and self._left:
+            raise _error("ResourceConflictException", "UpdateAlias")
         assert not to["RoutingConfig"]["AdditionalVersionWeights"]
         self._left = self._looks
         self._set(to["FunctionVersion"], {self.alias["FunctionVersion"]: 1.0})
         return dict(self.alias)
+
+    def get_provisioned_concurrency_config(self, **which: str) -> dict[str, Any]:
+        assert which == {"FunctionName": "f", "Qualifier": "live"}
+        if self._provisioned:
+            raise _error(self._provisioned, "GetProvisionedConcurrencyConfig")
+        return {}
 
     def move_as_somebody_else(self, version: str) -> None:
         self._left = 0
@@ -145,3 +171,54 @@ def test_without_it_weights_are_somebody_elses() -> None:
     switch.to("2")
     with pytest.raises(LostRace):
         switch.undo()
+
+
+def _left_moving(looks: int) -> tuple[_Lambda, Switch]:
+    """Return an alias that a deployment left while Lambda moves it, and a rollback's switch."""
+    functions = _Lambda(looks)
+    _switch(functions)._point(("2", ()))
+    switch = Switch(cast(Any, functions), "f")
+    assert switch.before and switch.before.weights
+    client: Any = functions
+    switch.provisioned = provisioned_concurrency.is_moving(client, "f", switch.before)
+    return functions, switch
+
+
+def test_a_rollback_goes_back_while_lambda_moves_live() -> None:
+    """At once: a version that is never initialised would keep the weights for good."""
+    functions, switch = _left_moving(looks=1000)
+    switch.back_to("1")
+    assert functions.alias["FunctionVersion"] == "1"
+
+
+def test_that_lambda_has_ended_meanwhile_is_no_lost_race() -> None:
+    functions, switch = _left_moving(looks=2)
+    _now(functions)
+    switch.back_to("1")
+    assert functions.alias["FunctionVersion"] == "1"
+
+
+def test_if_lambda_refuses_it_is_waited_for() -> None:
+    functions, switch = _left_moving(looks=4)
+    functions.refuses = True
+    switch.back_to("1")
+    assert _now(functions).route == ("1", ())
+
+
+@pytest.mark.parametrize(
+    ("refusal", "weights", "moving"),
+    [
+        ("", {"1": 1.0}, True),
+        ("", {}, False),
+        ("ProvisionedConcurrencyConfigNotFoundException", {"1": 0.9}, False),
+        # A role without the option's permissions cannot have provisioned any.
+        ("AccessDeniedException", {"1": 0.9}, False),
+    ],
+)
+def test_weights_are_lambdas_own_if_there_is_provisioned_concurrency(
+    refusal: str, weights: dict[str, float], moving: bool
+) -> None:
+    functions: Any = _Lambda(looks=1, provisioned=refusal)
+    live = Live("2", tuple(weights.items()), "r")
+    assert provisioned_concurrency.is_moving(functions, "f", live) == moving
+    assert not provisioned_concurrency.is_moving(functions, "f", None)
