@@ -175,17 +175,6 @@ variable "alarm_topic_arn" {
   }
 }
 
-variable "permissions_boundary" {
-  description = "Name of the IAM policy of this account that bounds what the function's role may ever do. Null: none."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.permissions_boundary == null || can(regex("^[\\w+=,.@-]+$", var.permissions_boundary))
-    error_message = "permissions_boundary must be a policy's name, not its ARN."
-  }
-}
-
 # Options. Each is off unless the environment's terraform.tfvars sets it.
 
 variable "vpc" {
@@ -287,7 +276,7 @@ variable "code_signing" {
   }
 }
 
-# Given by the pipeline, out of function.toml.
+# Given by the pipeline, out of function.toml, and for the boundary out of the environment's name.
 
 variable "service" {
   description = "Name of the service; every resource is called <service>-<environment>."
@@ -306,6 +295,17 @@ variable "secrets" {
   validation {
     condition     = alltrue([for secret in var.secrets : can(regex("^[a-z][a-z0-9-]*$", secret))])
     error_message = "Each of secrets must be the name of a parameter, of small letters, digits and dashes. Never put a secret itself here."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Name of the IAM policy of this account that bounds what the function's role may ever do, as bootstrap makes it. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^[\\w+=,.@-]+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be a policy's name, not its ARN."
   }
 }
 

@@ -22,8 +22,8 @@ from pipeline.config import (
     BOOTSTRAP_DIR,
     DEPLOYED_FROM_GITHUB,
     GITHUB_ENVIRONMENTS,
+    PURPOSES,
     ROOT,
-    SERVICE,
     TERRAFORM_DIR,
 )
 from pipeline.traffic.smoke_calls import SMOKE_CALLS
@@ -81,18 +81,17 @@ def _examine(repository: str | None) -> Iterator[Finding]:
         yield _look(f"bucket {bucket}", bootstrap, lambda: _bucket(account, bucket))
     yield _look("GitHub's OIDC provider", bootstrap, lambda: _identity_provider(account))
     for name in DEPLOYED_FROM_GITHUB:
-        boundary = f"{SERVICE}-{name}-boundary"
+        environment = Environment(name)
+        boundary = str(environment.permissions_boundary)
         yield _look(f"policy {boundary}", bootstrap, lambda: _policy(account, boundary))
-        keeps_apart = f"{SERVICE}-{name}-api"
-        others = {f"{SERVICE}-{each}" for each in DEPLOYED_FROM_GITHUB if each != name}
-        yield _look(
-            f"policy {keeps_apart}", bootstrap, lambda: _keeps_apart(account, keeps_apart, others)
-        )
-        for purpose in ("plan", "deploy", "rollback"):
-            role = f"{SERVICE}-{name}-{purpose}"
+        api = environment.api_policy
+        others = {Environment(each).function_name for each in DEPLOYED_FROM_GITHUB if each != name}
+        yield _look(f"policy {api}", bootstrap, lambda: _keeps_apart(account, api, others))
+        for purpose in PURPOSES:
+            role = environment.role_name(purpose)
             yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
-        yield from _parameters(account, Environment(name))
-        yield _alarms(Environment(name))
+        yield from _parameters(account, environment)
+        yield _alarms(environment)
     yield from _quotas(account)
     yield from _github(account, repository)
 
@@ -162,7 +161,7 @@ def _policy(account: Aws, name: str) -> str:
 
 def _policy_document(account: Aws, name: str) -> str | None:
     """Return a policy as text, or None if there is none of that name."""
-    arn = f"arn:aws:iam::{account.account_id}:policy/{name}"
+    arn = account.iam_arn(f"policy/{name}")
     found = absent_if("NoSuchEntity", lambda: account.iam.get_policy(PolicyArn=arn))
     if found is None:
         return None

@@ -9,9 +9,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,15 @@ class SavedPlan:
 class Stack:
     """A root module with a state of its own: an environment's service, or the account's bootstrap.
 
-    `name` is what its data folder is called; `variables_file` holds what a person decided.
+    `name` is what its data folder is called; `variables_file` holds what a person decided, and
+    `variables` what follows from the name.
     """
 
     directory: Path
     name: str
     state_key: str
     variables_file: Path | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
     def how_to_unlock(self, lock_id: str) -> str:
         """Return the command that takes a lock of this state away."""
@@ -73,7 +75,13 @@ class Stack:
 
 def service_stack(environment: Environment) -> Stack:
     """Return the stack that an environment is."""
-    return Stack(TERRAFORM_DIR, environment.name, environment.state_key, environment.variables_file)
+    return Stack(
+        TERRAFORM_DIR,
+        environment.name,
+        environment.state_key,
+        environment.variables_file,
+        {"permissions_boundary": environment.permissions_boundary},
+    )
 
 
 class Terraform:
@@ -95,7 +103,7 @@ class Terraform:
         """
         self._init(aws)
         given = self._folder / "given.tfvars.json"
-        given.write_text(json.dumps(variables))
+        given.write_text(json.dumps({**self._stack.variables, **variables}))
         files = [each for each in (self._stack.variables_file, given) if each]
         path = self._folder / "plan"
         with console.step("plan"):

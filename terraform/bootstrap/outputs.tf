@@ -4,7 +4,7 @@ output "role_arns" {
 }
 
 output "permissions_boundaries" {
-  description = "Name of the policy that bounds the function's role, by environment: its permissions_boundary."
+  description = "Name of the policy that bounds the function's role, by environment."
   value       = { for environment, each in aws_iam_policy.function_boundary : environment => each.name }
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.config import DEPLOYED_FROM_GITHUB, PURPOSES, Environment
 from tests.bootstrap.account import ACCOUNT, AUDIENCES, Account
 from scratch.project import Result
 from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
@@ -42,9 +43,35 @@ def test_it_takes_the_identity_provider_that_is_there(account: Account) -> None:
     assert found["ClientIDList"] == AUDIENCES and not found.get("Tags")
 
 
-def test_its_state_is_in_the_bucket_that_it_made(account: Account) -> None:
+def _state(account: Account) -> Any:
     state = account.client("s3").get_object(Bucket=BUCKETS[0], Key="mongo-client/bootstrap.tfstate")
-    assert "aws_s3_bucket" in {each["type"] for each in json.load(state["Body"])["resources"]}
+    return json.load(state["Body"])
+
+
+def test_its_state_is_in_the_bucket_that_it_made(account: Account) -> None:
+    assert "aws_s3_bucket" in {each["type"] for each in _state(account)["resources"]}
+
+
+def test_what_it_made_is_called_as_the_pipeline_and_the_workflows_call_it(account: Account) -> None:
+    """Its outputs are what Terraform made; the others derive the names, each in one place."""
+    made = {name: each["value"] for name, each in _state(account)["outputs"].items()}
+    account.project.environment = account.settings()
+    ours = account.project.account()
+    environments = [Environment(name) for name in DEPLOYED_FROM_GITHUB]
+    assert made["state_bucket"] == ours.state_bucket
+    assert made["artifact_bucket"] == ours.artifact_bucket
+    assert made["permissions_boundaries"] == {
+        each.name: each.permissions_boundary for each in environments
+    }
+    assert made["role_arns"] == {
+        f"{each.name}-{purpose}": ours.iam_arn(f"role/{each.role_name(purpose)}")
+        for each in environments
+        for purpose in PURPOSES
+    }
+    prefix = ours.github_variables["AWS_ROLE_PREFIX"]
+    assert all(arn == prefix + role for role, arn in made["role_arns"].items())
+    policies = account.client("iam").list_policies(Scope="Local", MaxItems=100)["Policies"]
+    assert {each.api_policy for each in environments} <= {each["PolicyName"] for each in policies}
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
@@ -129,6 +156,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         hub.variables = {
             "AWS_ACCOUNT_ID": ACCOUNT,
             "AWS_REGION": "us-east-1",
+            "AWS_ROLE_PREFIX": f"arn:aws:iam::{ACCOUNT}:role/mongo-client-",
             "SERVICE": "mongo-client",
         }
         for environment in ("staging", "production"):

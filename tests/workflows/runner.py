@@ -304,7 +304,12 @@ def on_a_hub(folder: Path, cloud: Mapping[str, str]) -> Iterator[Runner]:
 
 _VARIABLES = tuple(
     argument
-    for value in ("AWS_ACCOUNT_ID=123456789012", "AWS_REGION=us-east-1", "SERVICE=mongo-client")
+    for value in (
+        "AWS_ACCOUNT_ID=123456789012",
+        "AWS_REGION=us-east-1",
+        "AWS_ROLE_PREFIX=arn:aws:iam::123456789012:role/mongo-client-",
+        "SERVICE=mongo-client",
+    )
     for argument in ("--var", value)
 )
 

@@ -263,4 +263,4 @@ def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Run
     done = [name for name, job in run.jobs.items() if job.result == "success"]
     assert done == ["Say why nothing is deployed"]
     [notice] = [each["message"] for each in run.annotations]
-    assert "AWS_ACCOUNT_ID, AWS_REGION and SERVICE are not set" in notice
+    assert "AWS_ACCOUNT_ID, AWS_REGION, AWS_ROLE_PREFIX and SERVICE are not set" in notice

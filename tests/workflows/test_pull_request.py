@@ -152,7 +152,7 @@ def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -
     opened = events.pull_request(9, HEAD)
     run = runner.run("pull_request", "ci.yml", opened, job="no-plan", variables=False)
     [notice] = [each["message"] for each in run.annotations]
-    assert "AWS_ACCOUNT_ID, AWS_REGION and SERVICE are not set" in notice
+    assert "AWS_ACCOUNT_ID, AWS_REGION, AWS_ROLE_PREFIX and SERVICE are not set" in notice
 
 
 def test_a_plan_that_destroys_the_function_needs_labels(

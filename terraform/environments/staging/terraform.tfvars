@@ -1,2 +1,1 @@
-environment          = "staging"
-permissions_boundary = "mongo-client-staging-boundary"
+environment = "staging"
