@@ -4,11 +4,11 @@
     python -m scratch.sandbox destroy FOLDER ACCOUNT    the end, whatever was reached
     python -m scratch.sandbox report FOLDER ACCOUNT     Markdown; exit status 1 if anything differed
 
-The caller is an administrator of the account, which has the service's parameters for staging. Each
-step is done with the role of the job that does it on GitHub. The roles trust GitHub's identity
-tokens alone, with the subject of one job each, and a job cannot have another job's subject: so each
-role is given a second trust, in the account itself. The permissions of the roles are what is played
-here; their trust in GitHub is not.
+The caller is an administrator of the account, which has the service's parameters for both
+environments. Each step is done with the role of the job that does it on GitHub. The roles trust
+GitHub's identity tokens alone, with the subject of one job each, and a job cannot have another
+job's subject: so each role is given a second trust, in the account itself. The permissions of the
+roles are what is played here; their trust in GitHub is not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scratch.project import Project
 from scratch.sandbox_report import ADMINISTRATOR, CUT_OFF, Seen, Step
 from scratch.source import ROOT
 
-_STAGING = ("--environment", "staging")
+_STAGING, _PRODUCTION = ("--environment", "staging"), ("--environment", "production")
 _SETTINGS = "terraform/environments/staging/terraform.tfvars"
 # "Changes that I make are not always immediately visible" in the IAM user guide: it names no time.
 _PATIENCE_S = 60
@@ -66,6 +66,9 @@ class Sandbox:
             self._verb(steps.BOOTSTRAP_AGAIN, *bootstrap)
             self._verb(steps.RELEASE, "deploy", *_STAGING, "--bundle", "first")
             self._verb(steps.AFTER_RELEASE, *plan)
+            self._verb(steps.PROMOTION, "deploy", *_PRODUCTION, "--bundle", "first")
+            self._verb(steps.RELEASE_AGAIN, "deploy", *_STAGING, "--bundle", "first")
+            self._verb(steps.AFTER_PROMOTION, "plan", *_PRODUCTION, "--bundle", "first")
             before = (project.folder / _SETTINGS).read_text()
             project.append_to_handler("\nCHANGED = True\n")
             (project.folder / _SETTINGS).write_text(f"{before}\nmemory_mb = 384\n")
@@ -78,16 +81,19 @@ class Sandbox:
             return
 
     def destroy(self) -> None:
-        """Destroy what was made: the environment with its command, the rest as README.md says.
+        """Destroy what was made: the environments with the command, the rest as README.md says.
 
         The account's part stays if a release is left: Terraform would lose the state of it.
         """
         if not (self.folder / "project").exists():
             Project.copy_to(self.folder / "project")
-        released = steps.RELEASE.name in self.seen()
+        released = self.seen()
         try:
-            if released:
+            if steps.RELEASE.name in released:
                 self._verb(steps.DESTROY, "destroy", *_STAGING, "--yes", "staging")
+            if steps.PROMOTION.name in released:
+                destroy = ("destroy", *_PRODUCTION, "--yes", "production")
+                self._verb(steps.DESTROY_PRODUCTION, *destroy)
             account = _commands("destroy the account's part")
             account = account.replace("terraform destroy ", "terraform destroy -auto-approve ")
             account = account.replace("-migrate-state", "-migrate-state -force-copy")

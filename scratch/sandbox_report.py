@@ -9,6 +9,7 @@ from pipeline import markdown
 
 ADMINISTRATOR = "administrator"
 _SUCCEEDS, _NO_CHANGES, _EMPTY = "succeeds", "succeeds, without a change", "the plan is empty"
+_NOTHING = "there is nothing to do"
 # The end of a long output says what went wrong.
 _LINES = 40
 
@@ -38,22 +39,31 @@ BOOTSTRAP = Step("bootstrap", ADMINISTRATOR, _SUCCEEDS)
 BOOTSTRAP_AGAIN = Step("bootstrap again", ADMINISTRATOR, _NO_CHANGES)
 RELEASE = Step("first release", "staging-deploy", _SUCCEEDS)
 AFTER_RELEASE = Step("plan after the release", "staging-plan", _EMPTY)
+PROMOTION = Step("first release to production", "production-deploy", _SUCCEEDS)
+RELEASE_AGAIN = Step("the release again", "staging-deploy", _NOTHING)
+# deploy.yml asks nobody to approve an empty plan of what production serves.
+AFTER_PROMOTION = Step("plan of production", "production-plan", _EMPTY)
 CHANGE = Step("change of code and settings", "staging-deploy", _SUCCEEDS)
 AFTER_CHANGE = Step("plan after the change", "staging-plan", _EMPTY)
 ROLLBACK = Step("rollback", "staging-rollback", _SUCCEEDS)
 AFTER_ROLLBACK = Step("plan after the rollback", "staging-plan", _EMPTY)
-DESTROY = Step("destroy the environment", "staging-deploy", _SUCCEEDS)
+DESTROY = Step("destroy staging", "staging-deploy", _SUCCEEDS)
+DESTROY_PRODUCTION = Step("destroy production", "production-deploy", _SUCCEEDS)
 DESTROY_ACCOUNT = Step("destroy the account's part", ADMINISTRATOR, _SUCCEEDS)
 STEPS = (
     BOOTSTRAP,
     BOOTSTRAP_AGAIN,
     RELEASE,
     AFTER_RELEASE,
+    PROMOTION,
+    RELEASE_AGAIN,
+    AFTER_PROMOTION,
     CHANGE,
     AFTER_CHANGE,
     ROLLBACK,
     AFTER_ROLLBACK,
     DESTROY,
+    DESTROY_PRODUCTION,
     DESTROY_ACCOUNT,
 )
 
@@ -66,6 +76,8 @@ def difference(step: Step, seen: Seen | None) -> str:
         return f"failed with exit status {seen.status}"
     if step.expected == _NO_CHANGES and "No changes." not in seen.stderr.splitlines():
         return "succeeded, with changes"
+    if step.expected == _NOTHING and not seen.stdout.startswith("nothing to do: "):
+        return "there was something to do"
     # Further lines are what Terraform does not see: where live points, code changed by hand.
     if step.expected == _EMPTY and seen.stdout.strip() != "No changes.":
         return "the plan is not empty"

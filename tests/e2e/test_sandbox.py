@@ -17,11 +17,16 @@ import pytest
 from scratch import cloud, sandbox_report
 from scratch.sandbox import Sandbox, assume
 from scratch.source import ROOT
+from tests.bootstrap.account import token
 from tests.support import provider
 
 pytestmark = pytest.mark.extended
 
 ACCOUNT = "123456789012"
+REPOSITORY = "octo-org/mongo-client"
+# All that AWS has at times and that a release meets (localcloud/conditions.py).
+DELAYS = {"permission-delay": "3", "log-delay": "2", "log-page": "100", "metric-delay": "60"}
+_SUBJECTS = {"plan": "ref:refs/heads/main", "deploy": "environment:production"}
 
 
 @dataclass
@@ -53,15 +58,36 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         for bucket in s3.list_buckets()["Buckets"]:
             s3.delete_bucket(Bucket=bucket["Name"])
 
+        for name, value in DELAYS.items():
+            session.client("ssm").put_parameter(
+                Name=f"/localcloud/{name}", Value=value, Type="String"
+            )
+
         def having(role: str) -> dict[str, str]:
-            own = assume(session, ACCOUNT, role)
+            as_a_job = role.startswith("production")
+            own = _as_a_job(session, role) if as_a_job else assume(session, ACCOUNT, role)
             provider.write_credentials(key, settings | own)
             return own
 
-        sandbox = Sandbox(folder, ACCOUNT, "octo-org/mongo-client", having)
+        sandbox = Sandbox(folder, ACCOUNT, REPOSITORY, having)
         sandbox.play()
         sandbox.destroy()
         yield Played(sandbox, session, Path(settings["TF_DATA_DIR"]).with_name("calls"))
+
+
+def _as_a_job(session: boto3.Session, role: str) -> dict[str, str]:
+    """Return a role's credentials, as a job on GitHub gets them for its identity token."""
+    subject = _SUBJECTS[role.rpartition("-")[2]]
+    answer = session.client("sts").assume_role_with_web_identity(
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}",
+        RoleSessionName="GitHubActions",
+        WebIdentityToken=token(sub=f"repo:{REPOSITORY}:{subject}"),
+    )["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": answer["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": answer["SessionToken"],
+    }
 
 
 def test_every_step_does_what_is_expected(played: Played) -> None:
@@ -75,7 +101,7 @@ def _command(played: Played, what: str, account: str) -> subprocess.CompletedPro
     return subprocess.run(
         [sys.executable, "-m", "scratch.sandbox", what, str(played.sandbox.folder), account],
         cwd=ROOT,
-        env=os.environ | {"GITHUB_REPOSITORY": "octo-org/mongo-client"},
+        env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY},
         capture_output=True,
         text=True,
     )
@@ -103,12 +129,18 @@ def test_each_step_has_the_role_of_its_job(played: Played) -> None:
         "mongo-client-staging-plan",
         "mongo-client-staging-deploy",
         "mongo-client-staging-rollback",
+        "mongo-client-production",
+        "mongo-client-production-plan",
+        "mongo-client-production-deploy",
     }
     assert [call for call in calls if not call["allowed"]] == []
 
 
 def test_a_role_is_assumed_after_it_trusts_the_account(played: Played) -> None:
-    """localcloud lets the owner assume any role; on AWS the trust of the role decides."""
+    """localcloud lets the owner assume any role; on AWS the trust of the role decides.
+
+    Production's roles are assumed with identity tokens, as they trust GitHub's jobs.
+    """
     trusted = set()
     for call in played.calls():
         if call["operation"] == "UpdateAssumeRolePolicy":

@@ -21,7 +21,9 @@ from scratch.sandbox_report import (
     CUT_OFF,
     DESTROY,
     DESTROY_ACCOUNT,
+    PROMOTION,
     RELEASE,
+    RELEASE_AGAIN,
     STEPS,
     Seen,
     Step,
@@ -32,7 +34,7 @@ from scratch.sandbox_report import (
 from scratch.source import ROOT
 
 _GOOD = Seen(0, stdout="No changes.\n", stderr="No changes.\n")
-_ALL = {step.name: _GOOD for step in STEPS}
+_ALL = {step.name: _GOOD for step in STEPS} | {RELEASE_AGAIN.name: Seen(0, "nothing to do: …")}
 
 
 @pytest.mark.parametrize(
@@ -43,11 +45,9 @@ _ALL = {step.name: _GOOD for step in STEPS}
         (BOOTSTRAP, None, "not reached"),
         (BOOTSTRAP, CUT_OFF, "failed with exit status 1"),
         (BOOTSTRAP_AGAIN, Seen(0, "account 1 is ready", "No changes.\n"), ""),
-        (
-            BOOTSTRAP_AGAIN,
-            Seen(0, stderr="  ~ aws_s3_bucket.pipeline\n"),
-            "succeeded, with changes",
-        ),
+        (BOOTSTRAP_AGAIN, Seen(0, "", "  ~ aws_s3_bucket.pipeline\n"), "succeeded, with changes"),
+        (RELEASE_AGAIN, Seen(0, "nothing to do: staging serves bundle c0ffee already\n"), ""),
+        (RELEASE_AGAIN, Seen(0, "release 2: staging serves bundle"), "there was something to do"),
         (AFTER_CHANGE, Seen(0, "No changes.\n"), ""),
         (AFTER_CHANGE, Seen(0, "  ~ aws_lambda_alias.live: name\n"), "the plan is not empty"),
         (AFTER_CHANGE, Seen(0, "No changes.\nlive was moved\n"), "the plan is not empty"),
@@ -75,7 +75,7 @@ def test_each_step_has_to_be_done(step: Step) -> None:
 def test_what_differs_is_shown_with_the_end_of_its_output() -> None:
     refused = Seen(1, "a line\n" * 50, "error[aws]: AccessDenied: not authorized\n")
     text = report("1", _ALL | {CHANGE.name: refused})
-    assert text.startswith("## Account 1: 1 of 10 steps differ\n")
+    assert text.startswith(f"## Account 1: 1 of {len(STEPS)} steps differ\n")
     row = "| staging-deploy | succeeds | failed with exit status 1 | **different** |"
     assert f"| {CHANGE.name} {row}" in text
     assert "AccessDenied: not authorized\n```" in text and text.count("a line") == 39
@@ -114,9 +114,10 @@ def test_a_role_that_aws_refuses_is_reported(tmp_path: Path) -> None:
     assert difference(DESTROY, sandbox.seen()[DESTROY.name])
 
 
-def test_the_accounts_part_stays_while_a_release_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("release", [RELEASE, PROMOTION])
+def test_the_accounts_part_stays_while_a_release_is_left(tmp_path: Path, release: Step) -> None:
     """Else the state of what is left would be destroyed with its bucket."""
-    sandbox = _sandbox(tmp_path, BOOTSTRAP, RELEASE)
+    sandbox = _sandbox(tmp_path, BOOTSTRAP, release)
     sandbox.destroy()
     assert DESTROY_ACCOUNT.name not in sandbox.seen()
 
