@@ -56,6 +56,12 @@ class LayerError(PipelineError):
     id = "layer-not-built"
 
 
+class HandlerImportError(PipelineError):
+    """The handler cannot be imported from the built packages."""
+
+    id = "handler-not-imported"
+
+
 class BundleError(PipelineError):
     """A bundle is missing, unreadable, or not what its manifest says."""
 

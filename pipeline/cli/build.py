@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,6 +10,9 @@ import click
 from pipeline import console, github
 from pipeline.cli.help import examples
 from pipeline.packaging.builder import build
+
+# Where `make setup` installs them (`python -m localcloud install`).
+RUNTIME_PACKAGES = Path(sys.prefix) / "share" / "localcloud" / "runtime"
 
 
 @click.command("build", epilog=examples("build", "build --out other"))
@@ -19,13 +23,20 @@ from pipeline.packaging.builder import build
     show_default=True,
     help="Folder to write the bundle into.",
 )
-def command(out: Path) -> None:
+@click.option(
+    "--runtime-packages",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RUNTIME_PACKAGES,
+    envvar="LAMBDA_RUNTIME_PACKAGES",
+    help="Folder with the packages of AWS's runtime, to import the handler with.",
+)
+def command(out: Path, runtime_packages: Path) -> None:
     """Build the bundle from this source.
 
     It is the function package, the layer package if there is a layer, and the manifest: the same
-    bytes everywhere.
+    bytes everywhere. The handler is imported from them once, if this machine is like Lambda's.
     """
-    bundle = build(out)
+    bundle = build(out, runtime_packages)
     for package in bundle.manifest.packages():
         console.say(f"{package.name}  {package.size_bytes:,} bytes  sha256 {package.sha256}")
     console.result(bundle.id)

@@ -22,14 +22,15 @@ from pipeline.config import (
     RUNTIME,
 )
 from pipeline.errors import BundleError
-from pipeline.packaging import function, layer, zip_writer
+from pipeline.packaging import function, handler_import, layer, zip_writer
 
 
-def build(out: Path) -> Bundle:
+def build(out: Path, runtime_packages: Path) -> Bundle:
     """Build the bundle into the folder `out` and return it.
 
-    A layer that is already there and made by the same recipe is taken as it is. Raises SourceError
-    or LayerError, and then leaves what is in `out` as it was.
+    A layer that is already there and made by the same recipe is taken as it is. The handler is
+    imported once, with the packages of AWS's runtime that `runtime_packages` holds. Raises
+    SourceError, LayerError or HandlerImportError, and then leaves what is in `out` as it was.
     """
     files = function.read_files()
     wanted = imports.needs_from_layer(imports.imported_packages(files[HANDLER_PATH]))
@@ -48,6 +49,7 @@ def build(out: Path) -> Bundle:
     bundle = Bundle(manifest, function_zip, None)
     if LAYER:
         bundle = _with_layer(bundle, wanted, out)
+    console.say(handler_import.try_import(bundle, runtime_packages))
     bundle.write(out)
     return bundle
 

@@ -203,6 +203,17 @@ def test_a_handler_that_does_not_compile_stops_the_build(
     assert _digests(built.folder / "build") == before
 
 
+def test_a_handler_that_cannot_be_imported_stops_the_build(built: Project) -> None:
+    """It is imported from the packages that were just built; those from before stay."""
+    before = _digests(built.folder / "build")
+    built.append_to_handler("import importlib\nimportlib.import_module('nowhere')\n")
+    done = built.run("build")
+    assert done.returncode == 1
+    assert "error[handler-not-imported]: Unable to import module 'lambda_function'" in done.stderr
+    assert "No module named 'nowhere'" in done.stderr
+    assert _digests(built.folder / "build") == before
+
+
 def test_a_syntax_error_is_shown_with_a_caret(built: Project) -> None:
     built.handler.write_text("import os\nvalue = (1,\n  2]\n")
     lines = built.run("build").stderr.splitlines()
