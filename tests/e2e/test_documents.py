@@ -37,6 +37,17 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert named and named <= targets
 
 
+def test_every_resource_that_is_named_exists() -> None:
+    """By its address, or in a block that overrides it."""
+    block = re.compile(r'^ *resource "(\w+)" "(\w+)"', re.MULTILINE)
+    stacks = "\n".join(each.read_text() for each in (ROOT / "terraform").rglob("*.tf"))
+    # A change log names what there was.
+    documents = [ROOT / name for name in _DOCUMENTS if name != "CHANGELOG.md"]
+    text = "\n".join(each.read_text() for each in documents)
+    named = set(block.findall(text)) | set(re.findall(r"\b(aws_\w+)\.(\w+)", text))
+    assert len(named) > 2 and named <= set(block.findall(stacks))
+
+
 @pytest.mark.parametrize("line", _commands("python -m pipeline"))
 def test_every_pipeline_command_can_be_typed(line: str) -> None:
     """Verb, options and values are such as the command line takes."""
