@@ -44,6 +44,7 @@ def state(function: LambdaFunction) -> str:
     version = f"{function.function_name}:{function.version}"
     asleep = value(function.account_id, function.region, "asleep") or ""
     if version not in asleep.split(","):
+        _woken.pop(version, None)  # it may be put to sleep once more
         return "Active"
     if version not in _woken:
         return "Inactive"

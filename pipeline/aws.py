@@ -210,7 +210,7 @@ def absent_if[T](code: str, call: Callable[[], T]) -> T | None:
 
 
 class _Sent(io.BytesIO):
-    """Bytes that tell how many of them were read."""
+    """Bytes that report how many of them were read."""
 
     def __init__(self, content: bytes, on_sent: Callable[[int], None]) -> None:
         super().__init__(content)
@@ -228,8 +228,8 @@ def create_object(
     """Write an object of the artifact bucket that must not exist yet, whole or not at all.
 
     Returns False, and changes nothing, if it exists and holds something else. If it holds the same,
-    this very call wrote it, and its answer was lost. `on_sent` is told how many bytes are on their
-    way.
+    this very call wrote it, and its answer was lost. `on_sent` gets the number of bytes that
+    are on their way.
     """
     try:
         persistently(

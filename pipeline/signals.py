@@ -1,4 +1,4 @@
-"""Being told to stop: by Ctrl-C, or by a job that is cancelled or has used up its time.
+"""The signals to stop: of Ctrl-C, and of a job that is cancelled or has used up its time.
 
 GitHub's runner then sends SIGINT, 7.5 s later SIGTERM, and 2.5 s after that it kills the
 processes. So live goes back first; and a second signal ends the waiting for Terraform, so that what
@@ -15,8 +15,8 @@ from types import FrameType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def stop_when_told() -> None:
-    """Leave in order, by an exception: live goes back first."""
+def stop_on_signals() -> None:
+    """Raise KeyboardInterrupt where a signal to stop arrives, so that live goes back first."""
     for number in _SIGNALS:
         signal.signal(number, _stop)
 

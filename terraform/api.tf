@@ -42,7 +42,7 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 # Behind an authorizer, what looks whether the service is up would need a token, and so would a
 # browser's question whether a page may call: browsers send none with it.
 resource "aws_apigatewayv2_route" "open" {
-  #checkov:skip=CKV_AWS_309:Open by intent; they tell whether the database answers, versions, and what there is.
+  #checkov:skip=CKV_AWS_309:Open by intent: they show whether the database answers, versions, and what there is.
   for_each = toset(var.jwt_authorizer == null ? [] : ["GET /api/health", "GET /api/openapi.json", "OPTIONS /api/{proxy+}"])
 
   api_id    = aws_apigatewayv2_api.http.id

@@ -48,7 +48,7 @@ variable "allowed_operators" {
 }
 
 variable "cors_origins" {
-  description = "Origins (https://app.example.com) whose pages may call the API. Empty: none."
+  description = "Origins (https://app.example.com): their pages may call the API. Empty: none."
   type        = set(string)
   default     = []
   nullable    = false
@@ -165,7 +165,7 @@ variable "alarm_thresholds" {
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that is told when an alarm fires, and when it is over. Null: nobody is told."
+  description = "SNS topic that is notified when an alarm fires, and when it is over. Null: none."
   type        = string
   default     = null
 
@@ -262,7 +262,7 @@ variable "jwt_authorizer" {
 }
 
 variable "code_signing" {
-  description = "AWS Signer profile versions whose signatures Lambda takes, and what it does without one: Enforce refuses the deployment, Warn counts it. What has to be signed are both zips in the artifact bucket, the function's and the layer's. The pipeline does not sign, and signing changes a zip's bytes, so its own bundles only pass with Warn."
+  description = "AWS Signer profile versions that Lambda takes a signature of, and what it does without one: Enforce refuses the deployment, Warn counts it. What has to be signed are both zips in the artifact bucket, the function's and the layer's. The pipeline does not sign, and signing changes a zip's bytes, so its own bundles only pass with Warn."
   type        = object({ signing_profile_version_arns = list(string), untrusted_artifact_on_deployment = string })
   default     = null
 
@@ -289,7 +289,7 @@ variable "description" {
 }
 
 variable "secrets" {
-  description = "Which SSM SecureString parameters /<service>/<environment>/… the function may read. It is told the name of each, as mongodb-uri's in MONGODB_URI_PARAMETER, and reads the value itself."
+  description = "Which SSM SecureString parameters /<service>/<environment>/… the function may read. It gets the name of each, as mongodb-uri's in MONGODB_URI_PARAMETER, and reads the value itself."
   type        = set(string)
 
   validation {

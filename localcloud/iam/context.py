@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from moto.apigatewayv2.models import ApiGatewayV2Backend, apigatewayv2_backends
 from moto.iam.models import IAMBackend, Role, iam_backends
-from moto.s3.models import S3Backend, s3_backends
+from moto.s3.models import FakeKey, S3Backend, s3_backends
 
 from localcloud.moto_patches import apigateway
 from localcloud.iam.request import ApiCall
@@ -79,4 +79,5 @@ class Resources:
 
     def _is_there(self, call: ApiCall) -> bool:
         bucket = self.s3.buckets.get(call.parameters["Bucket"])
-        return bucket is not None and call.parameters["Key"] in bucket.keys
+        # What was deleted from a versioned bucket has a delete marker for its newest version.
+        return bucket is not None and isinstance(bucket.keys.get(call.parameters["Key"]), FakeKey)

@@ -29,6 +29,8 @@ from localcloud.iam.required_permissions import Permissions
 from localcloud.iam.evaluation import Request
 from localcloud.iam.propagation import Propagation, document
 
+# How the names of IAM's operations begin that change nothing.
+_READS = ("Get", "List")
 # Not what a journal is for: bodies of any size, and secrets.
 _NOT_WRITTEN_DOWN = frozenset({"Body", "Payload", "Value", "WebIdentityToken", "ZipFile"})
 
@@ -61,8 +63,8 @@ class Access:
             return answer
 
         def complete(answer: Response) -> Response:
-            if "call" in g and (changed := self._resources.role(g.call)):
-                self._propagation.changed(changed)
+            if "call" in g and g.call.service == "iam" and not g.call.operation.startswith(_READS):
+                self._propagation.changed(list(self._resources.iam.roles.values()))
             return _without_tags(answer) if g.get("conceals_tags") else answer
 
         application.before_request(decide)
@@ -159,9 +161,10 @@ class Access:
         if provider is None or role is None or claims.get("aud") not in provider.client_id_list:
             return False
         trust = json.loads(role.assume_role_policy_document)
+        own = [each for each in trust["Statement"] if _names(each, provider.arn)]
         context = {f"{issuer}:{name}".lower(): str(value) for name, value in claims.items()}
         action = Request("sts:AssumeRoleWithWebIdentity", "*", context)
-        return _names(trust, provider.arn) and evaluation.allow([trust], action)
+        return evaluation.allow([{**trust, "Statement": own}], action)
 
     def _write_down(
         self, call: ApiCall, role: Role | None, needed: list[Request], allowed: bool
@@ -209,11 +212,9 @@ class Sessions:
         return self._sessions[role_arn]
 
 
-def _names(trust: Mapping[str, Any], provider_arn: str) -> bool:
-    """Say whether all statements of a trust policy name this provider as whom they trust."""
-    return all(
-        each.get("Principal", {}).get("Federated") == provider_arn for each in trust["Statement"]
-    )
+def _names(statement: Mapping[str, Any], provider_arn: str) -> bool:
+    """Say whether a statement of a trust policy names this provider as whom it trusts."""
+    return bool(statement.get("Principal", {}).get("Federated") == provider_arn)
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from typing import Any
 
 from moto.iam.models import ManagedPolicy, Role
@@ -22,11 +23,18 @@ class Propagation:
         self._account_id, self._region = account_id, region
         self._past: dict[str, list[tuple[float, list[Any]]]] = {}
 
-    def changed(self, role: Role) -> None:
-        """Note what the policies of a role are after a call that may have changed them."""
-        past, documents = self._past.setdefault(role.arn, []), _documents(role)
-        if not past or past[-1][1] != documents:
-            past.append((time.monotonic(), documents))
+    def changed(self, roles: Collection[Role]) -> None:
+        """Note what the policies of all roles are after a call that may have changed them.
+
+        A managed policy's are those of every role that it is attached to. A role that is gone, and
+        created again, begins without any.
+        """
+        past = {role.arn: self._past.get(role.arn, []) for role in roles}
+        for role in roles:
+            documents = _documents(role)
+            if not past[role.arn] or past[role.arn][-1][1] != documents:
+                past[role.arn].append((time.monotonic(), documents))
+        self._past = past
 
     def documents(self, role: Role) -> list[Any]:
         """Return the policies of a role, its own and managed ones, that hold by now."""

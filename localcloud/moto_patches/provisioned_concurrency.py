@@ -61,7 +61,7 @@ def _concurrency_can_be_provisioned() -> None:
         return 202, {"status": "202"}, get(self)
 
     def delete(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
-        del _kept[alias_of(self)]
+        _kept.pop(alias_of(self), None)
         return 204, {"status": "204"}, ""
 
     LambdaResponse.put_provisioned_concurrency_config = put

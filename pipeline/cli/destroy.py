@@ -17,7 +17,7 @@ from pipeline.errors import PipelineError, Stopped, UsageError
 from pipeline.cli.help import examples
 from pipeline.terraform.plan import judge
 from pipeline.release.ledger import Ledger
-from pipeline.config import ARCHITECTURE, FUNCTION, HANDLER, LAYER, RUNTIME, SERVICE
+from pipeline.config import ARCHITECTURE, HANDLER, LAYER, RUNTIME, SERVICE
 
 
 @click.command(
@@ -99,11 +99,7 @@ def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
     manifest = target.manifest_of(account, serving) if serving else None
     if manifest:
         return runner.bundle_variables(account, manifest)
-    return {
-        "service": SERVICE,
-        "description": FUNCTION["description"],
-        "secrets": FUNCTION["secrets"],
-        "artifact_bucket": account.artifact_bucket,
+    return runner.function_variables(account) | {
         "function_package": {"key": "-", "sha256_base64": "-"},
         "layer_package": None,
         "handler": HANDLER,

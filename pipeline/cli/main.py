@@ -14,7 +14,7 @@ from pipeline import console
 from pipeline.cli import completion
 from pipeline.errors import PipelineError, Stopped
 from pipeline.sdk_errors import translated_errors
-from pipeline.signals import stop_when_told
+from pipeline.signals import stop_on_signals
 
 # The module of each verb. It is imported when the verb is called: the AWS SDK alone takes longer to
 # import than a build takes.
@@ -71,7 +71,7 @@ def pipeline() -> None:
 
 def main() -> None:
     """Run the command line; exit 0 (done), 1 (did not hold, or failed) or 2 (wrong call)."""
-    stop_when_told()
+    stop_on_signals()
     try:
         with translated_errors():
             pipeline(

@@ -259,13 +259,19 @@ def workspace(stack: Stack) -> Iterator[Terraform]:
         yield Terraform(stack, Path(folder))
 
 
-def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
-    """Return the Terraform variables that a bundle decides, and function.toml."""
+def function_variables(aws: Aws) -> dict[str, Any]:
+    """Return the Terraform variables that function.toml and the account decide."""
     return {
         "service": SERVICE,
         "description": FUNCTION["description"],
         "secrets": FUNCTION["secrets"],
         "artifact_bucket": aws.artifact_bucket,
+    }
+
+
+def bundle_variables(aws: Aws, manifest: Manifest) -> dict[str, Any]:
+    """Return the Terraform variables that a bundle decides, with those of the function."""
+    return function_variables(aws) | {
         "function_package": _stored(manifest.function),
         "layer_package": {"name": LAYER, **_stored(manifest.layer)} if manifest.layer else None,
         "handler": manifest.handler,

@@ -1,5 +1,5 @@
-# Who gets which role. GitHub vouches for a job with a token whose subject says what the job is
-# ("OpenID Connect reference" in GitHub's documentation); it is compared in full, never by wildcard.
+# Who gets which role. GitHub gives a job an identity token, and the token's subject says what the job
+# is ("OpenID Connect reference" in GitHub's documentation). It is compared in full, never by wildcard.
 
 import {
   for_each = toset(var.oidc_provider_arn == null ? [] : [var.oidc_provider_arn])

@@ -34,7 +34,7 @@ variable "layer" {
 }
 
 variable "repository" {
-  description = "Repository on GitHub whose jobs get the roles, as OWNER/NAME."
+  description = "Repository on GitHub, as OWNER/NAME. Its jobs get the roles."
   type        = string
 
   validation {

@@ -52,7 +52,7 @@ run "each_is_off_unless_it_is_set" {
       aws_apigatewayv2_route.api.authorization_type == "NONE",
       !contains(keys(aws_lambda_function.service.environment[0].variables), "JWT_ISSUER"),
     ])
-    error_message = "There must be no authorizer, and the handler must not be told of an issuer."
+    error_message = "There must be no authorizer, and the handler must get no issuer."
   }
 
   assert {
@@ -67,7 +67,7 @@ run "each_is_off_unless_it_is_set" {
 
   assert {
     condition     = length(coalesce(aws_cloudwatch_metric_alarm.errors.alarm_actions, [])) == 0
-    error_message = "No topic must be told of alarms."
+    error_message = "No topic must be notified of alarms."
   }
 }
 
@@ -97,7 +97,7 @@ run "a_boundarys_arn_is_no_name" {
   expect_failures = [var.permissions_boundary]
 }
 
-run "a_topic_is_told_of_every_alarm" {
+run "a_topic_is_notified_of_every_alarm" {
   command = plan
   variables { alarm_topic_arn = "arn:aws:sns:us-east-1:123456789012:alarms" }
 
@@ -109,7 +109,7 @@ run "a_topic_is_told_of_every_alarm" {
       aws_cloudwatch_metric_alarm.database,
       aws_cloudwatch_metric_alarm.api,
     ] : alarm.alarm_actions == toset([var.alarm_topic_arn]) && alarm.ok_actions == alarm.alarm_actions])
-    error_message = "The topic must be told when an alarm begins, and when it is over."
+    error_message = "The topic must be notified when an alarm begins, and when it is over."
   }
 }
 

@@ -37,7 +37,7 @@ run "the_connection_string_is_named_and_not_carried" {
       aws_lambda_function.service.environment[0].variables["MONGODB_URI_PARAMETER"]
       == "/mongo-client/staging/mongodb-uri"
     )
-    error_message = "The function must be told the parameter's name."
+    error_message = "The function must get the parameter's name."
   }
 
   assert {
@@ -132,7 +132,7 @@ run "a_function_can_be_without_a_layer_and_secrets" {
 
   assert {
     condition     = keys(aws_lambda_function.service.environment[0].variables) == tolist(["API_KEYS"])
-    error_message = "It must be told of no parameter."
+    error_message = "It must get no parameter."
   }
 
   assert {
@@ -194,7 +194,7 @@ run "an_origin_has_no_path" {
   expect_failures = [var.cors_origins]
 }
 
-run "the_function_is_told_who_may_do_what" {
+run "the_function_gets_who_may_do_what" {
   command = plan
   variables {
     api_keys          = { (sha256("key")) = "read:my-shop write:my-shop.orders.2026" }

@@ -76,8 +76,9 @@ def refused(error: pytest.ExceptionInfo[ClientError]) -> str:
 
 @pytest.fixture(scope="module")
 def bucket(account: Account) -> str:
-    name = f"tests-{uuid.uuid4().hex}"
-    account.client("s3").create_bucket(Bucket=name)
+    name, s3 = f"tests-{uuid.uuid4().hex}", account.client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
 
 
@@ -95,8 +96,14 @@ def test_a_missing_key_is_seen_by_who_may_list_it(
     with pytest.raises(ClientError) as hidden:
         getattr(s3, operation)(Bucket=bucket, Key="hidden/missing")
     refused(hidden)
-    account.client("s3").put_object(Bucket=bucket, Key="hidden/there", Body=b"x")
+    owner = account.client("s3")
+    owner.put_object(Bucket=bucket, Key="hidden/there", Body=b"x")
     getattr(s3, operation)(Bucket=bucket, Key="hidden/there")
+    # A delete marker stands for a key that is missing.
+    owner.delete_object(Bucket=bucket, Key="hidden/there")
+    with pytest.raises(ClientError) as deleted:
+        getattr(s3, operation)(Bucket=bucket, Key="hidden/there")
+    refused(deleted)
 
 
 def test_a_bucket_takes_conditional_writes_only_if_its_policy_says_so(account: Account) -> None:
@@ -270,6 +277,30 @@ def test_a_role_has_ten_managed_policies_at_most(account: Account) -> None:
     with pytest.raises(ClientError, match="LimitExceeded.*10"):
         iam.attach_role_policy(RoleName=name, PolicyArn=arns[10]["Arn"])
     iam.attach_role_policy(RoleName=name, PolicyArn=arns[0]["Arn"])
+
+
+def test_a_new_version_of_a_managed_policy_takes_effect(account: Account, bucket: str) -> None:
+    """As late as any other change; the call that makes it names no role."""
+    ssm, iam = account.client("ssm"), account.client("iam")
+    setting, name = "/localcloud/permission-delay", f"tests-{uuid.uuid4().hex}"
+    lists = grant("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+    first, second = (
+        json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        for statement in (grant("s3:ListBucket", "arn:aws:s3:::other"), lists)
+    )
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=first)["Policy"]["Arn"]
+    s3 = account.client("s3", account.role(grant("s3:GetObject", "*"), name=name))
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    ssm.put_parameter(Name=setting, Value="1", Type="String")
+    try:
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=second, SetAsDefault=True)
+        with pytest.raises(ClientError) as early:
+            s3.list_objects_v2(Bucket=bucket)
+        refused(early)
+        time.sleep(1.1)
+        s3.list_objects_v2(Bucket=bucket)
+    finally:
+        ssm.delete_parameter(Name=setting)
 
 
 def test_a_permission_can_take_seconds_to_hold(account: Account, bucket: str) -> None:

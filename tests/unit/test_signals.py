@@ -33,10 +33,10 @@ while not Path("FOLDER/end").exists():
 _COMMAND = """
 from pathlib import Path
 from pipeline.config import Environment
-from pipeline.signals import stop_when_told, uninterrupted
+from pipeline.signals import stop_on_signals, uninterrupted
 from pipeline.terraform.runner import Terraform, service_stack
 
-stop_when_told()
+stop_on_signals()
 try:
     Terraform(service_stack(Environment("staging")), Path.cwd())._run(
         "apply", on_message=lambda message: Path("began").write_text(str(message["pid"]))

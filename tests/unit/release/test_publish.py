@@ -12,14 +12,14 @@ import pytest
 
 from pipeline.release import publish
 from pipeline.config import Environment
-from pipeline.signals import stop_when_told
+from pipeline.signals import stop_on_signals
 
 
 @pytest.fixture(autouse=True)
 def _stopping() -> Iterator[None]:
     """Let this process stop as a verb does, and then as before."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    stop_when_told()
+    stop_on_signals()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -184,8 +184,9 @@ def _left_moving(looks: int) -> tuple[_Lambda, Switch]:
     return functions, switch
 
 
-def test_a_rollback_goes_back_while_lambda_moves_live() -> None:
+def test_a_rollback_goes_back_while_lambda_moves_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """At once: a version that is never initialised would keep the weights for good."""
+    monkeypatch.setattr(alias, "_WEIGHTS_PATIENCE_S", 0)
     functions, switch = _left_moving(looks=1000)
     switch.back_to("1")
     assert functions.alias["FunctionVersion"] == "1"
