@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.traffic import alias
+from pipeline.traffic import alias, provisioned_concurrency
 from tests.localcloud.aws import Aws
 
 pytestmark = pytest.mark.integration
@@ -100,4 +100,25 @@ def test_a_switch_ends_when_lambda_has_moved_it_and_can_be_undone(
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "2"
     assert _weights(aws, live) == {}
     switch.undo()
+    assert aws.functions.get_alias(**live)["FunctionVersion"] == "1"
+
+
+def test_a_rollback_moves_it_while_lambda_does(aws: Aws, live: dict[str, Any]) -> None:
+    """As a deployment that was killed leaves it; without provisioned concurrency it is a canary."""
+    name = live["FunctionName"]
+    _canary(aws, live)
+    canary = alias.read(aws.functions, name)
+    assert not provisioned_concurrency.is_moving(aws.functions, name, canary)
+    aws.functions.update_alias(**live, RoutingConfig={})
+    _provision(aws, live)
+    aws.parameters.put_parameter(
+        Name="/localcloud/provisioned-delay", Value="60", Type="String", Overwrite=True
+    )
+    aws.functions.update_alias(**live, FunctionVersion="2")
+    switch = alias.Switch(aws.functions, name)
+    switch.provisioned = provisioned_concurrency.is_moving(aws.functions, name, switch.before)
+    assert switch.provisioned
+    # Lambda changes the alias meanwhile, and its revision with it.
+    aws.functions.update_alias(**live, Description="moved on")
+    switch.back_to("1")
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "1"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import boto3
+import click
 import pytest
+from click.testing import CliRunner, Result
 
 from pipeline import aws
 from pipeline.aws import Aws
 from pipeline.cli import deploy, rollback
-from pipeline.config import BESIDE_STEPS_S, OWN_CALLS_S, Steps
-from pipeline.errors import AwsError
+from pipeline.config import BESIDE_STEPS_S, OWN_CALLS_S, Environment, Steps
+from pipeline.errors import AwsError, Stopped
+from pipeline.report import job_summary
 
 
 @pytest.fixture
@@ -64,20 +67,42 @@ def test_credentials_that_have_expired_are_an_error_of_ours(
     assert "aws configure export-credentials" in refused.value.remedy
 
 
-def test_a_deployment_that_they_would_not_last_for_is_refused() -> None:
+def test_the_budget_is_that_of_the_steps_and_of_the_rest() -> None:
+    steps = Steps((10, 100), 300, 500, (), None)
+    assert steps.longest_s == 2 * (300 + OWN_CALLS_S)
+
+
+def _run(
+    command: click.Command, valid_s: float | None, monkeypatch: pytest.MonkeyPatch, *options: str
+) -> Result:
+    """Run a command with credentials of so many seconds; it stops where its work would begin."""
+    account = SimpleNamespace(session_s=lambda: valid_s)
+    monkeypatch.setattr(aws, "connect", lambda: account)
+    monkeypatch.setattr(job_summary, "summarised", _begin)
+    return CliRunner().invoke(command, ["--environment", "staging", *options])
+
+
+def _begin(*_: Any) -> NoReturn:
+    raise Stopped("it begins")
+
+
+def test_a_deployment_that_they_would_not_last_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Without credentials nobody could put live back."""
-    takes_s = BESIDE_STEPS_S + Steps((10, 100), 300, 500, (), None).longest_s
-    assert takes_s == BESIDE_STEPS_S + 2 * (300 + OWN_CALLS_S)
+    takes_s = BESIDE_STEPS_S + Environment("staging").steps().longest_s
+    refused = _run(deploy.command, takes_s - 1, monkeypatch).exception
+    assert isinstance(refused, AwsError) and "nothing was done" in refused.what
+    assert f"expire in {takes_s - 1:.0f} s" in refused.what and "aws sso login" in refused.remedy
     for enough in (None, takes_s):
-        deploy._require_session(enough, takes_s)
-    with pytest.raises(AwsError, match="expire in 1799 s, and .* up to 1800 s; nothing was done"):
-        deploy._require_session(1799, takes_s)
+        assert isinstance(_run(deploy.command, enough, monkeypatch).exception, Stopped)
+    at_once = _run(deploy.command, BESIDE_STEPS_S, monkeypatch, "--all-at-once")
+    assert isinstance(at_once.exception, Stopped)
 
 
-def test_a_rollback_is_only_warned(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rollback_is_only_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     """It restores traffic within seconds, and nothing must stop it."""
-    rollback._warn_of_expiry(None)
-    rollback._warn_of_expiry(BESIDE_STEPS_S)
-    assert capsys.readouterr().err == ""
-    rollback._warn_of_expiry(30)
-    assert "expire in 30 s" in capsys.readouterr().err
+    for valid_s, warned in ((None, False), (BESIDE_STEPS_S, False), (30, True)):
+        done = _run(rollback.command, valid_s, monkeypatch)
+        assert isinstance(done.exception, Stopped)
+        assert ("expire in 30 s" in done.output) == warned
