@@ -43,7 +43,7 @@ LAYER: Mapping[str, Field] = {
     "name": Field(str, None, r"[a-z][a-z0-9-]{0,30}"),
     "requirements": Field(str, "layer/requirements.txt", _PATH),
     "exclude": Field(list, [], r".+"),
-    "replace": Field(dict, {}, _PATH),
+    "stubs": Field(dict, {}, _PATH),
     "bytecode_only": Field(bool, False),
 }
 _ALLOW: Mapping[str, Field] = {

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline import console
-from pipeline.bundle import imports
 from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.config import (
     ARCHITECTURE,
     FUNCTION_PACKAGE,
     HANDLER,
-    HANDLER_PATH,
     LAYER,
     LAYER_LOCK,
     LAYER_PACKAGE,
@@ -23,6 +21,8 @@ from pipeline.config import (
 )
 from pipeline.errors import BundleError
 from pipeline.packaging import function, handler_import, layer, zip_writer
+from pipeline.packaging.layer import Layer
+from pipeline.packaging.lock import Lock
 
 
 def build(out: Path, runtime_packages: Path) -> Bundle:
@@ -33,7 +33,6 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
     SourceError, LayerError or HandlerImportError, and then leaves what is in `out` as it was.
     """
     files = function.read_files()
-    wanted = imports.needs_from_layer(imports.imported_packages(files[HANDLER_PATH]))
     function_zip = zip_writer.write_zip(files)
     manifest = Manifest(
         function=Package.of(FUNCTION_PACKAGE, function_zip),
@@ -48,34 +47,39 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
     )
     bundle = Bundle(manifest, function_zip, None)
     if LAYER:
-        bundle = _with_layer(bundle, wanted, out)
+        bundle = _with_layer(bundle, files, out)
     console.say(handler_import.try_import(bundle, runtime_packages))
     bundle.write(out)
     return bundle
 
 
-def _with_layer(bundle: Bundle, wanted: Set[str], out: Path) -> Bundle:
-    recipe = layer.recipe_sha256(wanted)
-    layer_zip = _layer_already_built(out, recipe)
-    if layer_zip is None:
-        console.say("building the layer from layer/requirements.txt")
-        layer_zip = layer.build_layer(wanted)
+def _with_layer(bundle: Bundle, files: Mapping[str, bytes], out: Path) -> Bundle:
+    lock = Lock(LAYER_LOCK)
+    recipe = layer.recipe_sha256(lock, files)
+    built = _layer_already_built(out, recipe)
+    if built is None:
+        console.say(f"building the layer from {LAYER_LOCK.relative_to(ROOT)}")
+        built = layer.build_layer(lock, files)
     manifest = replace(
         bundle.manifest,
-        layer=Package.of(LAYER_PACKAGE, layer_zip),
-        layer_lock_sha256=sha256_hex(LAYER_LOCK.read_bytes()),
+        layer=Package.of(LAYER_PACKAGE, built.archive),
+        layer_lock_sha256=sha256_hex(lock.text.encode()),
         layer_recipe_sha256=recipe,
-        dependencies=layer.locked_versions(),
+        dependencies=built.dependencies,
+        own_files=built.own_files,
     )
-    return replace(bundle, manifest=manifest, layer_zip=layer_zip)
+    return replace(bundle, manifest=manifest, layer_zip=built.archive)
 
 
-def _layer_already_built(out: Path, recipe: str) -> bytes | None:
+def _layer_already_built(out: Path, recipe: str) -> Layer | None:
     try:
         previous = Bundle.read(out)
     except BundleError:
         return None
-    return previous.layer_zip if previous.manifest.layer_recipe_sha256 == recipe else None
+    manifest = previous.manifest
+    if previous.layer_zip is None or manifest.layer_recipe_sha256 != recipe:
+        return None
+    return Layer(previous.layer_zip, manifest.dependencies, manifest.own_files)
 
 
 def _commit() -> str | None:

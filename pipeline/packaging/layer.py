@@ -1,150 +1,85 @@
-"""Make the layer's package from hash-locked wheels for the platform it is deployed to."""
+"""The layer: what pip installs for Lambda from the lock file, as a zip."""
 
 from __future__ import annotations
 
-import re
-import sys
+import json
 import tempfile
-import zipfile
-from collections import defaultdict
-from collections.abc import Mapping, Set
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import distributions, version
 from pathlib import Path
 from platform import python_version
 
+from packaging.utils import canonicalize_name
+
 from pipeline import console
-from pipeline.bundle import bytecode, imports
-from pipeline.packaging import pip, pymongo, zip_writer
+from pipeline.bundle import bytecode
 from pipeline.bundle.manifest import sha256_hex
-from pipeline.errors import LayerError
-from pipeline.config import ARCHITECTURE, LAYER_LOCK, RUNTIME
+from pipeline.config import ARCHITECTURE, FUNCTION, ROOT, RUNTIME
+from pipeline.packaging import pip, trimming, zip_writer
+from pipeline.packaging.lock import Lock
 
-# Lambda's python3.12 and later run on Amazon Linux 2023, which has glibc 2.34: AWS Lambda
-# developer guide, "Lambda runtimes". Older manylinux wheels run there too (PEP 600).
-_MACHINE = {"x86_64": "x86_64", "arm64": "aarch64"}[ARCHITECTURE]
-_PLATFORMS = [
-    f"{tag}_{_MACHINE}"
-    for tag in ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
-]
-
-# Present in wheels, never read at run time.
-_SOURCE_SUFFIXES = (".c", ".h", ".pyi", ".pyx", ".pxd", "/py.typed")
-_TEST_FOLDERS = {"test", "tests", "__pycache__"}
+_OPTIONS = FUNCTION["layer"]
 
 
-def recipe_sha256(wanted: Set[str]) -> str:
-    """Return the digest of everything the layer is made of and by: equal means nothing to redo."""
-    modules = (zip_writer, pymongo, bytecode, imports)
-    made_by = [Path(module.__file__ or "").read_bytes() for module in modules]
-    compilers = (version("deflate"), python_version())
-    parts = [
-        LAYER_LOCK.read_bytes(),
-        Path(__file__).read_bytes(),
-        *made_by,
-        " ".join([*compilers, RUNTIME, ARCHITECTURE, *sorted(wanted)]).encode(),
-    ]
-    return sha256_hex("".join(sha256_hex(part) for part in parts).encode())
+@dataclass(frozen=True)
+class Layer:
+    """A layer's zip, the packages in it (name → version), and which of its files are made from
+    packages of this repository."""
+
+    archive: bytes
+    dependencies: Mapping[str, str]
+    own_files: tuple[str, ...]
 
 
-def locked_versions() -> dict[str, str]:
-    """Return the version of each dependency that is locked, by name."""
-    return dict(re.findall(r"^([\w.-]+)==(\S+)", LAYER_LOCK.read_text("utf-8"), re.MULTILINE))
+def recipe_sha256(lock: Lock, function: Mapping[str, bytes]) -> str:
+    """Return the digest of everything that decides the layer's bytes: equal ones, equal bytes.
+
+    `function` are the files of the function's zip: what they import must not be left out. Raises
+    LayerError if they use a stub.
+    """
+    trimming.check_use(_OPTIONS["stubs"], function)
+    files = [*Path(__file__).parent.glob("*.py"), *Path(bytecode.__file__).parent.glob("*.py")]
+    files += [ROOT / stub for stub in _OPTIONS["stubs"].values()]
+    files += [file for package in lock.own for file in package.files()]
+    made_of = {str(file.relative_to(ROOT)): sha256_hex(file.read_bytes()) for file in files}
+    names = sorted(trimming.imported(function)) if _OPTIONS["exclude"] else []
+    tools = (RUNTIME, ARCHITECTURE, python_version(), version("deflate"), version("pip"))
+    recipe = json.dumps([lock.text, _OPTIONS, names, tools, made_of], sort_keys=True)
+    return sha256_hex(recipe.encode())
 
 
-def build_layer(wanted: Set[str]) -> bytes:
-    """Return the layer's zip: the locked packages that importing `wanted` can lead to.
+def build_layer(lock: Lock, function: Mapping[str, bytes]) -> Layer:
+    """Install the locked packages for Lambda, apply the options of function.toml, and zip it.
 
-    Raises LayerError if the locked wheels cannot be fetched, or do not match their hashes.
+    Raises LayerError if pip cannot install them, or if an option would do harm.
     """
     with tempfile.TemporaryDirectory() as folder:
-        _download(Path(folder))
-        files: dict[str, bytes] = {}
-        for wheel in sorted(Path(folder).iterdir()):
-            files |= _unpack(wheel)
-    kept = imports.reachable(wanted, _import_graph(files))
-    files = {path: data for path, data in files.items() if imports.top_level(path) in kept}
-    files = pymongo.leave_out(_without_the_unimportable(files, kept))
-    with console.step("compile") as bar:
-        bar.update(0, f"{len(files)} files")
-        return zip_writer.write_zip(
-            bytecode.compile_sources({f"python/{path}": data for path, data in files.items()})
-        )
-
-
-def _download(folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check"]
-    command += pip.RAW
-    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-    command += ["--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
-    for platform in _PLATFORMS:
-        command += ["--platform", platform]
-    command += ["--requirement", str(LAYER_LOCK)]
-    with console.step("fetch") as bar:
-        status, complaints = pip.run(command, bar)
-    if status != 0:
-        raise LayerError(
-            f"pip could not fetch the layer's wheels:\n{complaints.strip()}",
-            "Check the network and layer/requirements.txt (`make lock` writes it anew).",
-        )
-
-
-def _unpack(wheel: Path) -> dict[str, bytes]:
-    """Return what of a wheel belongs on the import path: path → content."""
-    files = {}
-    with zipfile.ZipFile(wheel) as zip_file:
-        for name in zip_file.namelist():
-            path = _installed_path(name)
-            if path and not _is_ballast(path):
-                files[path] = zip_file.read(name)
-    return files
-
-
-def _import_graph(files: Mapping[str, bytes]) -> dict[str, set[str]]:
-    """Return which top-level package imports which."""
-    graph: dict[str, set[str]] = defaultdict(set)
-    for path, content in files.items():
-        imported = graph[imports.top_level(path)]
-        if path.endswith(".py"):
-            try:
-                imported.update(imports.imported_packages(content))
-            except SyntaxError as error:
-                raise LayerError(
-                    f"{path}, from one of the layer's wheels, does not compile: {error}",
-                    "Lock a release of that package that is made for the deployed Python.",
-                ) from error
-    return graph
-
-
-def _without_the_unimportable(files: Mapping[str, bytes], kept: Set[str]) -> dict[str, bytes]:
-    """Leave out modules that no import of can succeed, for they begin with what is not there.
-
-    They are for options that come with other packages: signatures, DNS over QUIC.
-    """
-    return {
-        path: content
-        for path, content in files.items()
-        if not path.endswith(".py")
-        or imports.needs_from_layer(imports.imported_first(content)) <= kept
-    }
-
-
-def _installed_path(name: str) -> str | None:
-    """Return where under `python/` a wheel's entry is installed, or None if it is not.
-
-    Source: the binary distribution format, "The .data directory".
-    """
-    first, _, rest = name.partition("/")
-    if not first.endswith(".data"):
-        return name
-    kind, _, path = rest.partition("/")
-    return path if kind in ("purelib", "platlib") else None
-
-
-def _is_ballast(path: str) -> bool:
-    folders = path.split("/")[:-1]
-    return (
-        path.endswith("/")
-        or path.endswith(_SOURCE_SUFFIXES)
-        or bool(_TEST_FOLDERS & set(folders))
-        or any(folder.endswith(".dist-info") for folder in folders)
-    )
+        target, wheels = Path(folder, "python"), Path(folder, "wheels")
+        wheels.mkdir()
+        own = [package.requirement(wheels) for package in lock.own]
+        pip.install([*lock.lines, *own], wheels, target)
+        installed = {
+            path.relative_to(target).as_posix(): path
+            for path in target.rglob("*")
+            if path.is_file()
+        }
+        kept = trimming.trim(installed, _OPTIONS["exclude"], _OPTIONS["stubs"], function)
+        own_names = {line.partition("=")[0] for line in own}
+        dependencies: dict[str, str] = {}
+        own_files: set[str] = set()
+        for package in distributions(path=[str(target)]):
+            name = canonicalize_name(package.name)
+            if paths := {str(path) for path in package.files or ()} & kept.keys():
+                dependencies[name] = package.version
+                own_files |= paths if name in own_names else set()
+        contents = {f"python/{path}": file.read_bytes() for path, file in kept.items()}
+        executable = {
+            f"python/{path}" for path, file in kept.items() if file.stat().st_mode & 0o100
+        }
+    if _OPTIONS["bytecode_only"]:
+        contents = bytecode.compile_sources(contents)
+        own_files = {f"{path}c" if path.endswith(".py") else path for path in own_files}
+    with console.step("zip", sum(map(len, contents.values()))) as bar:
+        archive = zip_writer.write_zip(contents, executable, bar.update)
+    return Layer(archive, dependencies, tuple(sorted(f"python/{path}" for path in own_files)))

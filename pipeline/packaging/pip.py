@@ -1,24 +1,86 @@
-"""How far pip has come with what it downloads, by what it says itself."""
+"""pip: run for the layer, with its progress, and with what went wrong and what to do about it."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
-from pipeline.console import Bar
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-# What pip is to be asked for. Each line is then: Progress 81920 of 1690000
-RAW = ("--progress-bar", "raw")
-_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
+from pipeline import console
+from pipeline.config import ARCHITECTURE, RUNTIME
+from pipeline.errors import LayerError
+from pipeline.packaging import lambda_platform
+
+# The first line of the programs that packages install names their interpreter, which pip takes from
+# sys.executable.
+_AS_ON_LAMBDA = (
+    f"import runpy, sys; sys.executable = {lambda_platform.INTERPRETER!r}; "
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+)
+_NO_CHECK = "--disable-pip-version-check"
+_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")  # pip's --progress-bar raw
 _FILE = re.compile(r"\s*(?:Downloading|Using cached) (\S+)")
 
+_NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
+# At verbosity 2: links that pip passes over, and pages that it cannot read.
+_PASSED_OVER = re.compile(r"Skipping link: .*?: \S*/([^/\s#]+?)(?:#\S*)? \(")
+_UNREADABLE = re.compile(
+    r"Could not fetch URL (\S+): (connection error: .*|timed out|.*(?:ssl|SSL).*"
+    r"|.*\b(?:401|403|407|5\d\d) .*)"
+)
+_CAUSES = (
+    (
+        "DO NOT MATCH THE HASHES",
+        "A file in the index is not the one that was locked. Find out why before you lock again.",
+    ),
+    (
+        "no backend|BackendUnavailable|metadata-generation-failed|subprocess-exited-with-error",
+        "pip builds a folder as its pyproject.toml says. Make `pip wheel` of that folder work.",
+    ),
+)
 
-def run(command: Sequence[str], bar: Bar) -> tuple[int, str]:
-    """Run pip to its end; return its exit status, and what it complained of."""
+
+def install(requirements: list[str], wheels: Path, target: Path) -> None:
+    """Install the requirements, lines with hashes, as pip would on Lambda: from its index, and from
+    the folder `wheels`.
+
+    Raises LayerError if one is not to be had for Lambda, or is not what was locked.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "requirements.txt")
+        file.write_text("\n".join(requirements))
+        command = [sys.executable, "-c", _AS_ON_LAMBDA, "install", _NO_CHECK]
+        command += ["--target", str(target), "--no-deps", "--no-compile", "--require-hashes"]
+        command += ["--no-warn-script-location", "--root-user-action", "ignore"]
+        command += ["--progress-bar", "raw", "--find-links", str(wheels)]
+        command += [*lambda_platform.pip_options(), "--requirement", str(file)]
+        with console.step("install") as bar:
+            status, complaints = _run(command, bar)
+    if status != 0:
+        raise _explained(complaints)
+
+
+def build_wheel(source: Path, wheels: Path) -> None:
+    """Build a wheel of the package in the folder `source`; raise LayerError if that fails."""
+    command = [sys.executable, "-m", "pip", "wheel", _NO_CHECK, "--no-deps", "--quiet"]
+    command += ["--wheel-dir", str(wheels), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise LayerError(
+            f"pip cannot build a wheel of {source.name}:\n{done.stderr.strip()}",
+            "Its pyproject.toml says how it is built: correct it until `pip wheel` succeeds there.",
+        )
+
+
+def _run(command: list[str], bar: console.Bar) -> tuple[int, str]:
+    """Run pip to its end; return its exit status, and what it wrote to standard error."""
     name = ""
-    # Not a pipe: nobody reads it before the end.
+    # Not a pipe: it is read only at the end.
     with tempfile.TemporaryFile("w+") as complaints:
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=complaints, text=True
@@ -32,3 +94,52 @@ def run(command: Sequence[str], bar: Bar) -> tuple[int, str]:
                     bar.update(done, f"{done:,} of {total:,} bytes  {name}", total=total)
         complaints.seek(0)
         return process.returncode, complaints.read()
+
+
+def _explained(complaints: str) -> LayerError:
+    """Return the error for pip's own: what pip says of it, and what to do."""
+    if match := _NOT_FOUND.search(complaints):
+        return _not_found(match[1])
+    said = "\n".join(re.findall(r"^(?:ERROR: |    ).*", complaints, re.MULTILINE)) or complaints
+    remedies = (remedy for cause, remedy in _CAUSES if re.search(cause, complaints))
+    return LayerError(
+        f"pip could not install the layer's packages:\n{said.strip()}",
+        next(remedies, "Correct the lock file, or what pip names."),
+    )
+
+
+def _not_found(requirement: str) -> LayerError:
+    """Return the error for a release of which pip finds no file, with those that it passes over."""
+    command = [sys.executable, "-m", "pip", "download", _NO_CHECK, "-vv", "--no-deps"]
+    command += ["--retries", "0", *lambda_platform.pip_options(), "--dest", tempfile.gettempdir()]
+    done = subprocess.run([*command, requirement], capture_output=True, text=True)
+    said = done.stdout + done.stderr
+    name, _, version = requirement.partition("==")
+    if others := sorted(set(_of_release(_PASSED_OVER.findall(said), version))):
+        return LayerError(
+            f"{name} {version} has no wheel for {RUNTIME} on {ARCHITECTURE}: there is only "
+            + ", ".join(others),
+            "Lock a release that has one, or build a wheel and name its path in the layer's "
+            "requirements (docs/layer.md). pip does not compile source for another machine.",
+        )
+    if pages := _UNREADABLE.findall(said):
+        return LayerError(
+            f"pip cannot read the index, {pages[0][0]}: {pages[0][1]}",
+            "Check the network, and pip's settings: PIP_INDEX_URL, its credentials, HTTPS_PROXY.",
+        )
+    return LayerError(
+        f"pip finds no {name} {version}: it is not in its index",
+        "Check the name and the version, and which index pip uses: `pip config debug`.",
+    )
+
+
+def _of_release(files: list[str], version: str) -> Iterator[str]:
+    """Yield what the files of a release are for: the platforms of wheels, or "source"."""
+    for file in files:
+        try:
+            _, found, _, tags = parse_wheel_filename(file)
+            if str(found) == version:
+                yield from (f"{tag.interpreter}-{tag.platform}" for tag in tags)
+        except InvalidWheelFilename:
+            if file.removesuffix(".zip").removesuffix(".tar.gz").endswith(f"-{version}"):
+                yield "source"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 
 import deflate
 
-# Everything that could differ between machines is fixed here: entries are sorted, every time is
-# the earliest that a zip can hold, every file is -rw-r--r-- (AWS runs the code as another user,
-# so it must be readable by all), and the compressor is pinned in requirements.txt instead of
+# Everything that could differ between machines is fixed here: entries are sorted, every time is the
+# earliest that a zip can hold, every file is -rw-r--r-- or -rwxr-xr-x (AWS runs the code as another
+# user, so it must be readable by all), and the compressor is pinned in requirements.txt instead of
 # being whichever zlib this Python was linked with.
 _DOS_TIME, _DOS_DATE = 0, (1 << 5) | 1  # 00:00:00 on 1980-01-01
-_MODE = 0o100644
+_READABLE, _EXECUTABLE = 0o100644, 0o100755
 _MADE_BY_UNIX, _NEEDS_2_0 = (3 << 8) | 20, 20
 _STORED, _DEFLATED = 0, 8
 _COMPRESSION_LEVEL = 12
@@ -24,14 +24,23 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
 
 
-def write_zip(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip archive of `files` (path in the archive: content).
+def write_zip(
+    files: Mapping[str, bytes],
+    executable: Set[str] = frozenset(),
+    progress: Callable[[float, str], None] = lambda done, path: None,
+) -> bytes:
+    """Return a zip archive of `files` (path in the archive: content), some of them `executable`.
+
+    `progress` is called with the bytes that are packed, and the next path.
 
     The same files give the same bytes on every machine. Format: PKWARE's APPNOTE 6.3.9, without
     zip64 (AWS's limits are far below 4 GB and 65,535 entries).
     """
     body, directory = bytearray(), bytearray()
+    done = 0
     for path, content in sorted(files.items()):
+        progress(done, path)
+        done += len(content)
         name = path.encode()
         packed = deflate.deflate_compress(content, _COMPRESSION_LEVEL)
         method = _DEFLATED
@@ -41,7 +50,7 @@ def write_zip(files: Mapping[str, bytes]) -> bytes:
         sizes = (len(packed), len(content), len(name))
         directory += _CENTRAL.pack(
             *(b"PK\x01\x02", _MADE_BY_UNIX, _NEEDS_2_0, *common, *sizes),
-            *(0, 0, 0, 0, _MODE << 16, len(body)),
+            *(0, 0, 0, 0, (_EXECUTABLE if path in executable else _READABLE) << 16, len(body)),
         )
         directory += name
         body += _LOCAL.pack(b"PK\x03\x04", _NEEDS_2_0, *common, *sizes, 0) + name + packed
