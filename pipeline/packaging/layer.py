@@ -32,6 +32,14 @@ class Layer:
     own_files: tuple[str, ...]
 
 
+def left_out() -> str:
+    """Say what function.toml leaves out of the layer; empty if nothing."""
+    options = [", ".join(_OPTIONS["exclude"])] if _OPTIONS["exclude"] else []
+    options += [f"{path} (a stub stands there)" for path in _OPTIONS["stubs"]]
+    options += ["Python source (bytecode stands there)"] if _OPTIONS["bytecode_only"] else []
+    return "; ".join(options)
+
+
 def recipe_sha256(lock: Lock, function: Mapping[str, bytes]) -> str:
     """Return the digest of everything that decides the layer's bytes: equal ones, equal bytes.
 
@@ -42,7 +50,9 @@ def recipe_sha256(lock: Lock, function: Mapping[str, bytes]) -> str:
     files = [*Path(__file__).parent.glob("*.py"), *Path(bytecode.__file__).parent.glob("*.py")]
     files += [ROOT / stub for stub in _OPTIONS["stubs"].values()]
     files += [file for package in lock.own for file in package.files()]
-    made_of = {str(file.relative_to(ROOT)): sha256_hex(file.read_bytes()) for file in files}
+    made_of = {
+        str(file.relative_to(ROOT, walk_up=True)): sha256_hex(file.read_bytes()) for file in files
+    }
     names = sorted(trimming.imported(function)) if _OPTIONS["exclude"] else []
     tools = (RUNTIME, ARCHITECTURE, python_version(), version("deflate"), version("pip"))
     recipe = json.dumps([lock.text, _OPTIONS, names, tools, made_of], sort_keys=True)

@@ -54,7 +54,7 @@ class Lock:
             self.text = _requirements(path)
         except (OSError, ValueError, PylockValidationError) as error:
             raise self._error(
-                f"cannot be read: {error}", "Write it again (`make lock`)."
+                f"cannot be read: {error}", "Write it again: `make lock`, or `uv lock`."
             ) from error
         base = ROOT if path.suffix == ".txt" else path.parent
         for line in re.sub(r"\\\r?\n", " ", self.text).splitlines():
@@ -64,7 +64,7 @@ class Lock:
     def _add(self, line: str, base: Path) -> None:
         requirement, *hashes = re.split(r"\s+(?=--hash)", line)
         if match := _PATH.fullmatch(requirement):
-            self.own.append(OwnPackage(base / match["path"], " ".join(hashes)))
+            self.own.append(OwnPackage((base / match["path"]).resolve(), " ".join(hashes)))
         elif re.match(r"(-r|-c|--requirement|--constraint)\b", line):
             raise self._error(
                 f"is no lock: it refers to another file ({line})",

@@ -28,7 +28,7 @@ _FILE = re.compile(r"\s*(?:Downloading|Using cached) (\S+)")
 
 _NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 # At verbosity 2: links that pip passes over, and pages that it cannot read.
-_PASSED_OVER = re.compile(r"Skipping link: .*?: \S*/([^/\s#]+?)(?:#\S*)? \(")
+_PASSED_OVER = re.compile(r"Skipping link: .*?: \S*/([^/\s#]+)")
 _UNREADABLE = re.compile(
     r"Could not fetch URL (\S+): (connection error: .*|timed out|.*(?:ssl|SSL).*"
     r"|.*\b(?:401|403|407|5\d\d) .*)"

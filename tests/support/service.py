@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import json
 import shutil
 import subprocess
@@ -75,6 +76,8 @@ class Service:
         [start] = [number for number, line in enumerate(lines) if line.startswith("dnspython==")]
         [end] = [number for number, line in enumerate(lines) if line.startswith("pymongo==")]
         lock.write_text("".join(lines[:start] + lines[end:]))
+        function = self.project.folder / "function.toml"
+        function.write_text(re.sub(r'  "dns/.*\n', "", function.read_text()))
 
     def run(self, verb: str, *arguments: str) -> Result:
         """Run a verb for the environment to its end, whatever its exit status."""

@@ -149,27 +149,38 @@ def test_an_unchanged_layer_is_not_rebuilt(built: Project) -> None:
     done = built.run("build")
     assert done.returncode == 0, done.stderr
     assert "building the layer" not in done.stderr
+    assert "leaves out of the layer: *.dist-info/**, " in done.stderr
     assert _digests(built.folder / "build")["pymongo-layer.zip"] == layer
 
 
 @pytest.mark.integration
-def test_another_machine_and_more_imports_make_another_layer(built: Project) -> None:
-    """One word in function.toml makes it a bundle for arm64, which passes the inspection.
-
-    A handler that imports more packages of the lock gets them into the layer.
-    """
+def test_another_machine_makes_another_layer(built: Project) -> None:
+    """One word in function.toml makes it a bundle for arm64, which passes the inspection."""
     settings = built.folder / "function.toml"
     settings.write_text(settings.read_text().replace('= "x86_64"', '= "arm64"'))
-    built.append_to_handler("import gridfs\n")
     built.must("build")
     assert "on python3.13, arm64" in built.must("inspect", "build")
     with zipfile.ZipFile(built.folder / "build" / "pymongo-layer.zip") as archive:
-        names = archive.namelist()
-    compiled = [name for name in names if name.endswith(".so")]
+        compiled = [name for name in archive.namelist() if name.endswith(".so")]
     assert compiled and all("aarch64" in name for name in compiled)
-    assert "python/gridfs/__init__.pyc" in names
-    # gridfs is asynchronous too.
-    assert "python/pymongo/asynchronous/database.pyc" in names
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("import gridfs", "exclude: lambda_function.py:960 imports gridfs, which is left out"),
+        ("from pymongo import AsyncMongoClient", "stubs: lambda_function.py:960 uses AsyncMongo"),
+    ],
+)
+def test_a_handler_that_needs_what_is_left_out_stops_the_build(
+    built: Project, line: str, message: str
+) -> None:
+    """Also if the layer is the same as before."""
+    lines = len(built.handler.read_text().splitlines())
+    built.append_to_handler(f"{line}\n")
+    done = built.run("build")
+    assert done.returncode == 1
+    assert message.replace("960", str(lines + 1)) in done.stderr
 
 
 def test_a_damaged_layer_is_not_taken_for_an_unchanged_one(built: Project) -> None:

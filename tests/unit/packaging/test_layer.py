@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.bundle import bytecode
-from pipeline.packaging import pymongo
 from pipeline.errors import LayerError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,50 +71,6 @@ def test_the_handler_passes_its_tests_on_the_layer(layer: Path) -> None:
     assert _python(layer, "-c", origin).returncode == 0
     done = _python(layer, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout[-3000:]
-
-
-@pytest.mark.parametrize(
-    ("path", "source", "stays"),
-    [
-        ("pymongo/a.py", b"from pymongo.asynchronous.helpers import anything", False),
-        (
-            "pymongo/a.py",
-            b"if TYPE_CHECKING:\n    from pymongo.asynchronous.pool import Pool",
-            False,
-        ),
-        ("pymongo/a.py", b"from pymongo.asynchronous.pool import Pool", True),
-        ("pymongo/a.py", b"def late():\n    import pymongo.asynchronous.pool", True),
-        ("pymongo/a.py", b"from pymongo.asynchronous.mongo_client import other", True),
-        ("motor/a.py", b"from pymongo.asynchronous.pool import Pool", True),
-        (
-            "pymongo/asynchronous/helpers.py",
-            b"def late():\n    from pymongo.asynchronous.pool import Pool",
-            False,
-        ),
-        (
-            "pymongo/asynchronous/helpers.py",
-            b"from pymongo.asynchronous.pool import Pool",
-            True,
-        ),
-    ],
-)
-def test_what_is_needed_of_the_asynchronous_half_stays(
-    path: str, source: bytes, stays: bool
-) -> None:
-    """Whoever imports more of it than is known keeps all of it, so nothing breaks."""
-    half = "pymongo/asynchronous/"
-    files = {f"{half}{name}.py": b"" for name in ("__init__", "helpers", "pool", "mongo_client")}
-    files["pymongo/__init__.py"] = b"from pymongo.asynchronous.mongo_client import AsyncMongoClient"
-    files[path] = source
-    kept = pymongo.leave_out(files)
-    assert (f"{half}pool.py" in kept) == stays
-    assert f"{half}mongo_client.py" in kept
-    assert (kept == files) == stays
-
-
-def test_a_layer_without_pymongo_is_left_as_it_is() -> None:
-    files = {"six.py": b"import sys"}
-    assert pymongo.leave_out(files) == files
 
 
 def test_source_that_does_not_compile_is_an_error() -> None:
