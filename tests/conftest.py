@@ -1,4 +1,4 @@
-"""What all tests share: their tiers and their order, a built bundle, a cloud on this machine."""
+"""What all tests share: their order, a built bundle, a cloud on this machine."""
 
 from __future__ import annotations
 
@@ -62,33 +62,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return scheduler
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select the tier; sort the slowest files first."""
-    if chosen := config.getoption("tier"):
-        deselected = [item for item in items if _tier(item) not in _TIERS[chosen]]
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if _tier(item) in _TIERS[chosen]]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the slowest files first."""
     ranks = {name: rank for rank, name in enumerate(_SLOWEST_FIRST)}
     names = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
     items.sort(key=lambda item: ranks.get(_unit(names[item]), len(ranks)))
-
-
-# Which tiers (see the markers in pyproject.toml) each of the Makefile's targets runs.
-_TIERS = {
-    "check": ("unit",),
-    "test": ("unit", "integration"),
-    "extended": ("extended",),
-}
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--tier", choices=_TIERS, help="run only the tests of this tier")
-
-
-def _tier(item: pytest.Item) -> str:
-    """Return a test's tier: its own marker, or its module's, or `unit` if there is none."""
-    names = (marker.name for marker in item.iter_markers())
-    return next((name for name in names if name in ("integration", "extended")), "unit")
 
 
 def pytest_report_header() -> str:

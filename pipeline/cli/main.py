@@ -19,6 +19,7 @@ from pipeline.signals import stop_on_signals
 # The module of each verb. It is imported when the verb is called: the AWS SDK alone takes longer to
 # import than a build takes.
 _VERBS = {
+    "init": "init",
     "build": "build",
     "inspect": "inspection",
     "fetch": "fetch",
@@ -66,7 +67,7 @@ class _Verbs(click.Group):
     cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 def pipeline() -> None:
-    """Take the mongo-client Lambda function from source to production and back."""
+    """Take a Lambda function from source to production and back."""
 
 
 def main() -> None:

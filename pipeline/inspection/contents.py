@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pipeline.bundle import bytecode, imports
 from pipeline.bundle.manifest import File
-from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
+from pipeline.config import FUNCTION_PACKAGE
 from pipeline.inspection import code, entries, native
 from pipeline.inspection.code import Target
 from pipeline.inspection.elf import SharedObject
@@ -69,7 +69,7 @@ def _read_file(
     elif path.endswith(bytecode.SUFFIX):
         # Beside its source, and in __pycache__, Python takes bytecode only if it fits.
         stands_alone = path.removesuffix("c") not in sources and "/__pycache__/" not in path
-        if package.name == LAYER_PACKAGE and stands_alone:
+        if package.name != FUNCTION_PACKAGE and stands_alone:
             contents.findings += code.check_bytecode(path, content, target)
     else:
         try:

@@ -152,17 +152,12 @@ def _check_against(
     return findings
 
 
-def _root(package: str) -> str:
-    """Return where Lambda unpacks a package; a bundle's layer may have had another name."""
-    return native.FUNCTION_ROOT if package == FUNCTION_PACKAGE else native.LAYER_ROOT
-
-
 def _check_libraries(
     packages: list[OpenedPackage], contents: Mapping[str, Contents], target: Target
 ) -> Iterator[Finding]:
     """Yield the findings about shared objects that lack a library."""
     places = {
-        f"{_root(name)}/{path}": (name, path)
+        f"{native.root(name)}/{path}": (name, path)
         for name, content in contents.items()
         for path in content.files
     }

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from pipeline.bundle import imports
+from pipeline.config import FUNCTION_PACKAGE
 from pipeline.inspection import elf
 from pipeline.inspection.code import Target
 from pipeline.inspection.elf import SharedObject
@@ -30,8 +31,13 @@ _WINDOWS = ".pyd"
 
 # Where the runtime looks for libraries in any case: LD_LIBRARY_PATH in "Defined runtime environment
 # variables", AWS Lambda developer guide.
-FUNCTION_ROOT, LAYER_ROOT = "/var/task", "/opt"
-_LIBRARY_FOLDERS = (FUNCTION_ROOT, f"{FUNCTION_ROOT}/lib", f"{LAYER_ROOT}/lib")
+_FUNCTION_ROOT, _LAYER_ROOT = "/var/task", "/opt"
+_LIBRARY_FOLDERS = (_FUNCTION_ROOT, f"{_FUNCTION_ROOT}/lib", f"{_LAYER_ROOT}/lib")
+
+
+def root(package: str) -> str:
+    """Return the folder that a package is unpacked to."""
+    return _FUNCTION_ROOT if package == FUNCTION_PACKAGE else _LAYER_ROOT
 
 
 def is_native(path: str, start: bytes) -> bool:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from localcloud import lifecycle
+from pipeline import scaffold
 from tests.support import http, provider
 from scratch.project import Project
 from scratch.source import ROOT
@@ -35,7 +37,7 @@ def _blocks() -> list[str]:
 
 
 def _copy_to(folder: Path) -> Project:
-    """Make a copy of the project, with a history of its own."""
+    """Make a copy of the project, with a history of its own, and an environment of its own."""
     listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard", "-z"]
     for name in filter(None, subprocess.check_output(listed, text=True).split("\0")):
         if (ROOT / name).is_file():
@@ -47,10 +49,23 @@ def _copy_to(folder: Path) -> Project:
     # What mypy knows of the files that are the same here. It is replaced while somebody runs mypy.
     with suppress(OSError, shutil.Error):
         shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
-    tools = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "VENV": sys.prefix}
+    _write_environment(folder / ".venv")
     # There is one test.
-    tools["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "1"
-    return Project(folder, tools)
+    tools = {"PATH": f"{folder / '.venv/bin'}:{os.environ['PATH']}"}
+    return Project(folder, tools | {"PYTEST_XDIST_AUTO_NUM_WORKERS": "1"})
+
+
+def _write_environment(folder: Path) -> None:
+    """Write a virtual environment that has all of this one, and takes what is installed into it."""
+    base = getattr(sys, "_base_executable")
+    subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
+    ours, packages = Path(sys.prefix), Path(sysconfig.get_path("purelib"))
+    (folder / packages.relative_to(ours) / "ours.pth").write_text(str(packages))
+    parts = ("bin/*", "ready-*", "share", "checkov", "client", "axe")
+    for path in [path for part in parts for path in ours.glob(part)]:
+        place = folder / path.relative_to(ours)
+        if not place.exists():
+            place.symlink_to(path)
 
 
 def _type(project: Project, block: str) -> str:
@@ -82,8 +97,7 @@ class Followed:
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     """Follow the document to its end."""
-    folder = tmp_path_factory.mktemp("your-own")
-    project = _copy_to(folder / "resolver")
+    project = _copy_to(tmp_path_factory.mktemp("your-own") / "orders")
     cloud = project.folder / ".localcloud"
     *before, release = _blocks()
     assert before[-1].strip() == "make up" and "deploy" in release
@@ -107,56 +121,57 @@ def project(followed: Followed) -> Project:
 def test_the_document_leads_to_a_release(followed: Followed) -> None:
     """The function answers the last command; it has no finding, and its own call was made."""
     project = followed.project
-    assert json.loads(followed.printed[-1].splitlines()[-1]) == {"parent": "b.example."}
-    assert project.must("inspect").endswith("no findings\n")
-    assert "resolver.zip" in project.must("inspect") and "dns-layer.zip" in project.must("inspect")
+    assert json.loads(followed.printed[-1].splitlines()[-1]) == {"hello": "you"}
+    inspected = project.must("inspect")
+    assert inspected.endswith("no findings\n")
+    assert "orders.zip" in inspected and "packages-layer.zip" in inspected
     log = project.must("logs", *ENVIRONMENT, "--since", "1h")
-    assert "Method: POST, Path: /api/parent" in log
+    assert "Method: GET, Path: /api/hello/you" in log
     [release] = json.loads(project.must("releases", *ENVIRONMENT, "--json"))
     assert release["outcome"] == "succeeded"
 
 
 def test_make_checks_it_and_runs_its_own_test(followed: Followed) -> None:
-    """It lints the handler's file and its test."""
-    [printed] = [each for each in followed.printed if "passed in" in each]
-    assert "1 passed in" in printed and "-m mypy" in printed
+    """It lints the handler's file and its test, with the types of the packages it imports."""
+    [printed] = [each for each in followed.printed if "passed" in each]
+    assert "3 passed" in printed and "-m mypy" in printed
     [linted] = re.findall(r"-m flake8 .*", printed)
-    assert {"resolver.py", "tests"} <= set(linted.split())
+    assert {"orders.py", "tests"} <= set(linted.split())
+    assert "No such file" not in printed
 
 
 def test_it_can_lose_its_layer_and_go_back(project: Project) -> None:
     """The layer goes with the release, and comes back with the rollback; Terraform agrees twice."""
-    handler, function = project.folder / "resolver.py", project.folder / "function.toml"
-    without = handler.read_text().replace("import dns.name\n", "")
-    without = re.sub(r" +name = dns.*\n", "", without)
-    parent = 'json.loads(event["body"])["name"].partition(".")[2] + "."'
-    handler.write_text(without.replace("name.parent().to_text()", parent))
-    function.write_text(function.read_text().replace('[layer]\nname = "dns"\n', ""))
+    plain = scaffold.TEMPLATES / "plain" / "handler.py.tmpl"
+    (project.folder / "orders.py").write_text(plain.read_text().replace("$name", "orders"))
+    function = project.folder / "function.toml"
+    function.write_text(re.sub(r"\[layer\].*\nname.*\n", "", function.read_text()))
     shutil.rmtree(project.folder / "layer")
     project.must("build")
     assert "layer" not in project.must("inspect")
     project.must("deploy", *ENVIRONMENT, "--all-at-once")
-    assert _answer(project) == (200, {"parent": "b.example."})
+    assert _answer(project) == (200, {"hello": "you"})
     assert not _serving(project).get("Layers")
     assert project.must("plan", *ENVIRONMENT, "--bundle", "live").startswith("No changes.")
     project.must("rollback", *ENVIRONMENT, "--reason", "the layer is missed")
-    assert _answer(project) == (200, {"parent": "b.example."})
+    assert _answer(project) == (200, {"hello": "you"})
     [layer] = _serving(project)["Layers"]
-    assert layer["Arn"].split(":")[-2] == "resolver-local-dns"
+    assert layer["Arn"].split(":")[-2] == "orders-local-packages"
     assert project.must("plan", *ENVIRONMENT, "--bundle", "live").startswith("No changes.")
 
 
 def test_its_release_page_knows_a_release_without_a_layer(project: Project) -> None:
     project.must("page", *ENVIRONMENT, "--out", "page")
-    assert "resolver.zip" in (project.folder / "page" / "index.html").read_text()
+    assert "orders.zip" in (project.folder / "page" / "index.html").read_text()
 
 
 def _answer(project: Project) -> object:
-    return http.post(f"{project.environment['API_URL']}/api/parent", {"name": "a.b.example"})
+    reply = http.get(f"{project.environment['API_URL']}/api/hello/you")
+    return reply
 
 
 def _serving(project: Project) -> dict[str, Any]:
     found: dict[str, Any] = project.client("lambda").get_function_configuration(
-        FunctionName="resolver-local", Qualifier="live"
+        FunctionName="orders-local", Qualifier="live"
     )
     return found
