@@ -31,7 +31,7 @@ def allow(documents: Iterable[Mapping[str, Any]], request: Request) -> bool:
     effects = {
         statement["Effect"]
         for document in documents
-        for statement in _listed(document["Statement"])
+        for statement in listed(document["Statement"])
         if _fits(statement, request)
     }
     return effects == {"Allow"}
@@ -41,7 +41,7 @@ def deny(document: Mapping[str, Any], request: Request) -> bool:
     """Say whether a policy denies a request, whatever others allow."""
     return any(
         statement["Effect"] == "Deny" and _fits(statement, request)
-        for statement in _listed(document["Statement"])
+        for statement in listed(document["Statement"])
     )
 
 
@@ -49,9 +49,9 @@ def _fits(statement: Mapping[str, Any], request: Request) -> bool:
     if unknown := set(statement) - _ELEMENTS:
         raise ValueError(f"a policy has {', '.join(unknown)}, which is not known here")
     return (
-        any(like(each.lower(), request.action.lower()) for each in _listed(statement["Action"]))
+        any(like(each.lower(), request.action.lower()) for each in listed(statement["Action"]))
         # A role's trust policy names no resource: it is the role's own.
-        and any(like(each, request.resource) for each in _listed(statement.get("Resource", "*")))
+        and any(like(each, request.resource) for each in listed(statement.get("Resource", "*")))
         and all(_holds(*each, request.context) for each in _conditions(statement))
     )
 
@@ -66,7 +66,7 @@ def like(pattern: str, text: str) -> bool:
 def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
     for operator, keys in statement.get("Condition", {}).items():
         for key, values in keys.items():
-            yield operator, key.lower(), _listed(values)
+            yield operator, key.lower(), listed(values)
 
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
@@ -89,5 +89,5 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,8 +1,9 @@
 """Who may call what: a role's calls need its permission, and every call is written down.
 
 Whoever comes with the account owner's credentials may do everything. Whoever has assumed a role may
-do what the role's policies allow, within its permissions boundary; a role is assumed with an
-identity token that its trust policy accepts. Signatures, of calls and of tokens, are not verified.
+do what the role's policies allow, within its permissions boundary. A role is assumed with an
+identity token that its trust policy accepts, or by the account's owner, if it trusts the account.
+Signatures, of calls and of tokens, are not verified.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ class Access:
             if self._trusts(call.parameters):
                 return None
             return _denied(call, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+        if call.operation == "AssumeRole" and not self._trusts_the_account(call.parameters):
+            refused = [Request("sts:AssumeRole", call.parameters["RoleArn"])]
         if refused:
             caller = role.arn if role else f"arn:aws:iam::{self._account_id}:root"
             first = refused[0]
@@ -150,21 +153,32 @@ class Access:
         issuer = str(claims.get("iss", "")).partition("://")[2]
         providers = self._resources.iam.open_id_providers
         provider = providers.get(f"arn:aws:iam::{self._account_id}:oidc-provider/{issuer}")
-        role = next(
-            (
-                each
-                for each in self._resources.iam.roles.values()
-                if each.arn == parameters["RoleArn"]
-            ),
-            None,
-        )
-        if provider is None or role is None or claims.get("aud") not in provider.client_id_list:
+        if provider is None or claims.get("aud") not in provider.client_id_list:
             return False
-        trust = json.loads(role.assume_role_policy_document)
-        own = [each for each in trust["Statement"] if _names(each, provider.arn)]
         context = {f"{issuer}:{name}".lower(): str(value) for name, value in claims.items()}
         action = Request("sts:AssumeRoleWithWebIdentity", "*", context)
-        return evaluation.allow([{**trust, "Statement": own}], action)
+        trust = self._trust(parameters["RoleArn"], {"Federated": provider.arn})
+        return evaluation.allow([trust], action)
+
+    def _trusts_the_account(self, parameters: Mapping[str, Any]) -> bool:
+        """Say whether a role trusts the account, as its root: that is for its policies to limit.
+
+        "AWS JSON policy elements: Principal" in the IAM user guide.
+        """
+        root = {"AWS": f"arn:aws:iam::{self._account_id}:root"}
+        trust = self._trust(parameters["RoleArn"], root)
+        return evaluation.allow([trust], Request("sts:AssumeRole", "*"))
+
+    def _trust(self, role_arn: str, principal: Mapping[str, str]) -> Mapping[str, Any]:
+        """Return a role's trust policy, with the statements alone that name one principal."""
+        roles = list(self._resources.iam.roles.values())
+        documents = [each.assume_role_policy_document for each in roles if each.arn == role_arn]
+        statements = [
+            one
+            for each in documents
+            for one in evaluation.listed(json.loads(each).get("Statement", []))
+        ]
+        return {"Statement": [each for each in statements if each.get("Principal") == principal]}
 
     def _write_down(
         self, call: ApiCall, role: Role | None, needed: list[Request], allowed: bool
@@ -210,11 +224,6 @@ class Sessions:
                 "AWS_SESSION_TOKEN": session.session_token,
             }
         return self._sessions[role_arn]
-
-
-def _names(statement: Mapping[str, Any], provider_arn: str) -> bool:
-    """Say whether a statement of a trust policy names this provider as whom it trusts."""
-    return bool(statement.get("Principal", {}).get("Federated") == provider_arn)
 
 
 def _claims(token: str) -> dict[str, Any]:

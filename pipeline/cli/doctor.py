@@ -186,16 +186,21 @@ def _role(account: Aws, role: str, repository: str | None) -> str:
     found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
     if found is None:
         return "it is not there"
-    subjects = _subjects(found["Role"]["AssumeRolePolicyDocument"])
-    if repository and not all(_names(subject, repository) for subject in subjects):
-        return f"it trusts {', '.join(subjects)}"
+    trusted = list(_trusted(found["Role"]["AssumeRolePolicyDocument"]))
+    if repository and not all(_names(each, repository) for each in trusted):
+        return f"it trusts {', '.join(trusted)}"
     return ""
 
 
-def _subjects(trust: Any) -> list[str]:
-    [statement] = trust["Statement"]
-    found = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
-    return [found] if isinstance(found, str) else list(found)
+def _trusted(trust: Any) -> Iterator[str]:
+    """Yield whom a role trusts: subjects of GitHub's jobs, and principals that are none of them."""
+    for statement in trust["Statement"]:
+        conditions = statement.get("Condition", {}).get("StringEquals", {})
+        subjects = conditions.get("token.actions.githubusercontent.com:sub")
+        if subjects is None:
+            yield json.dumps(statement["Principal"])
+        else:
+            yield from [subjects] if isinstance(subjects, str) else subjects
 
 
 def _names(subject: str, repository: str) -> bool:

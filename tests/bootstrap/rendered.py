@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 
 from localcloud.iam.evaluation import Request, allow
+from scratch.sandbox import trusting
 from scratch.source import ROOT
 from tests.bootstrap.account import ACCOUNT
 
@@ -23,8 +24,8 @@ OPTIONS = (
     *("reserved_concurrency", "vpc"),
 )
 type Statement = Mapping[str, Any]
-# A trust policy as bootstrap's are, without a subject: the account's owner assumes the roles.
-_TRUSTS_NOBODY = {
+# As bootstrap's trust policies have it, without a subject: no job gets the roles.
+_TRUSTS_NO_JOB = {
     "Effect": "Allow",
     "Action": "sts:AssumeRoleWithWebIdentity",
     "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/example.com"},
@@ -146,7 +147,8 @@ def install(policies: Policies, settings: Mapping[str, str]) -> None:
         iam.create_policy(
             PolicyName=f"{policies.service}-{name}", PolicyDocument=json.dumps(document)
         )
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [_TRUSTS_NOBODY]})
+    no_job = {"Version": "2012-10-17", "Statement": [_TRUSTS_NO_JOB]}
+    trust = json.dumps(trusting(no_job, ACCOUNT))
     for role, attached in policies.attached.items():
         name = f"{policies.service}-{role}"
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)

@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scratch import cloud
+from scratch.sandbox import trusting
 from scratch.project import Project
 from tests.bootstrap.account import ACCOUNT
 from tests.bootstrap.rendered import install, render
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 _APIS = "arn:aws:apigateway:us-east-1::/apis"
 _ARTIFACTS, _STATE = (f"mongo-client-{each}-{ACCOUNT}" for each in ("artifacts", "terraform-state"))
-_TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+_TRUST = json.dumps(trusting({"Version": "2012-10-17", "Statement": []}, ACCOUNT))
 _READS_A_PARAMETER = """
 import boto3
 def handler(event, context):

@@ -138,21 +138,6 @@ def test_each_step_has_the_role_of_its_job(played: Played) -> None:
     assert [call for call in calls if not call["allowed"]] == []
 
 
-def test_a_role_is_assumed_after_it_trusts_the_account(played: Played) -> None:
-    """localcloud lets the owner assume any role; on AWS the trust of the role decides.
-
-    Production's roles are assumed with identity tokens, as they trust GitHub's jobs.
-    """
-    trusted = set()
-    for call in played.calls():
-        if call["operation"] == "UpdateAssumeRolePolicy":
-            assert f"{ACCOUNT}:root" in call["parameters"]["PolicyDocument"]
-            trusted.add(call["parameters"]["RoleName"])
-        if call["operation"] == "AssumeRole":
-            assert call["parameters"]["RoleArn"].rpartition("/")[2] in trusted
-    assert len(trusted) == 5
-
-
 def test_nothing_is_left_that_costs(played: Played) -> None:
     assert played.session.client("s3").list_buckets()["Buckets"] == []
     assert played.session.client("lambda").list_functions()["Functions"] == []

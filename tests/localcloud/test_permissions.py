@@ -24,7 +24,12 @@ _APIS = "arn:aws:apigateway:us-east-1::/apis"
 _DOMAINS = "arn:aws:apigateway:us-east-1::/domainnames"
 _TAGS = "arn:aws:apigateway:us-east-1::/tags/*"
 _PLAIN = "def handler(event, context): pass"
-_TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+_OWN_ACCOUNT = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+}
+_TRUST = json.dumps({"Version": "2012-10-17", "Statement": [_OWN_ACCOUNT]})
 
 
 @dataclass
@@ -323,3 +328,28 @@ def test_a_permission_can_take_seconds_to_hold(account: Account, bucket: str) ->
     with pytest.raises(ClientError) as late:
         s3.list_objects_v2(Bucket=bucket)
     refused(late)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        None,
+        {**_OWN_ACCOUNT, "Principal": {"Service": "lambda.amazonaws.com"}},
+        {**_OWN_ACCOUNT, "Principal": {"AWS": "arn:aws:iam::999999999999:root"}},
+        {**_OWN_ACCOUNT, "Action": "sts:TagSession"},
+    ],
+)
+def test_a_role_is_assumed_by_whom_its_trust_policy_names(
+    account: Account, statement: dict[str, Any] | None
+) -> None:
+    """Also by the account's own administrators: its root in the policy stands for them."""
+    iam, sts, name = account.client("iam"), account.client("sts"), f"tests-{uuid.uuid4().hex}"
+    trust = {"Version": "2012-10-17", "Statement": [statement] if statement else []}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    with pytest.raises(ClientError) as untrusted:
+        sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test")
+    assert f"not authorized to perform: sts:AssumeRole on resource: {role['Arn']}" in refused(
+        untrusted
+    )
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=_TRUST)
+    assert sts.assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
