@@ -1,0 +1,112 @@
+"""Packages that people put into layers: locked, built, imported as on Lambda, and inspected."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scratch.project import Project
+
+# Each one breaks if the layer has less than pip installs: libraries beside a package, modules that
+# native code imports, plugins that are found by name, metadata, data.
+_PACKAGES = {
+    "numpy": ("numpy", "import numpy\nassert numpy.ones(3).sum() == 3"),
+    "pandas": ("pandas", "import pandas\nassert pandas.DataFrame({'a': [1, 2]})['a'].sum() == 3"),
+    "pillow": ("pillow", "from PIL import Image\nImage.new('RGB', (1, 1)).tobytes()"),
+    "psycopg2": ("psycopg2-binary", "import psycopg2"),
+    "lxml": ("lxml", "from lxml import etree\nassert etree.fromstring('<a/>').tag == 'a'"),
+    "sqlalchemy": (
+        "sqlalchemy\npymysql",
+        "import sqlalchemy\nsqlalchemy.create_engine('mysql+pymysql://db.example.com/a')",
+    ),
+    "fastapi": (
+        "fastapi\nmangum",
+        "from fastapi import FastAPI\nfrom mangum import Mangum\nFastAPI()",
+    ),
+    "google-cloud-storage": ("google-cloud-storage", "from google.cloud import storage"),
+    "s3fs": ("s3fs", "import fsspec\nassert fsspec.get_filesystem_class('s3')"),
+    "grpcio": ("grpcio", "import grpc\ngrpc.insecure_channel('localhost:1').close()"),
+    "phonenumbers": ("phonenumbers", "import phonenumbers\nphonenumbers.parse('+4930123456')"),
+    "charset-normalizer": (
+        "charset-normalizer==3.4.5",
+        "import charset_normalizer.md\nassert charset_normalizer.md.__file__.endswith('.so')",
+    ),
+    "boto3": ("boto3==1.40.21", "import boto3\nassert boto3.__version__ == '1.40.21'"),
+    "powertools": (
+        "aws-lambda-powertools",
+        "from aws_lambda_powertools import Logger\nLogger('a')",
+    ),
+    "markdown": (
+        "markdown",
+        "import markdown\nmarkdown.markdown('a', extensions=['extra', 'tables'])",
+    ),
+    "pymongo": ("pymongo", "import pymongo\npymongo.AsyncMongoClient(connect=False)"),
+}
+_SOME = (
+    "cryptography\ntzdata\nparamiko\npydantic",
+    "from zoneinfo import ZoneInfo\n"
+    "from importlib.metadata import version\n"
+    "from typing import TYPE_CHECKING\n"
+    "import paramiko, pydantic\n"
+    "from cryptography.fernet import Fernet\n"
+    "if TYPE_CHECKING:\n    from mypy_boto3_s3 import S3Client\n"
+    "try:\n    import orjson\nexcept ImportError:\n    orjson = None\n"
+    "Fernet(Fernet.generate_key())\nZoneInfo('Europe/Berlin')\nversion('paramiko')\n"
+    "class Order(pydantic.BaseModel):\n    price: int\n"
+    "assert Order(price='1').price == 1",
+)
+
+
+def _build(folder: Path, requirements: str, code: str) -> Project:
+    """Build a function with a layer, and inspect it."""
+    project = Project.copy_to(folder)
+    shutil.rmtree(folder / "layer")
+    (folder / "layer").mkdir()
+    (folder / "layer" / "requirements.in").write_text(f"{requirements}\n")
+    lock = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
+    lock += ["--python-version", "3.13", "layer/requirements.in", "-o", "layer/requirements.txt"]
+    subprocess.run([sys.executable, *lock], cwd=folder, check=True)
+    (folder / "app.py").write_text(f"{code}\n\n\ndef handler(event, context):\n    return 'done'\n")
+    (folder / "function.toml").write_text(
+        'name = "app"\nhandler = "app.handler"\nruntime = "python3.13"\narchitecture = "x86_64"\n'
+        '[layer]\nname = "packages"\n'
+    )
+    done = project.run("build")
+    assert done.returncode == 0, done.stderr
+    assert "app.handler can be imported from the built packages" in done.stderr
+    project.must("inspect")
+    return project
+
+
+@pytest.mark.integration
+def test_a_few_packages_that_a_trace_of_imports_would_break(tmp_path: Path) -> None:
+    project = _build(tmp_path / "project", *_SOME)
+    manifest = json.loads((project.folder / "build" / "manifest.json").read_text())
+    # What cryptography and paramiko need is named, and colorama, for Windows, is not.
+    dependencies = manifest["source"]["dependencies"]
+    assert {"cffi", "cryptography", "paramiko", "pydantic", "tzdata"} <= dependencies.keys()
+    paths = {file["path"] for file in manifest["content"]["layer"]["files"]}
+    for name, version in dependencies.items():
+        assert f"python/{name.replace('-', '_')}-{version}.dist-info/METADATA" in paths
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("name", _PACKAGES)
+def test_a_package(tmp_path: Path, name: str) -> None:
+    _build(tmp_path / "project", *_PACKAGES[name])
+
+
+@pytest.mark.extended
+def test_a_layer_close_to_the_limit_of_250_mb(tmp_path: Path) -> None:
+    """AWS's limit by S3 is about unzipped bytes; 50 MB is one of direct uploads."""
+    project = _build(
+        tmp_path / "project",
+        "scikit-learn\npandas",
+        "import sklearn.linear_model, pandas\nsklearn.linear_model.LinearRegression()",
+    )
+    assert (project.folder / "build" / "packages-layer.zip").stat().st_size > 50 << 20
