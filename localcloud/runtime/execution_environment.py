@@ -164,7 +164,24 @@ class Container:
         import_path = [function.task_root]
         for root in function.layer_roots:
             import_path += [root / "python", root / "python/lib/python3.13/site-packages"]
-        defaults = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC"}
+        # "Packaging your layer content" in the AWS Lambda developer guide: bin and lib of layers.
+        programs = [
+            "/usr/local/bin",
+            "/usr/bin",
+            "/bin",
+            *(root / "bin" for root in function.layer_roots),
+        ]
+        libraries = [
+            function.task_root,
+            function.task_root / "lib",
+            *(root / "lib" for root in function.layer_roots),
+        ]
+        defaults = {
+            "PATH": ":".join(map(str, programs)),
+            "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+        }
         return (
             defaults
             | dict(function.environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import random
 import threading
 import time
@@ -150,7 +151,11 @@ class Functions:
             if not folder.exists():
                 unfinished = folder.with_suffix(".unfinished")
                 with zipfile.ZipFile(io.BytesIO(archive)) as zip_file:
-                    zip_file.extractall(unfinished)
+                    for info in zip_file.infolist():
+                        place = zip_file.extract(info, unfinished)
+                        # As Lambda does, and extract() does not: programs stay executable.
+                        if mode := info.external_attr >> 16 & 0o777:
+                            os.chmod(place, mode)
                 unfinished.rename(folder)
         return folder
 

@@ -47,6 +47,23 @@ def test_modules_of_a_layer_can_be_imported(aws: Aws) -> None:
     assert aws.call(aws.function(source, Layers=layers)).payload == "firstsecond"
 
 
+def test_a_layers_programs_can_be_run(aws: Aws) -> None:
+    """Modes are kept, and its bin/ is on the path."""
+    files = {"bin/hello": b"#!/bin/sh\necho hello", "python/tool/hello": b"#!/bin/sh\necho tool"}
+    layer = aws.functions.publish_layer_version(
+        LayerName="tests-programs", Content={"ZipFile": write_zip(files, executable=files.keys())}
+    )["LayerVersionArn"]
+    source = """
+        import subprocess, sys
+
+        def handler(event, context):
+            [tool] = [path for path in sys.path if path.endswith("/python")]
+            paths = ("hello", f"{tool}/tool/hello")
+            return [subprocess.check_output(path, text=True) for path in paths]
+    """
+    assert aws.call(aws.function(source, Layers=[layer])).payload == ["hello\n", "tool\n"]
+
+
 def test_only_the_runtimes_packages_can_be_imported(aws: Aws) -> None:
     """boto3 is there, as on Lambda; what localcloud and the tests are made of is not."""
     source = """

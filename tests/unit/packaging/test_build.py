@@ -68,10 +68,11 @@ def test_file_order_makes_no_difference() -> None:
 def test_a_zip_is_one_that_everybody_reads() -> None:
     """What is written can be read back, is readable for all, and carries the earliest time."""
     files = {"a/x.py": b"text " * 1000, "empty": b"", "ü": b"\x00\xff"}
-    with zipfile.ZipFile(io.BytesIO(write_zip(files))) as archive:
+    with zipfile.ZipFile(io.BytesIO(write_zip(files, executable={"empty"}))) as archive:
         assert archive.testzip() is None
         assert {info.filename: archive.read(info) for info in archive.infolist()} == files
-        assert {info.external_attr >> 16 for info in archive.infolist()} == {0o100644}
+        modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
+        assert modes == {"a/x.py": 0o100644, "empty": 0o100755, "ü": 0o100644}
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
