@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 from packaging.markers import default_environment
@@ -18,17 +18,6 @@ from pipeline.errors import LayerError
 from pipeline.packaging.own_packages import OwnPackage
 from pipeline.packaging.lambda_platform import MACHINE
 
-# What markers are about on Lambda, whatever machine this is: "Dependency specifiers" in the Python
-# packaging user guide. The Python is this one's version, which is checked to be the deployed one.
-_ENVIRONMENT: dict[str, str | Set[str]] = {
-    **{name: str(value) for name, value in default_environment().items()},
-    "implementation_name": "cpython",
-    "os_name": "posix",
-    "platform_machine": MACHINE,
-    "platform_python_implementation": "CPython",
-    "platform_system": "Linux",
-    "sys_platform": "linux",
-}
 _UV_EXPORT = (
     *("-m", "uv", "export", "--quiet", "--frozen", "--no-default-groups", "--no-emit-project"),
     *("--no-header", "--no-annotate", "--format", "requirements.txt", "--python", sys.executable),
@@ -88,10 +77,27 @@ class Lock:
         except InvalidRequirement as error:
             raise self._error(f"holds {text!r}: {error}", "Correct it.") from error
         marker, requirement.marker = requirement.marker, None
-        return requirement if marker is None or marker.evaluate(_ENVIRONMENT) else None
+        return requirement if marker is None or marker.evaluate(_environment()) else None
 
     def _error(self, what: str, remedy: str) -> LayerError:
         return LayerError(f"{self._name} {what}", remedy)
+
+
+def _environment() -> Mapping[str, str | Set[str]]:
+    """Return what markers are about on Lambda, whatever machine this is.
+
+    Source: "Dependency specifiers" in the Python packaging user guide. The Python is this one's
+    version, which is checked to be the deployed one.
+    """
+    here = {name: str(value) for name, value in default_environment().items()}
+    return here | {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": MACHINE,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "sys_platform": "linux",
+    }
 
 
 def _requirements(path: Path) -> str:
@@ -110,7 +116,7 @@ def _requirements(path: Path) -> str:
 
 def _pylock_lines(lock: Pylock) -> Iterator[str]:
     for package in lock.packages:
-        if package.marker is None or package.marker.evaluate(_ENVIRONMENT, context="lock_file"):
+        if package.marker is None or package.marker.evaluate(_environment(), context="lock_file"):
             yield _pylock_line(package)
 
 

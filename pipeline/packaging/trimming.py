@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import symtable
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from importlib.util import resolve_name
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from pipeline.bundle.imports import required_imports
@@ -35,12 +36,11 @@ def trim(
     kept = {path: file for path, file in installed.items() if path not in excluded}
     kept |= {path: ROOT / file for path, file in stubs.items()}
     sources = {path: file.read_bytes() for path, file in kept.items() if path.endswith(".py")}
-    stubbed = {_module(path): _defined(sources[path].decode()) for path in stubs}
     left_out = {_module(path): path for path in excluded - kept.keys() if _is_module(path)}
     for path, source in function.items():
-        _check(path, source, left_out, stubbed, own=True)
+        _check(path, source, left_out, own=True)
     for path, source in sources.items():
-        _check(path, source, left_out, stubbed, own=False)
+        _check(path, source, left_out, own=False)
     return kept
 
 
@@ -62,20 +62,13 @@ def imported(function: Mapping[str, bytes]) -> set[str]:
     return {name for source in sources for name in required_imports(source)}
 
 
-def _check(
-    path: str,
-    source: bytes,
-    left_out: Mapping[str, str],
-    stubbed: Mapping[str, Set[str]],
-    *,
-    own: bool,
-) -> None:
+def _check(path: str, source: bytes, left_out: Mapping[str, str], *, own: bool) -> None:
     """Raise LayerError if Python source imports what is left out.
 
     An import within a function of the layer counts if the module comes from another folder: what
     is left out of a package is mostly what its own functions import late.
     """
-    parts = {name.rpartition(".")[2] for name in left_out.keys() | stubbed.keys()}
+    parts = {name.rpartition(".")[2] for name in left_out}
     if not path.endswith(".py") or not parts & set(re.findall(r"\w+", source.decode("latin-1"))):
         return
     try:
@@ -83,21 +76,19 @@ def _check(
         imported = required_imports(source)
     except (SyntaxError, ValueError):
         return  # nothing can import it
-    for relative_name, line in imported.items():
-        name = _absolute(relative_name, path)
-        found = left_out.get(name)
-        late = relative_name not in early and not own
-        if found and not (late and PurePosixPath(found).parent == PurePosixPath(path).parent):
-            raise _wrong(
-                f"exclude: {path}:{line} imports {name}, which is left out ({found})",
-                "Narrow the pattern that matches it.",
-            )
-        module, _, attribute = name.rpartition(".")
-        if module in stubbed and attribute not in stubbed[module]:
-            raise _wrong(
-                f"stubs: {path}:{line} imports {attribute}, which the stub of {module} lacks",
-                "Define it there.",
-            )
+    for name, line in imported.items():
+        late = name not in early and not own
+        for found in filter(None, map(left_out.get, _with_packages(_absolute(name, path)))):
+            if not (late and PurePosixPath(found).parent == PurePosixPath(path).parent):
+                raise _wrong(
+                    f"exclude: {path}:{line} imports {_module(found)}, which is left out ({found})",
+                    "Narrow the pattern that matches it.",
+                )
+
+
+def _with_packages(name: str) -> list[str]:
+    """Return a module and the packages that importing it imports: a, a.b, a.b.c."""
+    return list(accumulate(name.split("."), "{}.{}".format))
 
 
 def _absolute(name: str, path: str) -> str:

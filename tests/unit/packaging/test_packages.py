@@ -48,11 +48,11 @@ _PACKAGES = {
     "pymongo": ("pymongo", "import pymongo\npymongo.AsyncMongoClient(connect=False)"),
 }
 _SOME = (
-    "cryptography\ntzdata\nparamiko\npydantic",
+    "cryptography\ntzdata\nparamiko\npydantic\n./prices",
     "from zoneinfo import ZoneInfo\n"
     "from importlib.metadata import version\n"
     "from typing import TYPE_CHECKING\n"
-    "import paramiko, pydantic\n"
+    "import paramiko, prices, pydantic\n"
     "from cryptography.fernet import Fernet\n"
     "if TYPE_CHECKING:\n    from mypy_boto3_s3 import S3Client\n"
     "try:\n    import orjson\nexcept ImportError:\n    orjson = None\n"
@@ -62,12 +62,25 @@ _SOME = (
 )
 
 
+_OWN = """
+[build-system]
+requires = ["setuptools==80.9.0"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "prices"
+version = "1.0"
+"""
+
+
 def _build(folder: Path, requirements: str, code: str) -> Project:
-    """Build a function with a layer, and inspect it."""
+    """Build a function with a layer, and inspect it. `prices` is a package of its repository."""
     project = Project.copy_to(folder)
     shutil.rmtree(folder / "layer")
     (folder / "layer").mkdir()
     (folder / "layer" / "requirements.in").write_text(f"{requirements}\n")
+    (folder / "prices" / "prices").mkdir(parents=True)
+    (folder / "prices" / "pyproject.toml").write_text(_OWN)
+    (folder / "prices" / "prices" / "__init__.py").write_text("PRICE = 1\n")
     lock = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     lock += ["--python-version", "3.13", "layer/requirements.in", "-o", "layer/requirements.txt"]
     subprocess.run([sys.executable, *lock], cwd=folder, check=True)
@@ -88,8 +101,9 @@ def test_a_few_packages_that_a_trace_of_imports_would_break(tmp_path: Path) -> N
     project = _build(tmp_path / "project", *_SOME)
     manifest = json.loads((project.folder / "build" / "manifest.json").read_text())
     # What cryptography and paramiko need is named, and colorama, for Windows, is not.
-    dependencies = manifest["source"]["dependencies"]
-    assert {"cffi", "cryptography", "paramiko", "pydantic", "tzdata"} <= dependencies.keys()
+    dependencies, own = (manifest["source"][key] for key in ("dependencies", "own_files"))
+    assert {"cffi", "cryptography", "paramiko", "prices", "tzdata"} <= dependencies.keys()
+    assert "python/prices/__init__.py" in own and "python/paramiko/__init__.py" not in own
     paths = {file["path"] for file in manifest["content"]["layer"]["files"]}
     for name, version in dependencies.items():
         assert f"python/{name.replace('-', '_')}-{version}.dist-info/METADATA" in paths

@@ -71,14 +71,14 @@ def test_what_matches_is_left_out(
     [
         (("nothing/**",), "", "exclude: nothing/\\*\\* matches no file"),
         (("shop/prices.py",), "", "shop/__init__.py:1 imports shop.prices, which is left out"),
-        (("cart/**",), "", "shop/late.py:2 imports cart.basket"),
+        (("cart/**",), "", "shop/late.py:2 imports cart, which"),
         (
             ("cart/types.py",),
             "def late():\n    from cart import types\n",
             "app.py:2 imports cart.types",
         ),
         (("shop/native.*",), "import shop.native\n", r"left out \(shop/native.cpython-313"),
-        (("shop/__init__.py",), "import shop\n", "app.py:1 imports shop, which"),
+        (("shop/__init__.py",), "import shop.prices\n", "app.py:1 imports shop, which"),
     ],
 )
 def test_what_is_imported_is_not_left_out(
@@ -95,18 +95,15 @@ def test_a_stub_takes_a_modules_place(installed: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stubs", "layer", "message"),
+    ("stubs", "message"),
     [
-        ({"shop/nowhere.py": "stub.py"}, {}, "stubs: shop/nowhere.py is no file of the layer"),
-        ({"shop/client.py": "nowhere.py"}, {}, "stubs: nowhere.py cannot be read"),
-        (_STUBS, {"shop/user.py": "from .client import Server\n"}, "user.py:1 imports Server"),
+        ({"shop/nowhere.py": "stub.py"}, "stubs: shop/nowhere.py is no file of the layer"),
+        ({"shop/client.py": "nowhere.py"}, "stubs: nowhere.py cannot be read"),
     ],
 )
-def test_a_stub_that_does_not_fit(
-    installed: dict[str, Path], stubs: dict[str, str], layer: dict[str, str], message: str
+def test_a_stub_that_is_not_there(
+    installed: dict[str, Path], stubs: dict[str, str], message: str
 ) -> None:
-    for path, content in layer.items():
-        installed[path].write_text(content)
     with pytest.raises(LayerError, match=message):
         trimming.check_use(stubs, {})
         trimming.trim(installed, [], stubs, {})
