@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from pipeline.aws import Aws
+from pipeline.config import HANDLER_FILE
 from scratch import source
 
 Result = subprocess.CompletedProcess[str]
@@ -51,7 +52,7 @@ class Project:
 
     @property
     def handler(self) -> Path:
-        return self.folder / "lambda_function.py"
+        return self.folder / HANDLER_FILE.relative_to(source.ROOT)
 
     def append_to_handler(self, text: str) -> None:
         """Change the handler by adding to its end."""
