@@ -28,20 +28,11 @@ _FILE = re.compile(r"\s*(?:Downloading|Using cached) (\S+)")
 
 _NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 # At verbosity 2: links that pip passes over, and pages that it cannot read.
-_PASSED_OVER = re.compile(r"Skipping link: .*?: \S*/([^/\s#]+)")
+_PASSED_OVER = re.compile(r"Skipping link: (.*?): \S*/([^/\s#]+)")
+_MOST = 10  # that an error names
 _UNREADABLE = re.compile(
     r"Could not fetch URL (\S+): (connection error: .*|timed out|.*(?:ssl|SSL).*"
     r"|.*\b(?:401|403|407|5\d\d) .*)"
-)
-_CAUSES = (
-    (
-        "DO NOT MATCH THE HASHES",
-        "A file in the index is not the one that was locked. Find out why before you lock again.",
-    ),
-    (
-        "no backend|BackendUnavailable|metadata-generation-failed|subprocess-exited-with-error",
-        "pip builds a folder as its pyproject.toml says. Make `pip wheel` of that folder work.",
-    ),
 )
 
 
@@ -101,24 +92,26 @@ def _explained(complaints: str) -> LayerError:
     if match := _NOT_FOUND.search(complaints):
         return _not_found(match[1])
     said = "\n".join(re.findall(r"^(?:ERROR: |    ).*", complaints, re.MULTILINE)) or complaints
-    remedies = (remedy for cause, remedy in _CAUSES if re.search(cause, complaints))
-    return LayerError(
-        f"pip could not install the layer's packages:\n{said.strip()}",
-        next(remedies, "Correct the lock file, or what pip names."),
-    )
+    remedy = "Correct the lock file, or what pip names."
+    if "DO NOT MATCH THE HASHES" in complaints:
+        remedy = "The index has another file than was locked. Find out why before you lock again."
+    return LayerError(f"pip could not install the layer's packages:\n{said.strip()}", remedy)
 
 
 def _not_found(requirement: str) -> LayerError:
     """Return the error for a release of which pip finds no file, with those that it passes over."""
-    command = [sys.executable, "-m", "pip", "download", _NO_CHECK, "-vv", "--no-deps"]
-    command += ["--retries", "0", *lambda_platform.pip_options(), "--dest", tempfile.gettempdir()]
-    done = subprocess.run([*command, requirement], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", _NO_CHECK, "-vv", "--no-deps"]
+        command += ["--retries", "0", *lambda_platform.pip_options(), "--dest", folder]
+        done = subprocess.run([*command, requirement], capture_output=True, text=True)
     said = done.stdout + done.stderr
     name, _, version = requirement.partition("==")
-    if others := sorted(set(_of_release(_PASSED_OVER.findall(said), version))):
+    found = _PASSED_OVER.findall(said)
+    if others := sorted({each for why, file in found for each in _made_for(why, file, version)}):
+        more = f" and {len(others) - _MOST} others" if len(others) > _MOST else ""
         return LayerError(
             f"{name} {version} has no wheel for {RUNTIME} on {ARCHITECTURE}: there is only "
-            + ", ".join(others),
+            f"{', '.join(others[:_MOST])}{more}",
             "Lock a release that has one, or build a wheel and name its path in the layer's "
             "requirements (docs/layer.md). pip does not compile source for another machine.",
         )
@@ -133,13 +126,14 @@ def _not_found(requirement: str) -> LayerError:
     )
 
 
-def _of_release(files: list[str], version: str) -> Iterator[str]:
-    """Yield what the files of a release are for: the platforms of wheels, or "source"."""
-    for file in files:
-        try:
-            _, found, _, tags = parse_wheel_filename(file)
-            if str(found) == version:
-                yield from (f"{tag.interpreter}-{tag.platform}" for tag in tags)
-        except InvalidWheelFilename:
-            if file.removesuffix(".zip").removesuffix(".tar.gz").endswith(f"-{version}"):
-                yield "source"
+def _made_for(reason: str, file: str, version: str) -> Iterator[str]:
+    """Yield what a file of the release is made for, which pip passes over for a reason."""
+    try:
+        _, found, _, tags = parse_wheel_filename(file)
+    except InvalidWheelFilename:
+        if file.removesuffix(".zip").removesuffix(".tar.gz").endswith(f"-{version}"):
+            yield "source"
+        return
+    if str(found) == version:
+        python = reason.partition(" Requires-Python ")[2]
+        yield from (f"{tag.interpreter}-{tag.platform} {python}".rstrip() for tag in tags)

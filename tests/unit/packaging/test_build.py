@@ -169,7 +169,11 @@ def test_another_machine_makes_another_layer(built: Project) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("import gridfs", "exclude: lambda_function.py:960 imports gridfs, which is left out"),
+        pytest.param(
+            "import gridfs",
+            "exclude: lambda_function.py:960 imports gridfs, which is left out",
+            marks=pytest.mark.integration,  # the layer is made again
+        ),
         ("from pymongo import AsyncMongoClient", "stubs: lambda_function.py:960 uses AsyncMongo"),
     ],
 )

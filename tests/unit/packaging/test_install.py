@@ -84,46 +84,52 @@ def test_it_is_the_same_wherever_and_whenever(index: Path, tmp_path: Path) -> No
     assert _install(tmp_path, line, name="somewhere else ü") == before
 
 
-@pytest.mark.parametrize(
-    "tag",
-    [
-        "cp313-cp313-manylinux_2_27_x86_64",
-        "cp313-cp313-manylinux_2_34_x86_64",
-        "cp39-abi3-manylinux_2_12_x86_64+cp39-abi3-manylinux2010_x86_64",
-        "cp313-cp313-manylinux1_x86_64",
-        "cp313-none-linux_x86_64",
-    ],
-)
 def test_a_wheel_that_lambda_can_run_is_taken_rather_than_a_pure_one(
-    index: Path, tmp_path: Path, tag: str
+    index: Path, tmp_path: Path
 ) -> None:
-    # A wheel's tags are the product of its parts: a-b-c.d.
-    python, abi, platform = tag.split("+")[0].split("-")
-    platforms = ".".join(part.split("-")[2] for part in tag.split("+"))
-    lines = [
-        write_wheel(index, "shop", {"native.txt": b""}, tags=f"{python}-{abi}-{platforms}"),
-        write_wheel(index, "shop", {"pure.txt": b""}),
-    ]
-    hashes = " ".join(line.partition(" ")[2] for line in lines)
-    assert "native.txt" in _install(tmp_path, f"shop==1.0 {hashes}")
+    """Whichever platform it names that glibc 2.34 has. The order is pip's: the newest first."""
+    tags = {
+        "a": "cp313-cp313-manylinux_2_27_x86_64",
+        "b": "cp313-cp313-manylinux_2_34_x86_64",
+        "c": "cp39-abi3-manylinux_2_12_x86_64.manylinux2010_x86_64",
+        "d": "cp313-cp313-manylinux1_x86_64",
+        "e": "cp313-none-linux_x86_64",
+        "f": "cp313-cp313-manylinux2014_x86_64",
+    }
+    lines = []
+    for name, tag in tags.items():
+        native = write_wheel(index, name, {f"{name}/native.txt": b""}, tags=tag)
+        pure = write_wheel(index, name, {f"{name}/pure.txt": b""})
+        lines.append(f"{native} {pure.partition(' ')[2]}")
+    found = {path for path in _install(tmp_path, *lines) if path.endswith(".txt")}
+    assert found == {f"{name}/native.txt" for name in tags}
 
 
-@pytest.mark.parametrize(
-    "tag",
-    [
-        "cp313-cp313-manylinux_2_35_x86_64",
-        "cp312-cp312-manylinux_2_17_x86_64",
-        "py3-none-win_amd64",
-    ],
-)
+@pytest.mark.parametrize("tag", ["cp313-cp313-manylinux_2_35_x86_64", "py3-none-win_amd64"])
 def test_no_wheel_for_lambda_says_what_there_is(index: Path, tmp_path: Path, tag: str) -> None:
     line = write_wheel(index, "shop", {"a.py": b""}, tags=tag)
     (index / "shop-1.0.tar.gz").write_bytes(b"")
     python, _, platform = tag.split("-")
-    message = (
+    there_is = (
         f"shop 1.0 has no wheel for python3.13 on x86_64: there is only {python}-{platform}, source"
     )
-    with pytest.raises(LayerError, match=re.escape(message)):
+    with pytest.raises(LayerError, match=re.escape(there_is)):
+        _install(tmp_path, line)
+
+
+def test_a_wheel_for_another_python_says_for_which(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an index states it."""
+    line = write_wheel(index, "shop", {"a.py": b""})
+    [wheel] = index.iterdir()
+    page = tmp_path / "simple" / "shop" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(f'<a href="{wheel.as_uri()}" data-requires-python="&lt;3.13">{wheel.name}</a>')
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "simple").as_uri())
+    with pytest.raises(LayerError, match="there is only py3-any <3.13"):
         _install(tmp_path, line)
 
 

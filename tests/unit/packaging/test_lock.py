@@ -177,7 +177,7 @@ def test_a_wheel_of_this_repository_is_taken_with_its_hash(
         pip.install([package.requirement(wheels)], wheels, root / "other")
 
 
-@pytest.mark.integration
+@pytest.mark.extended
 def test_a_folder_becomes_a_wheel_the_same_each_time(root: Path) -> None:
     """Its leftovers are no part of it, and it gets none."""
     source = root / "shared"

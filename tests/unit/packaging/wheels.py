@@ -21,14 +21,13 @@ def write_wheel(
     """Write a wheel of the `files` (path in it: content); return its line of a lock file."""
     info = f"{name}-{release}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {release}\n".encode()
-    parts = "".join(f"Tag: {tag}\n" for tag in tags.split("+"))
-    about = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n{parts}".encode()
+    about = f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tags}\n".encode()
     contents = {**files, f"{info}/METADATA": metadata, f"{info}/WHEEL": about}
     record = "".join(
         f"{path},sha256={_digest(content)},{len(content)}\n" for path, content in contents.items()
     )
     contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    wheel = folder / f"{name}-{release}-{tags.replace('+', '.')}.whl"
+    wheel = folder / f"{name}-{release}-{tags}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, content in contents.items():
             entry = zipfile.ZipInfo(path)
