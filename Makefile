@@ -86,6 +86,10 @@ fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo 
 outage: $(READY) need-terraform ## Kill the database under load, again and again (about 3 minutes)
 	$(PYTHON) -m tests.service.outage
 
+.PHONY: packages
+packages: $(READY) ## Try packages as a layer: NAMES='numpy "fastapi mangum"' (else the list, 15 minutes) [DEPLOY=1]
+	$(PYTHON) -m tests.packages $(if $(DEPLOY),--deploy) $(NAMES)
+
 .PHONY: bench
 bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside others' (ONLY=cold-start: one)
 	$(PYTHON) -m benchmarks --peers $(PEERS) $(if $(ONLY),--only $(ONLY))

@@ -27,7 +27,7 @@ _KEPT_TESTS = ("tests/workflows/validate.py",)
 
 # Parts of files that are about what is taken away: (file, pattern, what takes its place).
 _EDITS = (
-    ("Makefile", r"\.PHONY: (demo|crash|fuzz|outage|bench|pictures)\n(.+\n)*\n", ""),
+    ("Makefile", r"\.PHONY: (demo|crash|fuzz|outage|packages|bench|pictures)\n(.+\n)*\n", ""),
     (
         "pyproject.toml",
         r"(?<=^files = )\[.*\]",
