@@ -46,10 +46,23 @@ LAYER: Mapping[str, Field] = {
     "stubs": Field(dict, {}, _PATH),
     "bytecode_only": Field(bool, False),
 }
+_SMOKE: Mapping[str, Field] = {
+    "request": Field(str, None, r"(GET|POST|PUT|PATCH|DELETE) /\S*"),
+    "status": Field(int, None),
+    "body": Field(dict, {}),
+    "holds": Field(dict, {}),
+    "canary": Field(bool, False),
+}
 _ALLOW: Mapping[str, Field] = {
     name: Field(str, None, r".*\S.*") for name in ("rule", "file", "reason")
 }
-_KINDS = {str: "a string", list: "a list", dict: "a table", bool: "true or false"}
+_KINDS = {
+    str: "a string",
+    int: "a whole number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -61,6 +74,8 @@ def read(path: Path) -> dict[str, Any]:
     function = _checked(content, FUNCTION, f"{path.name}: ")
     if function["layer"]:
         function["layer"] = _checked(function["layer"], LAYER, f"{path.name}: layer.")
+    for number, table in enumerate(function["smoke"], start=1):
+        _checked(table, _SMOKE, f"{path.name}: [[smoke]] {number}: ")
     function["allow"] = [
         _checked(table, _ALLOW, f"{path.name}: [[allow]] {number}: ")
         for number, table in enumerate(function["allow"], start=1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import function_file
+from pipeline.errors import UsageError
 from scratch.project import Project
 
 
@@ -49,3 +51,25 @@ def test_a_mistake_is_a_clear_line(
         file.write_text(good)
     assert done.returncode == 2 and message in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ('request = "GET /a"\nstatus = 200\nhold = {}', "hold is unknown"),
+        ('request = "get /a"\nstatus = 200', "request is 'get /a'"),
+        ('request = "GET /a"', "status is missing"),
+        ('request = "GET /a"\nstatus = "200"', "status is '200'"),
+    ],
+)
+def test_a_mistake_in_a_first_call_is_found_by_each_command(
+    tmp_path: Path, call: str, message: str
+) -> None:
+    file = tmp_path / "function.toml"
+    file.write_text(
+        'name = "shop"\nhandler = "shop.answer"\nruntime = "python3.13"\n'
+        f'architecture = "arm64"\n[[smoke]]\nrequest = "GET /b"\nstatus = 200\n[[smoke]]\n{call}\n'
+    )
+    with pytest.raises(UsageError) as error:
+        function_file.read(file)
+    assert error.value.what == f"function.toml: [[smoke]] 2: {message}"
