@@ -12,41 +12,8 @@ import pytest
 
 from scratch.project import Project
 
-# Each one breaks if the layer has less than pip installs: libraries beside a package, modules that
-# native code imports, plugins that are found by name, metadata, data.
-_PACKAGES = {
-    "numpy": ("numpy", "import numpy\nassert numpy.ones(3).sum() == 3"),
-    "pandas": ("pandas", "import pandas\nassert pandas.DataFrame({'a': [1, 2]})['a'].sum() == 3"),
-    "pillow": ("pillow", "from PIL import Image\nImage.new('RGB', (1, 1)).tobytes()"),
-    "psycopg2": ("psycopg2-binary", "import psycopg2"),
-    "lxml": ("lxml", "from lxml import etree\nassert etree.fromstring('<a/>').tag == 'a'"),
-    "sqlalchemy": (
-        "sqlalchemy\npymysql",
-        "import sqlalchemy\nsqlalchemy.create_engine('mysql+pymysql://db.example.com/a')",
-    ),
-    "fastapi": (
-        "fastapi\nmangum",
-        "from fastapi import FastAPI\nfrom mangum import Mangum\nFastAPI()",
-    ),
-    "google-cloud-storage": ("google-cloud-storage", "from google.cloud import storage"),
-    "s3fs": ("s3fs", "import fsspec\nassert fsspec.get_filesystem_class('s3')"),
-    "grpcio": ("grpcio", "import grpc\ngrpc.insecure_channel('localhost:1').close()"),
-    "phonenumbers": ("phonenumbers", "import phonenumbers\nphonenumbers.parse('+4930123456')"),
-    "charset-normalizer": (
-        "charset-normalizer==3.4.5",
-        "import charset_normalizer.md\nassert charset_normalizer.md.__file__.endswith('.so')",
-    ),
-    "boto3": ("boto3==1.40.21", "import boto3\nassert boto3.__version__ == '1.40.21'"),
-    "powertools": (
-        "aws-lambda-powertools",
-        "from aws_lambda_powertools import Logger\nLogger('a')",
-    ),
-    "markdown": (
-        "markdown",
-        "import markdown\nmarkdown.markdown('a', extensions=['extra', 'tables'])",
-    ),
-    "pymongo": ("pymongo", "import pymongo\npymongo.AsyncMongoClient(connect=False)"),
-}
+# It breaks if the layer has less than pip installs: libraries beside a package, modules that native
+# code imports, metadata, data. tests/packages tries many more.
 _SOME = (
     "cryptography\ntzdata\nparamiko\npydantic\n./prices",
     "from zoneinfo import ZoneInfo\n"
@@ -107,12 +74,6 @@ def test_a_few_packages_that_a_trace_of_imports_would_break(tmp_path: Path) -> N
     paths = {file["path"] for file in manifest["content"]["layer"]["files"]}
     for name, version in dependencies.items():
         assert f"python/{name.replace('-', '_')}-{version}.dist-info/METADATA" in paths
-
-
-@pytest.mark.extended
-@pytest.mark.parametrize("name", _PACKAGES)
-def test_a_package(tmp_path: Path, name: str) -> None:
-    _build(tmp_path / "project", *_PACKAGES[name])
 
 
 @pytest.mark.extended
