@@ -57,11 +57,11 @@ def _with_layer(bundle: Bundle, files: Mapping[str, bytes], out: Path) -> Bundle
     lock = Lock(LAYER_LOCK)
     recipe = layer.recipe_sha256(lock, files)
     built = _layer_already_built(out, recipe)
-    if layer.left_out():
-        console.say(f"function.toml leaves out of the layer: {layer.left_out()}")
     if built is None:
         console.say(f"building the layer from {LAYER_LOCK.relative_to(ROOT)}")
         built = layer.build_layer(lock, files)
+        if built.left_out:
+            console.say(f"left out by function.toml: {built.left_out}")
     manifest = replace(
         bundle.manifest,
         layer=Package.of(LAYER_PACKAGE, built.archive),

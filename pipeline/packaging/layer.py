@@ -25,19 +25,12 @@ _OPTIONS = FUNCTION["layer"]
 @dataclass(frozen=True)
 class Layer:
     """A layer's zip, the packages in it (name → version), and which of its files are made from
-    packages of this repository."""
+    packages of this repository. `left_out` says in words what function.toml leaves out of it."""
 
     archive: bytes
     dependencies: Mapping[str, str]
     own_files: tuple[str, ...]
-
-
-def left_out() -> str:
-    """Say what function.toml leaves out of the layer; empty if nothing."""
-    options = [", ".join(_OPTIONS["exclude"])] if _OPTIONS["exclude"] else []
-    options += [f"{path} (a stub stands there)" for path in _OPTIONS["stubs"]]
-    options += ["Python source (bytecode stands there)"] if _OPTIONS["bytecode_only"] else []
-    return "; ".join(options)
+    left_out: str = ""
 
 
 def recipe_sha256(lock: Lock, function: Mapping[str, bytes]) -> str:
@@ -88,8 +81,18 @@ def build_layer(lock: Lock, function: Mapping[str, bytes]) -> Layer:
             f"python/{path}" for path, file in kept.items() if file.stat().st_mode & 0o100
         }
     if _OPTIONS["bytecode_only"]:
-        contents = bytecode.compile_sources(contents)
+        with console.step("compile") as bar:
+            bar.update(0, f"{len(contents)} files")
+            contents = bytecode.compile_sources(contents)
         own_files = {f"{path}c" if path.endswith(".py") else path for path in own_files}
     with console.step("zip", sum(map(len, contents.values()))) as bar:
         archive = zip_writer.write_zip(contents, executable, bar.update)
-    return Layer(archive, dependencies, tuple(sorted(f"python/{path}" for path in own_files)))
+    own_paths = tuple(sorted(f"python/{path}" for path in own_files))
+    return Layer(archive, dependencies, own_paths, _left_out(len(installed), len(kept)))
+
+
+def _left_out(installed: int, kept: int) -> str:
+    parts = [f"{installed - kept} of {installed} files"] if kept < installed else []
+    parts += [f"{path}, for a stub" for path in _OPTIONS["stubs"]]
+    parts += ["Python source, for bytecode"] if _OPTIONS["bytecode_only"] else []
+    return "; ".join(parts)

@@ -39,11 +39,17 @@ def test_the_layer_shows_what_is_fetched_and_compiled_and_leaves_no_trace(projec
     with terminal.at(project, "build") as seen:
         pass
     assert seen.process.returncode == 0, seen.text
-    assert "bytes  pymongo-" in seen.text and "compile" in seen.text and _BAR in seen.text
+    assert (
+        "bytes  pymongo-" in seen.text
+        and "compile" in seen.text
+        and "zip" in seen.text
+        and _BAR in seen.text
+    )
     assert seen.colours and seen.shows_its_cursor
     stayed = [line.split()[0] for line in seen.screen if line.strip()]
-    assert stayed[:3] == ["building", "lambda_function.zip", "pymongo-layer.zip"]
-    assert len(stayed) == 4 and not any(_BAR in line for line in seen.screen)
+    assert stayed[0] == "building"
+    assert {"lambda_function.zip", "pymongo-layer.zip"} <= set(stayed)
+    assert not any(_BAR in line for line in seen.screen)
 
 
 def test_ctrl_c_ends_a_step_and_the_cursor_is_back(

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -52,7 +53,9 @@ def test_two_checkouts_build_the_same_bytes(tmp_path: Path) -> None:
     for project, umask in ((plain, 0o022), (other, 0o077)):
         previous = os.umask(umask)
         try:
-            project.must("build", "--out", "build")
+            done = project.run("build", "--out", "build")
+            assert done.returncode == 0, done.stderr
+            assert re.search(r"left out by function.toml: \d+ of \d+ files; ", done.stderr)
         finally:
             os.umask(previous)
         digests.append(_digests(project.folder / "build"))
@@ -150,7 +153,6 @@ def test_an_unchanged_layer_is_not_rebuilt(built: Project) -> None:
     done = built.run("build")
     assert done.returncode == 0, done.stderr
     assert "building the layer" not in done.stderr
-    assert "leaves out of the layer: *.dist-info/**, " in done.stderr
     assert _digests(built.folder / "build")["pymongo-layer.zip"] == layer
 
 
