@@ -119,6 +119,11 @@ lint-workflows:
 	$(SCHEMA).dependabot .github/dependabot.yml
 	$(PYTHON) -m tests.workflows.validate
 
+# Asks GitHub (GH_TOKEN): is each pin the commit of its tag, and of that repository?
+.PHONY: lint-pins
+lint-pins: $(READY)
+	$(VENV)/bin/zizmor --quiet --persona pedantic .github
+
 SCHEMA := $(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor
 
 .PHONY: format

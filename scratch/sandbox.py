@@ -47,18 +47,20 @@ class StepFailed(Exception):
 class Sandbox:
     """The project in a folder, and the account that its steps are played in.
 
-    `settings` returns the environment variables that a command needs to have a role.
+    `ids` are the repository's owner's and its own. `settings` returns the environment variables
+    that a command needs to have a role.
     """
 
     folder: Path
     account: str
     repository: str
+    ids: str
     settings: Callable[[str], Mapping[str, str]]
 
     def play(self) -> None:
         """Play the steps up to the end, until one fails."""
         project = Project.copy_to(self.folder / "project")
-        bootstrap = ("bootstrap", "--repository", self.repository, "--yes")
+        bootstrap = ("bootstrap", "--repository", self.repository, "--ids", self.ids, "--yes")
         plan = ("plan", *_STAGING, "--bundle", "live")
         project.must("build", "--out", "first")
         try:
@@ -204,6 +206,7 @@ def main() -> None:
         Path(folder).resolve(),
         account,
         os.environ["GITHUB_REPOSITORY"],
+        f"{os.environ['GITHUB_REPOSITORY_OWNER_ID']}/{os.environ['GITHUB_REPOSITORY_ID']}",
         lambda role: assume(session, account, role),
     )
     if what == "report":

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from pipeline import aws, console
+from pipeline import repository as setup
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if
-from pipeline.errors import UsageError
+from pipeline.errors import GitHubError, UsageError
 from pipeline.cli.help import examples
 from pipeline.terraform.plan import judge
 from pipeline.cli.options import allow_destroy_option
@@ -28,8 +29,7 @@ _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 @click.option(
     "--ids",
     metavar="OWNER_ID/REPOSITORY_ID",
-    help="Ids of both, if the repository was created, renamed or transferred since 2026-07-15: "
-    "its identity tokens carry them.",
+    help="Ids of both, which the repository's identity tokens carry. Without it GitHub is asked.",
 )
 @allow_destroy_option
 @click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
@@ -59,16 +59,39 @@ def _given(repository: str, ids: str | None) -> dict[str, Any]:
     """Return what the caller decided, as Terraform's variables; raise UsageError."""
     if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
         raise UsageError(f"--repository is {repository!r}", "Give it as OWNER/NAME.")
-    given = {"service": SERVICE, "layer": LAYER, "repository": repository}
-    if ids is None:
-        return given
+    owner, own = _parsed(repository, ids) if ids else _asked(repository)
+    return {
+        "service": SERVICE,
+        "layer": LAYER,
+        "repository": repository,
+        "repository_ids": {"owner": owner, "repository": own},
+    }
+
+
+def _parsed(repository: str, ids: str) -> tuple[int, int]:
     if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
         raise UsageError(
-            f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID",
-            f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' says them.",
+            f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID", _how_to_find_ids(repository)
         )
-    both = {"owner": int(found[1]), "repository": int(found[2])}
-    return given | {"repository_ids": both}
+    return int(found[1]), int(found[2])
+
+
+def _asked(repository: str) -> tuple[int, int]:
+    """Ask GitHub for the ids of the repository and its owner; raise UsageError."""
+    try:
+        found = setup.ids(repository)
+    except GitHubError as error:
+        raise UsageError(
+            f"--ids is missing, and GitHub could not be asked: {error.what}",
+            _how_to_find_ids(repository),
+        ) from error
+    if found is None:
+        raise UsageError(f"GitHub does not show a repository {repository}", "Is it the right name?")
+    return found
+
+
+def _how_to_find_ids(repository: str) -> str:
+    return f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' prints them."
 
 
 def _make_buckets(account: Aws) -> None:
@@ -92,14 +115,11 @@ def _wiring(account: Aws, repository: str) -> list[str]:
         for name, value in account.github_variables.items()
     ]
     for name in GITHUB_ENVIRONMENTS:
-        path = f"repos/{repository}/environments/{name}"
-        policy = "deployment_branch_policy"
-        only_some = (
-            f"-F {policy}[protected_branches]=false -F {policy}[custom_branch_policies]=true"
-        )
-        lines += [
-            f"gh api --silent --method PUT {path} {only_some}",
-            f"gh api --silent --method POST {path}/deployment-branch-policies -f name=main",
-        ]
+        lines += setup.environment_commands(repository, name)
     settings = f"https://github.com/{repository}/settings/environments"
-    return [*lines, f"# and name the reviewers of {APPROVAL}: {settings}"]
+    return [
+        *lines,
+        setup.ruleset_command(repository),
+        f"# and name the reviewers of {APPROVAL}: {settings}",
+        "# and the owners of what decides: .github/CODEOWNERS",
+    ]

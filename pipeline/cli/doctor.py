@@ -12,6 +12,7 @@ import click
 from botocore.exceptions import ClientError
 
 from pipeline import aws, console, github
+from pipeline import repository as setup
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if, error_code
 from pipeline.config import Environment
@@ -93,17 +94,24 @@ def _examine(repository: str | None) -> Iterator[Finding]:
         yield from _parameters(account, environment)
         yield _alarms(environment)
     yield from _quotas(account)
-    yield from _github(account, repository)
+    yield from _github(account, repository, bootstrap)
 
 
-def _look(what: str, remedy: str, look: Callable[[], str]) -> Finding:
-    """Look at something in AWS; what `look` returns is what is wrong with it, or nothing."""
+def _look(
+    what: str, remedy: str, look: Callable[[], str], problem_is: State = "missing"
+) -> Finding:
+    """Look at something in AWS or on GitHub.
+
+    What `look` returns is what is wrong with it, or nothing.
+    """
     try:
         problem = look()
     except ClientError as error:
         # A job's role, for one, may not look at roles.
         return Finding(what, "note", f"AWS does not tell: {error_code(error)}")
-    return Finding(what, "missing", problem, remedy) if problem else Finding(what, "ok")
+    except GitHubError as error:
+        return Finding(what, "note", error.what, error.remedy)
+    return Finding(what, problem_is, problem, remedy) if problem else Finding(what, "ok")
 
 
 def _terraform() -> Finding:
@@ -186,28 +194,8 @@ def _role(account: Aws, role: str, repository: str | None) -> str:
     found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
     if found is None:
         return "it is not there"
-    trusted = list(_trusted(found["Role"]["AssumeRolePolicyDocument"]))
-    if repository and not all(_names(each, repository) for each in trusted):
-        return f"it trusts {', '.join(trusted)}"
-    return ""
-
-
-def _trusted(trust: Any) -> Iterator[str]:
-    """Yield whom a role trusts: subjects of GitHub's jobs, and principals that are none of them."""
-    for statement in trust["Statement"]:
-        conditions = statement.get("Condition", {}).get("StringEquals", {})
-        subjects = conditions.get("token.actions.githubusercontent.com:sub")
-        if subjects is None:
-            yield json.dumps(statement["Principal"])
-        else:
-            yield from [subjects] if isinstance(subjects, str) else subjects
-
-
-def _names(subject: str, repository: str) -> bool:
-    """Say whether a subject is of a repository, with ids behind the names or without."""
-    owner, _, name = repository.partition("/")
-    pattern = rf"repo:{re.escape(owner)}(@\d+)?/{re.escape(name)}(@\d+)?:.*"
-    return re.fullmatch(pattern, subject) is not None
+    trust: Any = found["Role"]["AssumeRolePolicyDocument"]
+    return setup.trust_problem(trust, role, repository) if repository else ""
 
 
 def _parameters(account: Aws, environment: Environment) -> Iterator[Finding]:
@@ -270,37 +258,60 @@ def _quotas(account: Aws) -> Iterator[Finding]:
         yield Finding(what, "ok", told)
 
 
-def _github(account: Aws, repository: str | None) -> Iterator[Finding]:
+def _github(account: Aws, repository: str | None, bootstrap: str) -> Iterator[Finding]:
     if repository is None:
         yield Finding("GitHub", "note", "name the repository: --repository OWNER/NAME")
         return
-    try:
-        for name, value in account.github_variables.items():
-            yield _variable(repository, name, value)
-        for environment in GITHUB_ENVIRONMENTS:
-            yield _environment(repository, environment)
-    except GitHubError as problem:
-        yield Finding("GitHub", "note", problem.what, problem.remedy)
+    shown = _look("GitHub repository", bootstrap, lambda: _repository(repository))
+    yield shown
+    if shown.state != "ok":
+        return
+    for name, value in account.github_variables.items():
+        yield _look(
+            f"GitHub variable {name}",
+            f"gh variable set {name} --repo {repository} --body {value}",
+            lambda: _variable(repository, name, value),
+        )
+    for name in GITHUB_ENVIRONMENTS:
+        yield _look(
+            f"GitHub environment {name}",
+            "\n    ".join(setup.environment_commands(repository, name)),
+            lambda: setup.environment_problem(repository, name),
+        )
+    yield _look(
+        f"reviewers of {APPROVAL}",
+        f"Name them: https://github.com/{repository}/settings/environments",
+        lambda: setup.approvers_problem(repository),
+        problem_is="note",
+    )
+    yield _look(
+        "rules of main",
+        setup.ruleset_command(repository),
+        lambda: setup.rules_problem(repository),
+    )
+    yield _look(
+        "code owners",
+        "Name a team or people with write access: .github/CODEOWNERS",
+        lambda: setup.code_owners_problem(repository),
+    )
+    yield _look("identity tokens", bootstrap, lambda: _identity(account, repository))
 
 
-def _variable(repository: str, name: str, value: str) -> Finding:
+def _repository(repository: str) -> str:
+    return "" if setup.ids(repository) else f"GitHub does not show {repository}"
+
+
+def _variable(repository: str, name: str, value: str) -> str:
     found = github.get(f"repos/{repository}/actions/variables/{name}")
     is_set = found["value"] if found else "not set"
-    if is_set == value:
-        return Finding(f"GitHub variable {name}", "ok", value)
-    remedy = f"gh variable set {name} --repo {repository} --body {value}"
-    return Finding(f"GitHub variable {name}", "missing", str(is_set), remedy)
+    return "" if is_set == value else str(is_set)
 
 
-def _environment(repository: str, name: str) -> Finding:
-    what, path = f"GitHub environment {name}", f"repos/{repository}/environments/{name}"
-    found = github.get(path)
+def _identity(account: Aws, repository: str) -> str:
+    """Compare the roles' trust with what the repository's identity tokens carry."""
+    role = Environment(DEPLOYED_FROM_GITHUB[-1]).role_name("deploy")
+    found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
     if found is None:
-        return Finding(what, "missing", "it is not there", f"gh api --method PUT {path}")
-    rules = {rule["type"] for rule in found["protection_rules"]}
-    settings = f"https://github.com/{repository}/settings/environments"
-    if "branch_policy" not in rules:
-        return Finding(what, "missing", "it admits every branch", f"Admit main only: {settings}")
-    if name == APPROVAL and "required_reviewers" not in rules:
-        return Finding(what, "note", "it asks nobody", f"Name its reviewers: {settings}")
-    return Finding(what, "ok")
+        return f"there is no role {role}"
+    trust: Any = found["Role"]["AssumeRolePolicyDocument"]
+    return setup.identity_problem(trust, repository)

@@ -36,14 +36,15 @@ def command() -> None:
 
 @command.command("turn")
 @environment_option
-@click.option("--bundle", required=True, help="Full id of the bundle.")
+@click.option(
+    "--bundle", help="Full id of the bundle: skip the merge if that was rolled back there."
+)
 @click.option("--required", is_flag=True, help="Fail, rather than skip it.")
-def turn_command(environment: Environment, bundle: str, required: bool) -> None:
+def turn_command(environment: Environment, bundle: str | None, required: bool) -> None:
     """Say whether a merge is to be deployed.
 
-    It is not if a newer one was, or if its bundle was rolled back. With --required, somebody
-    wants it to be deployed: then a newer one is an error, and the deployment itself refuses a
-    bundle that was rolled back.
+    It is not if a newer one was. With --required, somebody wants it to be deployed: then a newer
+    one is an error, and the deployment itself refuses a bundle that was rolled back.
     """
     ref = os.environ["GITHUB_REF"]
     if ref != _MAIN:

@@ -16,16 +16,16 @@ def insist(bundle: str) -> None:
     by_hand = f"gh workflow run deploy.yml --ref main -f bundle={bundle} -f reason='…'"
     if environment is None:
         raise ApprovalError(
-            f"the plan is not the one that the pull request showed, and there is no environment "
-            f"{APPROVAL}",
-            "`python -m pipeline doctor` says how to make it; then re-run the failed jobs. A "
-            "private repository has environments with GitHub Pro, Team or Enterprise only; "
-            f"without them, read the plan, and if it is right: {by_hand}",
+            "the plan is not the one that the pull request showed, and there is no environment "
+            f"{APPROVAL}. Make it, and re-run the failed jobs; or read the plan, and if it is right: "
+            f"{by_hand}",
+            "`python -m pipeline doctor` says how to make it. A private repository has environments "
+            "with GitHub Pro, Team or Enterprise only.",
         )
     rules = {rule["type"] for rule in environment["protection_rules"]}
     if "required_reviewers" not in rules:
         raise ApprovalError(
             "the plan is not the one that the pull request showed, and the environment "
-            f"{APPROVAL} asks nobody",
-            f"Read the plan, and if it is right: {by_hand}",
+            f"{APPROVAL} asks nobody. Read the plan, and if it is right: {by_hand}",
+            f"Or name reviewers of {APPROVAL}, if the repository can have them.",
         )

@@ -24,15 +24,15 @@ def overtaken(account: Aws, environment: Environment, commit: str) -> str | None
     )
 
 
-def why_skip(account: Aws, environment: Environment, commit: str, bundle: str) -> str | None:
+def why_skip(account: Aws, environment: Environment, commit: str, bundle: str | None) -> str | None:
     """Return why a merge deploys nothing to an environment, or None if it does.
 
-    `bundle` is the full id of the bundle. After a rollback, a merge that leaves the bundle as it
-    is deploys nothing, and is no mistake. Raises GitHubError.
+    `bundle` is the full id of the bundle, if that matters: after a rollback, a merge that leaves
+    it as it is deploys nothing, and is no mistake. Raises GitHubError.
     """
-    return overtaken(account, environment, commit) or quarantine.warning(
-        account, environment, bundle
-    )
+    if why := overtaken(account, environment, commit):
+        return why
+    return quarantine.warning(account, environment, bundle) if bundle else None
 
 
 def insist(account: Aws, environment: Environment, commit: str) -> None:

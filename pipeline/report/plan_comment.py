@@ -10,7 +10,6 @@ from pipeline.bundle.manifest import Manifest, Package
 from pipeline.terraform.plan import Change, Verdict, without_index
 from pipeline.release.ledger import Release
 from pipeline.markdown import bullets, code
-from pipeline.config import SERVICE
 from pipeline.inspection.report import Report, describe
 
 SAME = "This is the same as the pull request showed."
@@ -81,11 +80,6 @@ class PlanFacts:
         return self.empty and same
 
 
-def marker(environment: str) -> str:
-    """Return the page's first line, which a workflow finds its comment by."""
-    return f"<!-- {SERVICE} plan: {environment} -->"
-
-
 def page(facts: PlanFacts) -> str:
     """Return the page of a plan."""
     parts = [
@@ -102,7 +96,7 @@ def page(facts: PlanFacts) -> str:
         _inspection(facts.inspection),
     ]
     body = "\n\n".join(paragraph for part in parts for paragraph in part)
-    return f"{marker(facts.environment)}\n{body}\n"
+    return f"{body}\n"
 
 
 def headline(verdict: Verdict, beyond: tuple[str, ...]) -> str:

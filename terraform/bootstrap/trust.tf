@@ -1,5 +1,6 @@
-# Who gets which role. GitHub gives a job an identity token, and the token's subject says what the job
-# is ("OpenID Connect reference" in GitHub's documentation). It is compared in full, never by wildcard.
+# Who gets which role. GitHub gives a job an identity token, and the token's claims say what the job
+# is ("OpenID Connect reference" in GitHub's documentation). Each is compared in full, never by
+# wildcard.
 
 import {
   for_each = toset(var.oidc_provider_arn == null ? [] : [var.oidc_provider_arn])
@@ -25,10 +26,16 @@ resource "aws_iam_openid_connect_provider" "github" {
 
 locals {
   owner_and_name = split("/", var.repository)
-  subject = var.repository_ids == null ? "repo:${var.repository}" : format(
-    "repo:%s@%d/%s@%d",
-    local.owner_and_name[0], var.repository_ids.owner, local.owner_and_name[1], var.repository_ids.repository,
-  )
+  # Which form a repository sends depends on when it was created, renamed or transferred (since
+  # 2026-07-15 the one with ids). Either is of this repository: its id is compared beside it.
+  # GitHub changelog, 2026-04-23: "immutable subject claims".
+  subjects_begin = [
+    "repo:${var.repository}",
+    format(
+      "repo:%s@%d/%s@%d",
+      local.owner_and_name[0], var.repository_ids.owner, local.owner_and_name[1], var.repository_ids.repository,
+    ),
+  ]
 
   roles = merge([
     for environment in var.environments : {
@@ -36,17 +43,20 @@ locals {
         environment = environment
         purpose     = "plan"
         # Pull requests; and main, which plans again before production and looks for drift.
-        subjects = ["${local.subject}:pull_request", "${local.subject}:ref:refs/heads/main"]
+        jobs     = ["pull_request", "ref:refs/heads/main"]
+        workflow = null
       }
       "${environment}-deploy" = {
         environment = environment
         purpose     = "deploy"
-        subjects    = ["${local.subject}:environment:${environment}"]
+        jobs        = ["environment:${environment}"]
+        workflow    = "release.yml"
       }
       "${environment}-rollback" = {
         environment = environment
         purpose     = "rollback"
-        subjects    = ["${local.subject}:environment:${environment}-rollback"]
+        jobs        = ["environment:${environment}-rollback"]
+        workflow    = "rollback.yml"
       }
     }
   ]...)
@@ -72,17 +82,28 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = each.value.subjects
+      values   = [for pair in setproduct(local.subjects_begin, each.value.jobs) : join(":", pair)]
     }
 
-    # The subject of a job that names an environment does not say which branch it runs for. That
-    # AWS compares this claim: "IAM and AWS STS condition context keys" in its IAM user guide.
+    # That AWS compares this claim and the two below: "IAM and AWS STS condition context keys" in its
+    # IAM user guide.
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:repository_id"
+      values   = [format("%d", var.repository_ids.repository)]
+    }
+
+    # The subject of a job that names an environment says neither which branch it runs for, nor which
+    # workflow it is part of: what writes is in this one, as main has it.
     dynamic "condition" {
-      for_each = each.value.purpose == "plan" ? [] : ["refs/heads/main"]
+      for_each = each.value.workflow == null ? {} : {
+        ref              = "refs/heads/main"
+        job_workflow_ref = "${var.repository}/.github/workflows/${each.value.workflow}@refs/heads/main"
+      }
 
       content {
         test     = "StringEquals"
-        variable = "token.actions.githubusercontent.com:ref"
+        variable = "token.actions.githubusercontent.com:${condition.key}"
         values   = [condition.value]
       }
     }

@@ -44,12 +44,12 @@ variable "repository" {
 }
 
 variable "repository_ids" {
-  description = "Ids of the repository's owner and of the repository, if the subjects of its identity tokens carry them (repositories created, renamed or transferred since 2026-07-15 do). Null: they do not."
+  description = "Ids of the repository's owner and of the repository."
   type        = object({ owner = number, repository = number })
-  default     = null
+  nullable    = false
 
   validation {
-    condition = var.repository_ids == null ? true : alltrue([
+    condition = alltrue([
       for id in [var.repository_ids.owner, var.repository_ids.repository] : id > 0 && floor(id) == id
     ])
     error_message = "repository_ids must be whole numbers above 0: gh api repos/OWNER/NAME --jq '.owner.id, .id'"

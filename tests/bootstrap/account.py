@@ -32,6 +32,7 @@ def token(**claims: str) -> str:
         "iss": "https://token.actions.githubusercontent.com",
         "aud": "sts.amazonaws.com",
         "ref": "refs/heads/main",
+        "repository_id": "5678",
         **claims,
     }
     encoded = base64.urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
@@ -49,6 +50,12 @@ def subject_of(role: str) -> str:
             "rollback": f":environment:{environment}-rollback",
         }[purpose]
     )
+
+
+def workflow_of(role: str) -> str:
+    """Return the claim `job_workflow_ref` of a job that is meant to have a role."""
+    file = {"plan": "ci", "deploy": "release", "rollback": "rollback"}[role.partition("-")[2]]
+    return f"octo-org/mongo-client/.github/workflows/{file}.yml@refs/heads/main"
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from scratch import cloud
 from scratch.project import Project
+from scratch.source import ROOT
 from tests.bootstrap.account import AUDIENCES, IDS, OPTIONS, Account
 from tests.bootstrap.journey import Journey, release_with_roles
 from tests.support import provider
@@ -25,6 +27,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         provider.running(settings, credentials=key) as running,
     ):
         project = Project.copy_to(folder / "project")
+        shutil.copytree(ROOT / ".github", project.folder / ".github")
         account = Account(
             settings | running, Path(settings["TF_DATA_DIR"]).with_name("calls"), project, key
         )

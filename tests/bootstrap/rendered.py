@@ -77,6 +77,7 @@ def render(
     )
     given = {"service": service, "layer": layer, "repository": "octo-org/mongo-client"}
     given["options"] = json.dumps(options)
+    given["repository_ids"] = "{ owner = 1234, repository = 5678 }"
     variables = [argument for each in given.items() for argument in ("-var", "=".join(each))]
     _terraform(source, environment, "init", "-lockfile=readonly")
     _terraform(source, environment, "plan", "-out=plan", *variables)

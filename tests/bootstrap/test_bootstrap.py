@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pipeline.config import DEPLOYED_FROM_GITHUB, PURPOSES, Environment
-from tests.bootstrap.account import ACCOUNT, AUDIENCES, Account
+from tests.bootstrap.account import ACCOUNT, AUDIENCES, IDS, Account
 from scratch.project import Result
+from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
 
 pytestmark = pytest.mark.integration
@@ -92,6 +93,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
     """`terraform destroy` is refused until a person removes the guard."""
     project = account.project
     given = {"repository": REPOSITORY, "service": "mongo-client", "layer": "pymongo"}
+    given["repository_ids"] = "{ owner = 1234, repository = 5678 }"
     project.environment = account.settings()
     settings = project.process_environment() | {
         f"TF_VAR_{name}": value for name, value in given.items()
@@ -114,6 +116,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
         (("--repository", "mongo-client"), "OWNER/NAME"),
         (("--repository", "octo-org/*"), "OWNER/NAME"),
         (("--repository", REPOSITORY, "--ids", "1"), "gh api repos/"),
+        (("--repository", REPOSITORY), "gh api repos/"),  # and nobody is logged in at GitHub
     ],
 )
 def test_a_wrong_call_changes_nothing(
@@ -129,7 +132,7 @@ def test_a_wrong_call_changes_nothing(
 def test_without_a_terminal_nothing_is_confirmed(account: Account) -> None:
     account.project.environment = account.settings()
     done = subprocess.run(
-        account.project.command("bootstrap", "--repository", REPOSITORY),
+        account.project.command("bootstrap", "--repository", REPOSITORY, "--ids", IDS),
         cwd=account.project.folder,
         env=account.project.process_environment(),
         stdin=subprocess.DEVNULL,
@@ -162,6 +165,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         for environment in ("staging", "production"):
             hub.reviewers_of |= {environment: False, f"{environment}-rollback": False}
         hub.reviewers_of["production-approval"] = True
+        hub.rules = json.loads((ROOT / ".github/ruleset.json").read_text())["rules"]
         yield hub
 
 
@@ -182,14 +186,17 @@ def test_the_doctor_examines_a_prepared_account(account: Account, hub: Hub, tmp_
 
 
 def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path) -> None:
-    """A variable with another account's number, an environment that is gone."""
+    """A variable with another account's number, an environment and a rule that are gone."""
+    hub.rules = [each for each in hub.rules if each["type"] != "non_fast_forward"]
     hub.variables["AWS_ACCOUNT_ID"] = "999999999999"
     del hub.reviewers_of["production-rollback"]
     done = _examine(account, hub, tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 1 and "not in full: non_fast_forward" in done.stdout
+    assert "/rulesets --input .github/ruleset.json" in done.stdout
     assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in done.stdout
     path = f"repos/{REPOSITORY}/environments/production-rollback"
-    assert f"gh api --method PUT {path}" in done.stdout
+    only_main = "-F 'deployment_branch_policy[custom_branch_policies]=true'"
+    assert f"gh api --silent --method PUT {path}" in done.stdout and only_main in done.stdout
 
 
 def test_the_doctor_of_a_job_notes_what_its_role_may_not_read(account: Account) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.bootstrap.account import SUBJECT, Account, subject_of, token
+from tests.bootstrap.account import SUBJECT, Account, subject_of, token, workflow_of
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,14 @@ REFUSED = {
     "another repository": {"sub": "repo:octo-org@1234/other@99:environment:production"},
     "the same name, another owner": {"sub": "repo:evil@6666/mongo-client@5678:pull_request"},
     "a repository that took the name over": {"sub": f"{SUBJECT[:-1]}9:pull_request"},
-    "a subject without ids": {"sub": f"{NAMES_ONLY}:environment:production"},
+    "the same names, another repository": {
+        "sub": f"{NAMES_ONLY}:environment:production",
+        "repository_id": "99",
+    },
+    "a token without the repository's id": {
+        "sub": f"{NAMES_ONLY}:environment:production",
+        "repository_id": "",
+    },
     "a fork": {"sub": "repo:somebody@42/mongo-client@4242:pull_request"},
     "a branch": {"sub": f"{SUBJECT}:ref:refs/heads/topic"},
     "a branch whose name begins like main": {"sub": f"{MAIN}2"},
@@ -35,7 +42,12 @@ REFUSED = {
 }
 
 
-def gets(account: Account, role: str, identity: str) -> bool:
+def gets(account: Account, role: str, **claims: str) -> bool:
+    """Say whether the role is given for a token of the workflow that it is for."""
+    return is_given(account, role, token(**{"job_workflow_ref": workflow_of(role), **claims}))
+
+
+def is_given(account: Account, role: str, identity: str) -> bool:
     """Say whether the role is given for an identity token."""
     try:
         account.assume(role, identity)
@@ -47,12 +59,33 @@ def gets(account: Account, role: str, identity: str) -> bool:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_job_that_a_role_is_for_gets_it(account: Account, role: str) -> None:
-    assert gets(account, role, token(sub=subject_of(role)))
+    assert gets(account, role, sub=subject_of(role))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_an_older_repository_sends_names_only(account: Account, role: str) -> None:
+    """One that was neither created, renamed nor transferred since 2026-07-15."""
+    assert gets(account, role, sub=subject_of(role).replace(SUBJECT, NAMES_ONLY))
+
+
+@pytest.mark.parametrize("role", [each for each in ROLES if not each.endswith("-plan")])
+def test_no_other_workflow_gets_a_role_that_writes(account: Account, role: str) -> None:
+    """Nor does another branch's file of that name: what is in main was reviewed."""
+    ours = workflow_of(role)
+    other = "rollback" if "release" in ours else "release"
+    for workflow in (
+        ours.replace("refs/heads/main", "refs/heads/topic"),
+        ours.replace("octo-org/", "somebody/"),
+        ours.replace("rollback" if other == "release" else "release", other),
+        ours.replace("rollback" if other == "release" else "release", "new"),
+        "",
+    ):
+        assert not gets(account, role, sub=subject_of(role), job_workflow_ref=workflow), workflow
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_other_identity_gets_a_role(account: Account, role: str) -> None:
-    got = [name for name, claims in REFUSED.items() if gets(account, role, token(**claims))]
+    got = [name for name, claims in REFUSED.items() if gets(account, role, **claims)]
     assert got == []
 
 
@@ -61,7 +94,7 @@ def test_no_other_job_of_ours_gets_a_role(account: Account, role: str) -> None:
     """A pull request gets none that writes, staging none of production's, a rollback no deploy."""
     subjects = {MAIN, *(subject_of(each) for each in ROLES)}
     wanted = {subject_of(role), MAIN} if role.endswith("-plan") else {subject_of(role)}
-    got = {each for each in subjects if gets(account, role, token(sub=each))}
+    got = {each for each in subjects if gets(account, role, sub=each)}
     assert got == wanted
 
 
@@ -75,12 +108,12 @@ def test_only_a_token_for_aws_counts(account: Account, role: str) -> None:
         {"iss": "https://token.actions.example.com"},
         {"iss": ""},
     ):
-        assert not gets(account, role, token(sub=subject, **claims)), claims
-    assert not gets(account, role, "no token")
+        assert not gets(account, role, sub=subject, **claims), claims
+    assert not is_given(account, role, "no token")
 
 
 @pytest.mark.parametrize("role", [each for each in ROLES if not each.endswith("-plan")])
 def test_what_writes_starts_from_main(account: Account, role: str) -> None:
     """An environment's own rule admits main only; should somebody lift it, AWS does not."""
     for ref in ("refs/heads/topic", "refs/tags/v1", ""):
-        assert not gets(account, role, token(sub=subject_of(role), ref=ref))
+        assert not gets(account, role, sub=subject_of(role), ref=ref)

@@ -71,7 +71,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
             provider.write_credentials(key, settings | own)
             return own
 
-        sandbox = Sandbox(folder, ACCOUNT, REPOSITORY, having)
+        sandbox = Sandbox(folder, ACCOUNT, REPOSITORY, "1234/5678", having)
         sandbox.play()
         sandbox.destroy()
         yield Played(sandbox, session, Path(settings["TF_DATA_DIR"]).with_name("calls"))

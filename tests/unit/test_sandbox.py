@@ -104,7 +104,7 @@ def _sandbox(folder: Path, *done: Step) -> Sandbox:
     (folder / "project").mkdir()
     seen = {step.name: asdict(_GOOD) for step in done}
     (folder / "seen.json").write_text(json.dumps(seen))
-    return Sandbox(folder, "123456789012", "octo-org/mongo-client", refuse)
+    return Sandbox(folder, "123456789012", "octo-org/mongo-client", "1234/5678", refuse)
 
 
 def test_a_role_that_aws_refuses_is_reported(tmp_path: Path) -> None:
@@ -146,7 +146,12 @@ def test_without_a_step_the_report_fails(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "scratch.sandbox", "report", str(tmp_path), "123456789012"],
         cwd=ROOT,
-        env=os.environ | {"GITHUB_REPOSITORY": "octo-org/mongo-client"},
+        env=os.environ
+        | {
+            "GITHUB_REPOSITORY": "octo-org/mongo-client",
+            "GITHUB_REPOSITORY_ID": "5678",
+            "GITHUB_REPOSITORY_OWNER_ID": "1234",
+        },
         capture_output=True,
         text=True,
     )

@@ -106,7 +106,7 @@ def _take(run: Run, message: dict[str, Any]) -> None:
         text = message.get("raw") or message["msg"]
         step.log += text
         job.roles += re.findall(r"^assumed (\S+)$", text, re.MULTILINE)
-        job.identities += re.findall(r"^identity (\S+)$", text, re.MULTILINE)
+        job.identities += re.findall(r"^identity (.+)$", text, re.MULTILINE)
     if "stepResult" in message and len(message["stepID"]) == 1:
         step.result = message["stepResult"]
 

@@ -10,13 +10,15 @@ from scratch.source import ROOT
 from tests.support import provider
 from tests.workflows.hub import REPOSITORY
 from tests.workflows.runner import Runner, on_a_hub
+from tests.workflows.standins import OWNER_ID, REPOSITORY_ID
 
 
 @pytest.fixture(scope="module")
 def ready_account(runner: Runner) -> None:
     """The account is ready for the repository: its jobs get roles, and may do what those allow."""
     # The provider waits for a minute until S3 has a bucket's lifecycle rules.
-    runner.project(ROOT).must("bootstrap", "--repository", REPOSITORY, "--yes")
+    ids = f"{OWNER_ID}/{REPOSITORY_ID}"
+    runner.project(ROOT).must("bootstrap", "--repository", REPOSITORY, "--ids", ids, "--yes")
 
 
 @pytest.fixture(scope="module")

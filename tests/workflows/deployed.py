@@ -51,16 +51,18 @@ def deploy(runner: Runner, project: Project, bundle: Path, *environments: str) -
     Those are the attestation of its packages, and a deployment of main's newest commit.
     """
     attest(runner, bundle)
+    commit = runner.repository.git("rev-parse", "main")
+    owner = Project(project.folder, {**project.environment, "GITHUB_SHA": commit})
     for environment in environments:
-        project.must(
+        owner.must(
             *("deploy", "--environment", environment, "--bundle", str(bundle)),
             *("--unproved", "--reason", "before"),
         )
-        runner.hub.deployed(environment, runner.repository.git("rev-parse", "main"))
+        runner.hub.deployed(environment, commit)
 
 
 def attest(runner: Runner, bundle: Path) -> None:
-    """Vouch for a bundle's packages as deploy.yml's own run on main does."""
+    """Vouch for a bundle's packages as build.yml does in a run on main."""
     for package in bundle.glob("*.zip"):
         file = attestation(runner, package)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,7 @@ def attest(runner: Runner, bundle: Path) -> None:
 def attestation(runner: Runner, package: Path) -> Path:
     """Return the file that holds the attestation of a package."""
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    return runner.hub.state / "attestations" / f"{digest}.deploy.yml"
+    return runner.hub.state / "attestations" / f"{digest}.build.yml"
 
 
 def build_another(project: Project, bundle: Path) -> Path:

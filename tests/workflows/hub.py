@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.workflows.standins import artifact_id
+from tests.workflows.standins import OWNER_ID, REPOSITORY_ID, artifact_id, artifacts
 
 REPOSITORY = "octo-org/mongo-client"
 _ROOT = f"/repos/{REPOSITORY}"
 
 Answer = tuple[int, Any]
+# What a token says beside its subject and its ref: the stand-in of the action asks for it.
+_CLAIMS = ("repository_id", "job_workflow_ref")
 
 
 @dataclass
@@ -41,8 +43,9 @@ class Hub:
     issues: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     deployments: list[dict[str, str]] = field(default_factory=list)
-    # The sites that GitHub Pages was given: the folders of their artifacts.
-    sites: list[Path] = field(default_factory=list)
+    # The rules of main, as `rules/branches/main` lists them.
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    code_owners_errors: list[dict[str, Any]] = field(default_factory=list)
     reviewers_of: dict[str, bool] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -70,7 +73,11 @@ class Hub:
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         return [
             ("GET", "/oidc", self._token),
-            ("POST", "/graphql", self._deployments),
+            ("POST", "/graphql", self._graphql),
+            ("GET", _ROOT, self._repository),
+            ("GET", f"{_ROOT}/actions/oidc/customization/sub", self._subject),
+            ("GET", f"{_ROOT}/rules/branches/main", self._rules),
+            ("GET", f"{_ROOT}/codeowners/errors", self._code_owners),
             ("GET", f"{_ROOT}/pulls/(\\d+)", self._pull_request),
             ("GET", f"{_ROOT}/commits/([0-9a-f]{{40}})/pulls", self._pull_requests_of),
             ("GET", f"{_ROOT}/commits/(\\S+)", self._commit),
@@ -80,9 +87,6 @@ class Hub:
             ("GET", f"{_ROOT}/actions/workflows/(\\S+)/runs", self._runs),
             ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
             ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
-            ("GET", f"{_ROOT}/pages", self._pages),
-            ("POST", f"{_ROOT}/pages/deployments", self._publish),
-            ("GET", f"{_ROOT}/pages/deployments/(\\d+)", self._published),
             ("GET", f"{_ROOT}/issues", self._issues),
             ("POST", f"{_ROOT}/issues", self._open_issue),
             ("PATCH", f"{_ROOT}/issues/(\\d+)", self._edit_issue),
@@ -97,16 +101,56 @@ class Hub:
             "aud": query.get("audience", f"https://github.com/{REPOSITORY.partition('/')[0]}"),
             "sub": query.get("sub", f"repo:{REPOSITORY}:environment:github-pages"),
             "ref": query.get("ref", "refs/heads/main"),
+            **{name: query[name] for name in _CLAIMS if name in query},
         }
         payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
         return 200, {"value": f"e30.{payload}.c2lnbmF0dXJl"}
 
-    def _deployments(self, _: Any, body: Any) -> Answer:
-        """Answer the one question that is asked in GraphQL, as it is asked."""
+    def _repository(self, _: Any, __: Any) -> Answer:
+        return 200, {"id": int(REPOSITORY_ID), "owner": {"id": int(OWNER_ID)}}
+
+    def _subject(self, _: Any, __: Any) -> Answer:
+        return 200, {"use_default": True}
+
+    def _rules(self, _: Any, __: Any) -> Answer:
+        return 200, self.rules
+
+    def _code_owners(self, _: Any, __: Any) -> Answer:
+        return 200, {"errors": self.code_owners_errors}
+
+    def _graphql(self, _: Any, body: Any) -> Answer:
+        """Answer the two questions that are asked in GraphQL, as they are asked."""
         query, variables = body["query"], body["variables"]
+        assert (variables["owner"], variables["name"]) == tuple(REPOSITORY.split("/"))
+        if "deployments(" in query:
+            return self._deployments(query, variables)
+        asked = re.findall(
+            r'(c\d+): object\(oid: "([0-9a-f]{40})"\) \{ \.\.\. on Commit \{ '
+            r"associatedPullRequests\(first: 10\) \{ nodes \{\s+merged baseRefName "
+            r"labels\(first: 100\) \{ nodes \{ name \} \} \} \} \} \}",
+            query,
+        )
+        assert asked and len(asked) == query.count("object(")
+        found = {
+            alias: {
+                "associatedPullRequests": {
+                    "nodes": [
+                        {
+                            "merged": each["merged_at"] is not None,
+                            "baseRefName": each["base"]["ref"],
+                            "labels": {"nodes": each["labels"]},
+                        }
+                        for each in self._pull_requests_of(None, None, sha)[1]
+                    ]
+                }
+            }
+            for alias, sha in asked
+        }
+        return 200, {"data": {"repository": found}}
+
+    def _deployments(self, query: str, variables: Any) -> Answer:
         asked = re.search(r"deployments\((.*?)\) {\s+nodes { ([^}]+ } )}", query, re.DOTALL)
         assert asked and asked[2] == "commitOid latestStatus { state } "
-        assert (variables["owner"], variables["name"]) == tuple(REPOSITORY.split("/"))
         found = self.deployments
         if "environments: [$environment]" in asked[1]:
             found = [each for each in found if each["environment"] == variables["environment"]]
@@ -163,9 +207,15 @@ class Hub:
 
     def _artifacts(self, query: dict[str, str], _: Any, run: str) -> Answer:
         folder = self.state / "artifacts" / run
-        found = [
-            {"id": int(artifact_id(each)), "name": each.name, "size_in_bytes": 1, "expired": False}
-            for each in sorted(folder.iterdir())
+        found: list[dict[str, Any]] = [
+            {
+                "id": int(artifact_id(each)),
+                "name": each.name,
+                "size_in_bytes": 1,
+                "expired": False,
+                "created_at": f"2026-11-28T10:00:{int(each.parent.name):02d}Z",
+            }
+            for each in artifacts(folder)
             if query.get("name") in (None, each.name)
         ]
         for each in found:
@@ -185,23 +235,13 @@ class Hub:
 
     def _kept(self, number: str) -> Path:
         """Return the folder of an artifact."""
-        folders = (self.state / "artifacts").glob("*/*")
+        folders = (self.state / "artifacts").glob("*/*/*")
         return next(each for each in folders if artifact_id(each) == number)
 
-    def _pages(self, _: Any, __: Any) -> Answer:
-        return 200, {"html_url": f"https://{REPOSITORY.replace('/', '.github.io/')}/"}
-
-    def _publish(self, _: Any, body: Any) -> Answer:
-        """Take a site: an artifact, said by whom who may ask for a token."""
-        assert set(body) == {"artifact_id", "pages_build_version", "oidc_token"}
-        assert body["oidc_token"] == self._token({}, None)[1]["value"]
-        self.sites.append(self._kept(str(body["artifact_id"])))
-        return 200, {"id": len(self.sites), "status_url": ""}
-
-    def _published(self, _: Any, __: Any, number: str) -> Answer:
-        """Say how far it is: at the first look it is still at work."""
-        asked = ("GET", f"{_ROOT}/pages/deployments/{number}")
-        return 200, {"status": "succeed" if self.requests.count(asked) > 1 else "updating_pages"}
+    @property
+    def sites(self) -> list[Path]:
+        """The folders of the artifacts that GitHub Pages was given, the oldest first."""
+        return sorted((self.state / "sites").iterdir())
 
     def _issues(self, query: dict[str, str], _: Any) -> Answer:
         return 200, [
@@ -245,8 +285,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
         def do_GET(self) -> None:
             # `gh` takes the server for a proxy, and names the host in the path.
             url = urlsplit(self.path)
-            size = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(size)) if size else None
+            sent = self._body()
+            body = json.loads(sent) if sent else None
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             if "Authorization" not in self.headers:
                 status, told = 401, {"message": "Requires authentication"}
@@ -261,6 +301,17 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self.wfile.write(content)
 
         do_POST = do_PATCH = do_GET
+
+        def _body(self) -> bytes:
+            """Read what was sent: in chunks, as `gh` does of its standard input, or at once."""
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            sent = b""
+            while size := int(self.rfile.readline(), 16):
+                sent += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return sent
 
         def log_message(self, format: str, *args: Any) -> None:
             """Keep quiet."""

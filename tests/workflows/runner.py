@@ -59,6 +59,7 @@ class Runner:
     cloud: Mapping[str, str]
     running_provider: Mapping[str, str] = field(default_factory=dict)
     _runs: int = 0
+    _attempt: int = 1
 
     def run(
         self,
@@ -70,23 +71,27 @@ class Runner:
         variables: bool = True,
         pages: bool = False,
         own_provider: bool = False,
+        again: bool = False,
     ) -> Run:
         """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
 
         With `job`, only that one (its id) and those that it needs; without `variables`, as if the
         repository's were not set; with `pages`, as if it wanted GitHub Pages; with `own_provider`,
-        Terraform starts its provider itself, as on GitHub. Fails if a role does not trust the job
-        that got it.
+        Terraform starts its provider itself, as on GitHub; with `again`, as the next attempt of the
+        last run. Fails if a role does not trust the job that got it.
         """
-        folder = self._next_folder()
+        folder = self._next_folder(again)
         self.credentials.unlink(missing_ok=True)
         settings = self._settings(workflow) | ({} if own_provider else dict(self.running_provider))
         (folder / "event.json").write_text(json.dumps(event))
         command = [
             *(str(_BIN / "act"), event_name, "--workflows", f".github/workflows/{workflow}"),
             *("--eventpath", str(folder / "event.json"), "--json", "--verbose"),
-            *("--platform", "ubuntu-24.04=-self-hosted"),
-            *("--platform", "ubuntu-22.04=-self-hosted"),
+            *[
+                argument
+                for image in ("24.04", "26.04", "slim")
+                for argument in ("--platform", f"ubuntu-{image}=-self-hosted")
+            ],
             *("--no-cache-server", "--concurrent-jobs", "1"),
             *("--action-cache-path", str(folder / "cache"), "--actor", "octocat"),
             *("--secret", f"GITHUB_TOKEN={_TOKEN}"),
@@ -177,9 +182,11 @@ class Runner:
         """The file with the credentials of the running provider."""
         return self.hub.state / "credentials"
 
-    def _next_folder(self) -> Path:
-        self._runs += 1
-        folder = self.hub.state / f"run-{self._runs}"
+    def _next_folder(self, again: bool = False) -> Path:
+        self._runs, self._attempt = (
+            (self._runs, self._attempt + 1) if again else (self._runs + 1, 1)
+        )
+        folder = self.hub.state / f"run-{self._runs}-{self._attempt}"
         folder.mkdir(parents=True)
         return folder
 
@@ -218,8 +225,8 @@ class Runner:
                 self.hub.deployed(environment, commit, job.result.upper())
 
     def artifact(self, name: str) -> Path:
-        """Return the folder of an artifact of the last run; there may be none."""
-        return self.hub.state / "artifacts" / self.run_id / name
+        """Return the folder of an artifact of the last attempt; there may be none."""
+        return self.hub.state / "artifacts" / self.run_id / str(self._attempt) / name
 
     @property
     def run_id(self) -> str:
@@ -236,6 +243,7 @@ class Runner:
         }
         return cloud | {
             "GITHUB_RUN_ID": self.run_id,
+            "GITHUB_RUN_ATTEMPT": str(self._attempt),
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.hub.url}/oidc?api-version=2.0",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "for-the-stand-in",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -249,9 +257,20 @@ class Runner:
             **({} if "TF_CLI_CONFIG_FILE" in cloud else {"TF_PLUGIN_CACHE_DIR": self._plugins()}),
             # Where the real configure-aws-credentials, if that is used, looks for AWS.
             "AWS_ENDPOINT_URL_STS": cloud.get("AWS_ENDPOINT_URL", ""),
-            "VENV": str(_BIN.parent),
+            "VENV": str(self._venv()),
             "MYPY_CACHE_DIR": str(self.hub.state / "mypy"),
         }
+
+    def _venv(self) -> Path:
+        """Return where make finds what it installs: here, or in a folder that it may empty.
+
+        make empties a VENV that was not made of these lock files, and this Python with it.
+        """
+        locks = ("requirements.txt", "localcloud/runtime.txt", "localcloud/rie.txt")
+        content = b"".join((ROOT / name).read_bytes() for name in locks)
+        digest = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout
+        ready = _BIN.parent / f"ready-{digest.split()[0].decode()}"
+        return _BIN.parent if ready.exists() else self.hub.state / "venv"
 
     def _plugins(self) -> str:
         folder = self.hub.state / "plugins"
@@ -286,11 +305,16 @@ class Runner:
         self, run: Run, workflow: str, event_name: str, event: dict[str, Any]
     ) -> None:
         for name, job in run.jobs.items():
-            for identity in job.identities[: len(job.roles)]:
+            for identity, role in zip(job.identities, job.roles, strict=False):
                 lineage = trust.lineage(workflow, job.name, job.id)
                 assert trust.may_have_identity(lineage), f"{name} may not ask for a token"
                 inputs = event.get("inputs", {})
-                asking = trust.subject(lineage, event_name, "refs/heads/main", inputs)
+                main = "refs/heads/main"
+                asking = trust.subject(lineage, event_name, main, inputs)
+                if role.endswith("-plan"):  # which trusts every workflow's jobs
+                    identity = identity.partition(" in ")[0]
+                else:
+                    asking += f" in {trust.workflow_ref(workflow, job.name, main)}"
                 assert identity == asking, f"GitHub vouches for {asking}, not for {identity}"
 
 
@@ -329,12 +353,12 @@ def _outputs(text: str) -> dict[str, str]:
 
 
 def _gets_no_variables(event: dict[str, Any]) -> bool:
-    """Say whether GitHub keeps the repository's variables from a run: a fork's, or Dependabot's."""
+    """Say whether GitHub keeps the repository's variables from a run: a fork's, not Dependabot's.
+
+    https://github.com/orgs/community/discussions/44322 and 44088
+    """
     pull_request = event.get("pull_request")
-    return pull_request is not None and (
-        pull_request["head"]["repo"]["full_name"] != REPOSITORY
-        or pull_request["user"]["login"] == "dependabot[bot]"
-    )
+    return pull_request is not None and pull_request["head"]["repo"]["full_name"] != REPOSITORY
 
 
 # When a step fails, act closes its terminal at once, and with it goes what was not yet read. (It

@@ -29,29 +29,27 @@ from typing import NoReturn
 ACTIONS: dict[str, tuple[list[str], list[str]]] = {
     "actions/attest": (["subject-path"], []),
     "actions/checkout": (["ref", "persist-credentials"], []),
+    "actions/deploy-pages": (["artifact_name"], ["page_url"]),
     "actions/download-artifact": (
         ["name", "artifact-ids", "pattern", "path", "merge-multiple"],
         [],
     ),
-    "actions/setup-python": (["python-version-file", "check-latest"], []),
+    "actions/setup-python": (["python-version"], []),
     "actions/upload-artifact": (
-        ["name", "path", "if-no-files-found", "compression-level", "retention-days"],
+        ["name", "path", "if-no-files-found", "compression-level", "retention-days", "overwrite"],
         ["artifact-id"],
     ),
-    "aws-actions/configure-aws-credentials": (["role-to-assume", "aws-region"], []),
+    "actions/upload-pages-artifact": (["name", "path"], ["artifact_id"]),
+    "aws-actions/configure-aws-credentials": (
+        ["role-to-assume", "aws-region", "allowed-account-ids"],
+        [],
+    ),
     "hashicorp/setup-terraform": (["terraform_version", "terraform_wrapper"], []),
+    "step-security/harden-runner": (["egress-policy"], []),
 }
 
-# A pin is worth what its commit is worth: these are the commits that the release tags point at.
-PINNED = {
-    "actions/attest": "1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2",
-    "actions/checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
-    "actions/download-artifact": "3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c # v8.0.1",
-    "actions/setup-python": "5fda3b95a4ea91299a34e894583c3862153e4b97 # v7.0.0",
-    "actions/upload-artifact": "043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1",
-    "aws-actions/configure-aws-credentials": "e6de054238d6b7531b4efff3b6587d9aade6a06c # v6.2.3",
-    "hashicorp/setup-terraform": "dfe3c3f87815947d99a8997f908cb6525fc44e9e # v4.0.1",
-}
+# The ids of the repository and its owner, which identity tokens carry.
+OWNER_ID, REPOSITORY_ID = "1234", "5678"
 
 STATE = Path(os.environ.get("STAND_IN_STATE", "."))
 INPUTS = json.loads(os.environ.get("INPUTS", "{}"))
@@ -63,11 +61,14 @@ def main() -> None:
     known: dict[str, Callable[[], None]] = {
         "actions/attest": attest,
         "actions/checkout": checkout,
+        "actions/deploy-pages": deploy_pages,
         "actions/download-artifact": download_artifact,
         "actions/setup-python": setup_python,
         "actions/upload-artifact": upload_artifact,
+        "actions/upload-pages-artifact": upload_pages_artifact,
         "aws-actions/configure-aws-credentials": configure_aws_credentials,
         "hashicorp/setup-terraform": setup_terraform,
+        "step-security/harden-runner": harden_runner,
         "attestation": lambda: verify_attestation(arguments),
         "identity": identity,
         "assumed": assumed,
@@ -84,11 +85,11 @@ def checkout() -> None:
 
 
 def setup_python() -> None:
-    if not Path(INPUTS["python-version-file"]).is_file():
-        _fail(f"there is no file {INPUTS['python-version-file']}")
+    if not re.fullmatch(r"3\.13\.\d+", INPUTS["python-version"]):
+        _fail(f"{INPUTS['python-version']} is not a patch release")
     # Python alone: what lies beside it, such as the real `gh`, is not the real action's to bring.
     folder = Path(os.environ["RUNNER_TEMP"], "python")
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a job can set itself up twice
     (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (folder / "python").chmod(0o755)
     _append("GITHUB_PATH", str(folder))
@@ -100,47 +101,101 @@ def setup_terraform() -> None:
         _fail("the wrapper is on")
 
 
+def harden_runner() -> None:
+    """Watch what a job calls, which changes nothing of it."""
+    if INPUTS["egress-policy"] != "audit":
+        _fail("this stand-in blocks nothing")
+
+
 def upload_artifact() -> None:
-    """Keep a file or a folder's content, under the run's id and a name that is new in that run."""
+    """Keep a file or a folder's content, under the run's id and attempt and a name.
+
+    An attempt has one artifact of a name. With `overwrite`, so has the run.
+    """
     source = Path(INPUTS["path"])
     if not any(path.is_file() for path in (source, *source.rglob("*"))):
         if INPUTS["if-no-files-found"] == "ignore":
             return
         _fail(f"No files were found with the provided path: {source}.")
-    target = _artifacts() / INPUTS["name"]
+    _append("GITHUB_OUTPUT", f"artifact-id={artifact_id(_keep(source))}")
+
+
+def upload_pages_artifact() -> None:
+    """Pack a folder as GitHub Pages takes it, and keep that."""
+    packed = Path(os.environ["RUNNER_TEMP"], "artifact.tar")
+    subprocess.run(["tar", "-C", INPUTS["path"], "-cf", str(packed), "."], check=True)
+    _append("GITHUB_OUTPUT", f"artifact_id={artifact_id(_keep(packed))}")
+
+
+def deploy_pages() -> None:
+    """Publish the artifact of a name, which must be the only one in the run.
+
+    The action's src/internal/api-client.js refuses several ("Multiple artifacts named").
+    """
+    found = [each for each in artifacts(_artifacts()) if each.name == INPUTS["artifact_name"]]
+    if len(found) != 1:
+        _fail(f"Artifact count is {len(found)}.")
+    sites = STATE / "sites"
+    sites.mkdir(exist_ok=True)
+    shutil.copytree(found[0], sites / f"{len(list(sites.iterdir())):03d}")
+    owner, _, name = os.environ["GITHUB_REPOSITORY"].partition("/")
+    _append("GITHUB_OUTPUT", f"page_url=https://{owner}.github.io/{name}/")
+
+
+def _keep(source: Path) -> Path:
+    """Keep a file or a folder's content as an artifact, and return where."""
+    target = _artifacts() / os.environ["GITHUB_RUN_ATTEMPT"] / str(INPUTS["name"])
+    if INPUTS.get("overwrite") == "true":
+        for older in artifacts(_artifacts()):
+            if older.name == target.name:
+                shutil.rmtree(older)
+    if target.exists():
+        _fail("Conflict: an artifact with this name already exists on the workflow run")
     if source.is_dir():
         shutil.copytree(source, target)
     else:
         target.mkdir(parents=True)
         shutil.copy(source, target)
-    _append("GITHUB_OUTPUT", f"artifact-id={artifact_id(target)}")
+    return target
 
 
 def download_artifact() -> None:
-    """Fetch artifacts of this run: one by name or by id, or all whose names fit a pattern."""
+    """Fetch artifacts of this run: one by name or by id, or all whose names fit a pattern.
+
+    As in the action's src/download-artifact.ts, a single match is extracted flat, and several
+    into a folder each, unless they are merged. Of several attempts' artifacts of one name, the
+    oldest is fetched: the action takes the highest id, and ids are not monotonic.
+    """
     target = Path(INPUTS["path"] or ".")
-    there = sorted(_artifacts().iterdir()) if _artifacts().is_dir() else []
+    every = artifacts(_artifacts())
     if pattern := INPUTS["pattern"]:
-        for artifact in there:
-            if fnmatch.fnmatch(artifact.name, pattern):
-                shutil.copytree(artifact, target / artifact.name)
+        found = [each for each in every if fnmatch.fnmatch(each.name, pattern)]
+        flat = len(found) == 1 or INPUTS["merge-multiple"] == "true"
+        for each in found:
+            shutil.copytree(each, target if flat else target / each.name, dirs_exist_ok=True)
         return
-    for artifact in there:
-        if INPUTS["name"] == artifact.name or INPUTS["artifact-ids"] == artifact_id(artifact):
-            shutil.copytree(artifact, target, dirs_exist_ok=True)
+    for each in every:
+        if INPUTS["name"] == each.name or INPUTS["artifact-ids"] == artifact_id(each):
+            shutil.copytree(each, target, dirs_exist_ok=True)
             return
     _fail("Unable to download artifact(s): Artifact not found for name or id")
 
 
+def artifacts(run: Path) -> list[Path]:
+    """Return the artifacts in a run's folder, which lie in `<attempt>/<name>`: the oldest first."""
+    return sorted(run.glob("*/*"))
+
+
 def artifact_id(artifact: Path) -> str:
-    """Return the id of an artifact, which lies in `<run id>/<name>`."""
-    return str(zlib.crc32("/".join(artifact.parts[-2:]).encode()))
+    """Return the id of an artifact, which lies in `<run id>/<attempt>/<name>`."""
+    return str(zlib.crc32("/".join(artifact.parts[-3:]).encode()))
 
 
 def attest() -> None:
     """Remember which workflow vouches for which bytes."""
     for path in glob.glob(INPUTS["subject-path"]):
-        vouched = _attestations() / f"{_sha256(path)}.{os.environ['STAND_IN_WORKFLOW']}"
+        # GitHub knows which file the job is in; here test_rules.py sees to it.
+        vouched = _attestations() / f"{_sha256(path)}.build.yml"
         vouched.parent.mkdir(exist_ok=True)
         vouched.write_text(os.environ["GITHUB_REF"])
 
@@ -168,19 +223,26 @@ def identity() -> None:
     tells whether that was right: see `trust.py`.
     """
     found = re.search(r"mongo-client-(\w+)-(deploy|rollback)$", INPUTS["role-to-assume"])
+    workflow = os.environ["STAND_IN_WORKFLOW"]
     if found:
         job = f"environment:{found[1]}{'-rollback' if found[2] == 'rollback' else ''}"
+        workflow = f"{found[2].replace('deploy', 'release')}.yml"
     elif os.environ["GITHUB_EVENT_NAME"] == "pull_request":
         job = "pull_request"
     else:
         job = f"ref:{os.environ['GITHUB_REF']}"
+    repository = os.environ["GITHUB_REPOSITORY"]
+    owner, _, name = repository.partition("/")
     claims = {
-        "sub": f"repo:{os.environ['GITHUB_REPOSITORY']}:{job}",
+        # With ids, as a repository sends it that was created since 2026-07-15.
+        "sub": f"repo:{owner}@{OWNER_ID}/{name}@{REPOSITORY_ID}:{job}",
         "ref": os.environ["GITHUB_REF"],
+        "repository_id": REPOSITORY_ID,
+        "job_workflow_ref": f"{repository}/.github/workflows/{workflow}@{os.environ['GITHUB_REF']}",
     }
     url = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"]
     _append("GITHUB_ENV", f"ACTIONS_ID_TOKEN_REQUEST_URL={url}&{urllib.parse.urlencode(claims)}")
-    print(f"identity {claims['sub']}")
+    print(f"identity {claims['sub']} in {claims['job_workflow_ref']}")
 
 
 def configure_aws_credentials() -> None:

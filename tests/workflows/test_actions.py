@@ -1,17 +1,15 @@
-"""Our own actions, each run as a step of a job: what was deployed last, what may be destroyed."""
+"""Our own actions, each run as a step of a job: what was deployed last."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.workflows.act_log import Run
 from tests.workflows import events
 from tests.workflows.runner import Runner, on_a_hub
-from tests.workflows.standins import PINNED
+from tests.workflows.local_actions import pins
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +21,7 @@ jobs:
     name: Tiny
     runs-on: ubuntu-24.04
     steps:
-      - uses: actions/checkout@{PINNED["actions/checkout"]}
+      - uses: actions/checkout@{pins()["actions/checkout"]}
 """
 _STEP = """
       - id: %(name)s
@@ -63,38 +61,3 @@ def test_a_deployment_of_what_main_never_had_is_not_trusted(runner: Runner) -> N
     assert run.failed() == [("Tiny", "Look for production")]
     assert f"was of {evil}" in run.why()
     assert "not in main's history" in run.why()
-
-
-def _pull_request(label: str, merged_as: str | None, **more: Any) -> dict[str, Any]:
-    labels = [{"name": "bug"}, {"name": f"allow-destroy:{label}"}]
-    return {"labels": labels, "merge_commit_sha": merged_as, **more}
-
-
-def test_labels_count_from_the_last_deployment_on(runner: Runner) -> None:
-    """Of every merge since, for one that was skipped comes along; and of no other pull request."""
-    hub, repository = runner.hub, runner.repository
-    old, deployed, skipped, newest = (repository.merge(each) for each in ("1", "2", "3", "4"))
-    hub.pull_requests |= {
-        1: _pull_request("aws_deployed.x", deployed),
-        2: _pull_request("aws_skipped.x", skipped),
-        3: _pull_request("aws_newest.x", newest),
-        4: _pull_request("aws_open.x", None, head={"sha": newest}),
-        5: _pull_request("aws_elsewhere.x", newest, base={"ref": "topic"}),
-    }
-    hub.deployed("staging", old)
-    hub.deployed("staging", deployed)
-    hub.deployed("staging", newest, "FAILURE")
-    hub.deployed("staging-rollback", newest)
-    hub.deployed("production", deployed, "INACTIVE")
-    hub.deployed("production", newest)
-    run = _ask(runner, "allowed-destruction", "staging", "production", "never")
-    assert run.succeeded, run.why()
-    assert {
-        name: re.findall(r"--allow-destroy=([\w.]+)", run.step("Tiny", f"Print {name}").log)
-        for name in ("staging", "production", "never")
-    } == {
-        "staging": ["aws_newest.x", "aws_skipped.x"],
-        "production": [],
-        # Before the first deployment there is nothing to destroy, and no end to what was merged.
-        "never": ["aws_newest.x"],
-    }

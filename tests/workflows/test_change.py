@@ -58,7 +58,7 @@ def project(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Project:
     """A copy of the project, which has deployed release 1 to both environments."""
-    runner.repository.write("Makefile", "lint pytest:\n\t@echo make $@ $(TIER)\n")
+    runner.repository.write("Makefile", "lint lint-pins pytest:\n\t@echo make $@ $(TIER)\n")
     runner.repository.merge("The project")
     project = runner.project(tmp_path_factory.mktemp("project") / "copy")
     Project.copy_to(project.folder)
@@ -145,21 +145,22 @@ def test_an_ordinary_pull_request_passes(pull_request: PullRequest) -> None:
     assert set(results.values()) == {"success"}
 
 
-def test_its_plans_are_a_comment_for_each_environment(pull_request: PullRequest) -> None:
+def test_its_plans_are_one_comment(pull_request: PullRequest) -> None:
     """What would change, in words; sizes; what the inspection found."""
-    assert len(pull_request.comments) == 2
-    for environment in ENVIRONMENTS:
-        [body] = [each for each in pull_request.comments if f"for {environment}" in each]
-        assert body.startswith(f"<!-- mongo-client plan: {environment} -->\n")
+    [comment] = pull_request.comments
+    assert comment.startswith("<!-- mongo-client plans -->\n") and len(comment) < 65_536
+    _, staging, production = comment.split("### Plan for ")
+    for environment, body in (("staging", staging), ("production", production)):
+        assert body.startswith(environment)
         assert "- `aws_lambda_function.service`: the function's code" in body
         assert f"commit `{pull_request.head[:12]}`" in body
         assert "pymongo-layer.zip" in body and "no findings" in body
-        assert len(body) < 65_536
 
 
 def test_its_job_summary_says_the_same(pull_request: PullRequest) -> None:
-    for comment in pull_request.comments:
-        assert comment.splitlines()[1] in pull_request.run.summary
+    [comment] = pull_request.comments
+    headings = [line for line in comment.splitlines() if line.startswith("### ")]
+    assert len(headings) == 2 and all(each in pull_request.run.summary for each in headings)
 
 
 def test_its_plans_change_nothing(pull_request: PullRequest) -> None:
@@ -174,7 +175,7 @@ def test_its_plans_change_nothing(pull_request: PullRequest) -> None:
 def test_no_value_leaves_the_plan(pull_request: PullRequest, runner: Runner) -> None:
     """Neither in what everybody can read, nor in what the run keeps."""
     [secret] = json.loads(runner.cloud["TF_VAR_api_keys"])
-    kept = [path for path in runner.hub.state.glob("artifacts/*/plan-*/*") if path.is_file()]
+    kept = [path for path in runner.hub.state.glob("artifacts/*/*/plan-*/*/*") if path.is_file()]
     assert {path.name for path in kept} == {"plan.json", "plan.md"}
     texts = [pull_request.run.summary, *pull_request.comments]
     texts += [path.read_text() for path in kept]
@@ -186,6 +187,7 @@ def test_a_merge_reaches_staging_and_then_production(merge: Seen) -> None:
     assert merge.run.succeeded, merge.run.why()
     results = merge.run.results()
     assert results.pop("Say why nothing is deployed") == "skipped"
+    assert results.pop("It was deployed") == "skipped"
     assert set(results.values()) == {"success"}
     order = [name for name in merge.run.jobs if name in DEPLOY.values()]
     assert order == ["Staging / Deploy", "Production / Deploy"]
@@ -204,18 +206,22 @@ def test_production_gets_the_bytes_that_staging_had(merge: Seen, runner: Runner)
     }
     assert len(codes) == 1
     for job in DEPLOY.values():
-        verified = merge.run.step(job, "Verify that deploy.yml built it on main")
+        verified = merge.run.step(job, "Verify who built it")
         assert verified.log.count("Verification succeeded") == 2
-    assert sum("Build" in name for name in merge.run.jobs) == 1
+    assert [name for name in merge.run.jobs if "Build" in name] == [
+        "Build / Build",
+        "Build / Attest",
+    ]
 
 
 def test_each_job_has_its_own_role(merge: Seen) -> None:
     """The runner insists besides that each role trusts the job that got it."""
     roles = {name: job.roles for name, job in merge.run.jobs.items() if job.roles}
     assert {name: [role.partition("/")[2] for role in got] for name, got in roles.items()} == {
-        "Build": ["mongo-client-staging-plan"],
+        "Staging / Take turns": ["mongo-client-staging-plan"],
         "Staging / Deploy": ["mongo-client-staging-deploy"],
         PLAN: ["mongo-client-production-plan"],
+        "Production / Take turns": ["mongo-client-production-plan"],
         "Production / Deploy": ["mongo-client-production-deploy"],
     }
 

@@ -15,13 +15,11 @@ pytestmark = pytest.mark.extended
 
 HEAD = "5ca1ab1e" * 5
 # What needs a role, or shows what a job with a role did.
-NO_ROLE = {
-    f"{what} {environment}"
-    for what in ("Plan", "Show the plan of")
-    for environment in ("staging", "production")
-}
+NO_ROLE = {"Plan staging", "Plan production", "Show the plans"}
+BUILT = ("Build / Build", "Build / Attest")
 PLAN = "Plan production, and compare with what the pull request showed"
 NEEDED = "A difference needs somebody to approve it"
+TURN = "Nothing newer was deployed, and it was not rolled back"
 DISPATCH = events.dispatch(bundle="b", reason="it was right", release_from_quarantine="false")
 
 
@@ -64,7 +62,7 @@ def test_a_pull_request_without_a_role_gets_all_that_needs_none(
     assert not _done(run) & NO_ROLE
     needing_none = {"Lint", "Test", "Same bytes on both images", "Say why there is no plan", "ci"}
     assert needing_none <= _done(run)
-    images = ("ubuntu-24.04", "ubuntu-22.04")
+    images = ("ubuntu-24.04", "ubuntu-26.04")
     assert {f"Build and inspect on {image}" for image in images} <= _done(run)
 
 
@@ -88,19 +86,20 @@ def test_a_build_that_fails_stops_before_the_plan(runner: Runner, step: str) -> 
     assert run.jobs["Same bytes on both images"].result == "skipped"
     assert run.jobs["Plan staging"].result == "skipped"
     assert run.jobs["ci"].result == "failure"
-    assert "Show the plan of staging" in _done(run)
+    assert "Show the plans" in _done(run)
 
 
-def test_images_that_build_different_bytes_stop_before_the_plan(runner: Runner) -> None:
+def test_images_that_build_different_bytes_fail_the_check(runner: Runner) -> None:
+    """The plan does not wait for the comparison."""
     run = _pull_request(runner, "Compare")
-    assert run.jobs["Plan staging"].result == "skipped"
+    assert "Plan staging" in _done(run)
     assert run.jobs["ci"].result == "failure"
 
 
 def test_a_plan_that_fails_is_published_and_fails(runner: Runner) -> None:
     run = _pull_request(runner, "Plan")
     assert run.step("Plan staging", "Upload what the plan says").result == "success"
-    assert "Show the plan of staging" in _done(run)
+    assert "Show the plans" in _done(run)
     assert run.jobs["ci"].result == "failure"
 
 
@@ -125,30 +124,42 @@ def test_a_failed_deployment_to_production_leaves_a_release_page(runner: Runner)
 
 def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(runner: Runner) -> None:
     """So it leaves no deployment, which would pass for one that did well."""
-    seen = {"See whether it was rolled back in staging": {"quarantined": "true"}}
-    run = _merge(runner, outputs=seen)
-    assert run.succeeded and _done(run) == {"Build"}
-
-
-def test_an_older_merge_does_not_land_on_a_newer_one(runner: Runner) -> None:
-    run = _merge(runner, outputs={"Nothing newer is deployed by its own run": {"turn": "false"}})
-    assert run.succeeded and _done(run) == {"Build", "Staging / Take turns"}
+    run = _merge(runner, outputs={TURN: {"turn": "false"}})
+    assert run.succeeded and _done(run) == {*BUILT, "Staging / Take turns"}
     assert run.jobs["Staging / Deploy"].result == "skipped"
 
 
-def test_a_merge_that_is_overtaken_before_production_does_not_land(runner: Runner) -> None:
-    turn = {"production: Nothing newer is deployed by its own run": {"turn": "false"}}
-    run = _merge(runner, outputs=turn, pages=True)
-    assert run.succeeded and "Staging / Deploy" in _done(run)
+def test_a_merge_that_is_overtaken_needs_no_approval(runner: Runner) -> None:
+    """A newer one is in production: nobody has to approve what would go back."""
+    run = _merge(runner, outputs={"Nothing newer was deployed": {"turn": "false"}}, pages=True)
+    assert run.succeeded, run.why()
+    assert _done(run) == {*BUILT, "Staging / Take turns", "Staging / Deploy", PLAN}
+
+
+def test_an_approved_merge_that_is_overtaken_fails(runner: Runner) -> None:
+    """It is never skipped in green: somebody expects it in production."""
+    run = _merge(runner, failing=[f"production: {TURN}"], pages=True)
+    assert run.failed() == [("Production / Take turns", TURN)]
     assert run.jobs["Production / Deploy"].result == "skipped"
-    assert run.results()["Pages"] == "skipped"
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_what_a_person_wants_is_not_skipped_in_green(runner: Runner, approved: bool) -> None:
+    """Whatever it is that skips it: of what was approved or dispatched, a last job sees to that."""
+    skipped = {f"production: {TURN}": {"turn": "false"}}
+    if approved:
+        run = _merge(runner, outputs=skipped)
+    else:
+        planned = _planned(quarantined="true")
+        run = conditions.run(runner, "workflow_dispatch", "deploy.yml", DISPATCH, outputs=planned)
+    assert run.failed() == [("It was deployed", "Say that it was not")]
 
 
 def test_a_failed_deployment_to_staging_leaves_production_alone(runner: Runner) -> None:
     """Its release page is uploaded: that is when somebody looks at it."""
     run = _merge(runner, failing=["staging: Deploy"], pages=True)
     assert not run.succeeded
-    assert _done(run) == {"Build", "Staging / Take turns"}
+    assert _done(run) == {*BUILT, "Staging / Take turns"}
     assert run.step("Staging / Deploy", "Upload the release page").result == "success"
 
 
@@ -160,7 +171,7 @@ def test_a_merge_with_nothing_to_deploy_needs_nobody(
     run = _merge(runner, outputs=_planned(differs="true", **outputs))
     assert run.succeeded, run.why()
     assert run.step(PLAN, NEEDED).result == "skipped"
-    assert _done(run) == {"Build", "Staging / Take turns", "Staging / Deploy", PLAN}
+    assert _done(run) == {*BUILT, "Staging / Take turns", "Staging / Deploy", PLAN}
 
 
 def test_a_difference_needs_somebody_to_approve_it(runner: Runner) -> None:
@@ -186,8 +197,8 @@ def test_a_person_can_release_a_bundle_from_quarantine(runner: Runner, released:
         *(runner, "workflow_dispatch", "deploy.yml", event),
         outputs=_planned(differs="true", quarantined="true"),
     )
-    assert run.succeeded, run.why()
-    assert run.jobs["Build"].result == "skipped"
+    assert run.succeeded == (released == "true"), run.why()
+    assert run.results()["Build"] == "skipped"
     assert run.step(PLAN, NEEDED).result == "skipped"
     assert ("Production / Deploy" in _done(run)) == (released == "true")
 

@@ -15,7 +15,6 @@ from tests.workflows.runner import Runner
 
 pytestmark = [pytest.mark.extended, pytest.mark.usefixtures("ready_account")]
 
-REPORT = ("drift.yml", "report", "Open, update or close the issue")
 BOT = {"login": "github-actions[bot]"}
 LABELLED = {"state": "open", "labels": ["drift"], "title": "Drift!", "body": "Look."}
 # Neither is the workflow's issue, though both have its label.
@@ -81,22 +80,4 @@ def test_the_issue_is_closed_when_they_agree_again(drift: Drift) -> None:
 
 def test_what_was_never_deployed_has_not_drifted(drift: Drift) -> None:
     notices = [each["message"] for each in drift.runs[0].annotations]
-    assert notices == ["Nothing was deployed there so far."]
-
-
-def test_there_is_one_issue_which_is_updated(drift: Drift, runner: Runner, tmp_path: Path) -> None:
-    """A search that failed closes nothing: what it did not plan may still differ."""
-    issues = runner.hub.issues
-    values = {"RUN": "https://run", "PLANS": "success"}
-    (tmp_path / "drift" / "drift-production").mkdir(parents=True)
-    plan = tmp_path / "drift" / "drift-production" / "plan.md"
-    plan.write_text("One thing differs.")
-    assert runner.script(*REPORT, project=Project(tmp_path), **values).succeeded
-    plan.write_text("Another thing differs.")
-    assert runner.script(*REPORT, project=Project(tmp_path), **values).succeeded
-    [issue] = [each for each in issues if each["state"] == "open" and each not in OTHERS]
-    assert "Another thing" in issue["body"] and "One thing" not in issue["body"]
-    plan.unlink()
-    failed = values | {"PLANS": "failure"}
-    assert runner.script(*REPORT, project=Project(tmp_path), **failed).succeeded
-    assert issue["state"] == "open"
+    assert notices == ["Nothing was deployed to staging so far."]

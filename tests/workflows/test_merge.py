@@ -23,7 +23,7 @@ pytestmark = pytest.mark.extended
 
 PLAN = "Plan production, and compare with what the pull request showed"
 NEEDED = "A difference needs somebody to approve it"
-TURN = ("release.yml", "turn", "Nothing newer is deployed by its own run")
+TURN = ("release.yml", "turn", "Nothing newer was deployed, and it was not rolled back")
 
 
 @dataclass
@@ -83,18 +83,25 @@ def quarantine(runner: Runner, project: Project, first: Seen, built_bundle: Path
     owner.must("rollback", "--environment", "production", "--reason", "it was slow")
     step = ("deploy.yml", "plan", "Plan, and compare")
     return Quarantine(
-        runner.script(*step, project=owner, BUNDLE=bundle, ALLOWED=""),
-        runner.script(*step, project=owner, BUNDLE=first.staging[0]["bundle"], ALLOWED=""),
-        _look_at_staging(runner, owner, second),
+        runner.script(*step, project=owner, BUNDLE=bundle),
+        runner.script(*step, project=owner, BUNDLE=first.staging[0]["bundle"]),
+        _turn(runner, owner, bundle),
         bundle,
     )
 
 
-def _look_at_staging(runner: Runner, project: Project, bundle: Path) -> Script:
-    """Run the script that a merge looks with whether its bundle was rolled back in staging."""
-    shutil.copytree(bundle, project.folder / "bundle", dirs_exist_ok=True)
-    step = ("deploy.yml", "build", "See whether it was rolled back in staging")
-    return runner.script(*step, project=project)
+def _turn(
+    runner: Runner, project: Project, bundle: str, commit: str = "", required: str = ""
+) -> Script:
+    """Run the script that says whether a merge, main's newest, is to be deployed to staging."""
+    return runner.script(
+        *TURN,
+        project=project,
+        ENVIRONMENT="staging",
+        BUNDLE=bundle,
+        REQUIRED=required,
+        GITHUB_SHA=commit or runner.repository.git("rev-parse", "main"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +148,6 @@ def test_staging_is_made_from_nothing(first: Seen) -> None:
     assert release["outcome"] == "succeeded" and release["reason"] == "The first"
 
 
-def test_without_the_environment_that_approves_the_error_says_so(runner: Runner) -> None:
-    """GitHub makes one without reviewers when a job first names it, which would be too late."""
-    step = ("deploy.yml", "plan", NEEDED)
-    runner.hub.reviewers_of.pop("production-approval", None)
-    done = runner.script(*step, BUNDLE="abc")
-    assert not done.succeeded
-    assert "::error::There is no environment production-approval: make it" in done.log
-    runner.hub.reviewers_of["production-approval"] = True
-    assert runner.script(*step, BUNDLE="abc").succeeded
-
-
 def test_a_merge_of_what_was_rolled_back_is_a_notice(quarantine: Quarantine) -> None:
     """It is no failure: it says that nothing is deployed, why, and what a person can do."""
     plan = quarantine.rolled_back
@@ -174,7 +170,7 @@ def test_a_given_bundle_can_be_deployed_by_hand(
 ) -> None:
     """It comes from the store, by its digest, nothing is built; and it is in quarantine no more."""
     assert by_hand.run.succeeded, by_hand.run.why()
-    assert by_hand.run.jobs["Build"].result == "skipped"
+    assert by_hand.run.results()["Build"] == "skipped"
     newest = by_hand.production[0]
     assert (newest["release"], newest["outcome"]) == (4, "succeeded")
     assert newest["bundle"] == quarantine.bundle == by_hand.staging[0]["bundle"]
@@ -206,55 +202,31 @@ def test_a_deployment_that_failed_leaves_a_release_page_too(failing: Seen, runne
     assert not runner.artifact("release-page-production").exists()
 
 
-def test_what_was_rolled_back_in_staging_is_seen_before_it(
+def test_what_was_rolled_back_in_staging_is_skipped_there(
     failing: Seen, quarantine: Quarantine, runner: Runner, project: Project
 ) -> None:
-    assert quarantine.staging.outputs == {"quarantined": "false"}
+    assert quarantine.staging.outputs == {"turn": "true"}
     owner = runner.project(project.folder)
     owner.must("rollback", "--environment", "staging", "--reason", "it was slow")
-    done = _look_at_staging(runner, owner, owner.folder / "another")
-    assert done.succeeded and done.outputs == {"quarantined": "true"}
-    [notice] = [line for line in done.log.splitlines() if line.startswith("::notice::")]
+    skipped = _turn(runner, owner, quarantine.bundle)
+    assert skipped.succeeded and skipped.outputs == {"turn": "false"}
+    [notice] = [line for line in skipped.log.splitlines() if line.startswith("::notice::")]
     assert "was rolled back in staging by" in notice
 
 
-def test_an_older_merge_does_not_land_on_a_newer_one(runner: Runner) -> None:
-    """Its run comes late. It says that its changes are deployed with the newer one's."""
-    older = runner.repository.merge("Older")
-    newer = runner.repository.merge("Newer")
-    _pushed(runner, newer)
-    late = _turn(runner, older)
-    assert late.outputs == {"turn": "false"}
-    notice = f"Skipped: main has moved on to {newer[:7]}"
-    assert f"::notice::{notice}" in late.log and notice in late.summary
-    assert _turn(runner, newer).outputs == {"turn": "true"}
-
-
-def test_a_newer_commit_that_nothing_deploys_displaces_nobody(runner: Runner) -> None:
-    """Skipped for its sake, this merge would be deployed by no run at all."""
-    commit = runner.repository.merge("Words")
-    _pushed(runner, commit)
-    runner.repository.merge("Pushed by a workflow [skip ci]")
-    found = _turn(runner, commit)
-    assert found.outputs == {"turn": "true"} and found.summary == ""
-
-
-def test_a_deployment_starts_from_main(runner: Runner) -> None:
-    commit = runner.repository.git("rev-parse", "HEAD")
-    refused = _turn(runner, commit, "refs/heads/topic")
-    assert not refused.succeeded and "::error::Deployments start from main" in refused.log
-
-
-def _pushed(runner: Runner, commit: str) -> None:
-    """Let the hub list a run of deploy.yml for a commit of main."""
-    runner.hub.runs.append(
-        {"workflow": "deploy.yml", "event": "push", "head_branch": "main", "head_sha": commit}
-    )
-
-
-def _turn(runner: Runner, commit: str, ref: str = "refs/heads/main") -> Script:
-    """Run the script that finds out whether it is a commit's turn to be deployed."""
-    return runner.script(*TURN, GITHUB_SHA=commit, GITHUB_REF=ref, GITHUB_EVENT_NAME="push")
+def test_an_older_merge_does_not_land_on_a_newer_one(
+    failing: Seen, runner: Runner, project: Project
+) -> None:
+    """Its run comes late, or is run again. A merge is skipped; what somebody approved fails."""
+    owner = runner.project(project.folder)
+    deployed_tree = failing.staging[1]["tree"]
+    older = runner.repository.git("rev-parse", f"{deployed_tree}^")
+    skipped = _turn(runner, owner, "0" * 64, older)
+    assert skipped.outputs == {"turn": "false"}
+    notice = f"Skipped: staging has {deployed_tree[:7]} of main, which is newer than {older[:7]}"
+    assert f"::notice::{notice}" in skipped.log and notice in skipped.summary
+    refused = _turn(runner, owner, "0" * 64, older, required="--required")
+    assert not refused.succeeded and "error[superseded]" in refused.log
 
 
 def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Runner) -> None:

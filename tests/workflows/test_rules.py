@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from scratch.source import ROOT
-from tests.workflows.standins import ACTIONS, PINNED
+from tests.workflows.standins import ACTIONS
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -97,33 +97,59 @@ def test_a_deployment_is_not_cut_off() -> None:
 @every_job
 def test_only_a_job_that_needs_an_identity_can_have_one(name: str) -> None:
     """`id-token: write` is what a thief of roles is after."""
-    needs_one = {"aws-actions/configure-aws-credentials", "actions/attest"}
-    calling = job(name).get("uses") in {
-        "./.github/workflows/release.yml",
-        "./.github/workflows/pages.yml",
+    needs_one = {
+        "aws-actions/configure-aws-credentials",
+        "actions/attest",
+        # GitHub Pages takes a site of a job that says by its token who it is.
+        "actions/deploy-pages",
     }
-    has_one = "id-token" in writing(job(name))
-    # GitHub Pages takes a site of a job that says by its token who it is.
-    assert has_one == (bool(uses(job(name)) & needs_one) or calling or name == "pages/publish")
+    calling = "uses" in job(name)
+    assert ("id-token" in writing(job(name))) == (bool(uses(job(name)) & needs_one) or calling)
+
+
+@every_job
+def test_what_a_job_with_an_identity_calls_is_watched(name: str) -> None:
+    """From its first step on. Not a rollback: nothing but GitHub and AWS may be in its way."""
+    if "id-token" in writing(job(name)) and "uses" not in job(name):
+        watching = [
+            "step-security/harden-runner@" in each.get("uses", "") for each in job(name)["steps"]
+        ]
+        assert watching == [name != "rollback/rollback", *[False] * (len(watching) - 1)]
+
+
+def test_what_signs_reaches_no_account_and_runs_no_code() -> None:
+    """Nor does the build that it signs have any identity."""
+    assert uses(job("build/attest")) == {
+        "actions/attest",
+        "actions/download-artifact",
+        "step-security/harden-runner",
+    }
+    assert not any("run" in each for each in job("build/attest")["steps"])
+    assert [name for name, each in jobs() if "attestations" in writing(each)] == [
+        "build/attest",
+        "deploy/build",
+    ]
 
 
 _A_SITE = {"id-token": "write", "pages": "write"}
 _A_RELEASE = {
-    "actions": "read",
     "attestations": "read",
     "contents": "read",
-    "deployments": "read",
     "id-token": "write",
     "pull-requests": "read",
 }
+_A_BUILD = {"attestations": "write", "contents": "read", "id-token": "write"}
+_RESULTS = {"actions": "read", "contents": "read", "security-events": "write"}
 
 
 def test_who_may_do_what() -> None:
     """Each job has what its steps need, and no more; one that calls a workflow, what that needs.
 
-    Writing is for jobs that run nothing but `gh`, and for the attestation.
+    Writing is for jobs that run main's own code, for the attestation and for results of analyses.
     """
     assert {name: each["permissions"] for name, each in jobs()} == {
+        "build/build": {"contents": "read"},
+        "build/attest": {"attestations": "write", "id-token": "write"},
         "ci/lint": {"contents": "read"},
         "ci/provider": {"contents": "read"},
         "ci/test": {"contents": "read"},
@@ -131,69 +157,118 @@ def test_who_may_do_what() -> None:
         "ci/build": {"contents": "read"},
         "ci/same-bytes": {},
         "ci/plan": {"contents": "read", "id-token": "write", "pull-requests": "read"},
-        "ci/comment": {"pull-requests": "write"},
+        "ci/comment": {"contents": "read", "pull-requests": "write"},
         "ci/no-plan": {},
         "ci/ci": {},
-        "deploy/build": {"attestations": "write", "contents": "read", "id-token": "write"},
+        "deploy/build": _A_BUILD,
         "deploy/nowhere": {},
         "deploy/staging": _A_RELEASE,
         "deploy/plan": {
             "actions": "read",
             "contents": "read",
-            "deployments": "read",
             "id-token": "write",
             "pull-requests": "read",
         },
         "deploy/approve": {},
         "deploy/production": _A_RELEASE,
         "deploy/pages": _A_SITE,
-        "drift/plan": {"contents": "read", "deployments": "read", "id-token": "write"},
-        "drift/report": {"issues": "write"},
+        "deploy/deployed": {},
+        "drift/plan": {"contents": "read", "id-token": "write"},
+        "drift/report": {"contents": "read", "issues": "write"},
         "pages/publish": _A_SITE,
-        "release/turn": {"actions": "read", "contents": "read"},
-        "release/deploy": {
-            "attestations": "read",
-            "contents": "read",
-            "deployments": "read",
-            "id-token": "write",
-            "pull-requests": "read",
-        },
+        "release/turn": {"contents": "read", "id-token": "write"},
+        "release/deploy": _A_RELEASE,
         "rollback/known-good": {"contents": "read", "deployments": "read"},
         "rollback/rollback": {"attestations": "read", "contents": "read", "id-token": "write"},
         "rollback/pages": _A_SITE,
         "sandbox/play": {"contents": "read", "id-token": "write"},
+        "security/dependencies": {"contents": "read"},
+        "security/codeql": _RESULTS,
+        "security/scorecard": _RESULTS,
     }
 
 
 def test_a_called_workflow_needs_no_more_than_its_caller_may() -> None:
     """GitHub refuses to start it otherwise, and never gives it more."""
-    for workflow, granted in (("release/", _A_RELEASE), ("pages/", _A_SITE)):
+    for workflow, granted in (
+        ("build/", _A_BUILD),
+        ("pages/", _A_SITE),
+        ("release/", _A_RELEASE),
+    ):
         called = [each["permissions"] for name, each in jobs() if name.startswith(workflow)]
         needed = {permission: access for each in called for permission, access in each.items()}
         assert needed == granted
 
 
-@pytest.mark.parametrize("name", ["ci/comment", "drift/report", "pages/publish"])
-def test_a_job_that_writes_to_github_runs_no_code_and_holds_no_role(name: str) -> None:
-    """What a pull request brings must not meet a token that writes: it travels as text."""
-    packs = {"actions/upload-artifact"} if name == "pages/publish" else set()
-    assert uses(job(name)) <= {"actions/download-artifact"} | packs
-    for step in job(name)["steps"]:
-        assert not re.search(
-            r"\b(python|make|terraform|bash|sh|source|eval)\b", step.get("run", "")
-        )
+def test_what_writes_to_github_runs_mains_code_and_holds_no_role() -> None:
+    """What a pull request brings must not meet a token that writes: it travels as data."""
+    for name in ("ci/comment", "drift/report"):
+        assert uses(job(name)) == {
+            "./.github/actions/set-up",
+            "actions/checkout",
+            "actions/download-artifact",
+        }
+    taken = step("ci/comment", "Check out main")["with"]["ref"]
+    assert taken == "${{ github.base_ref }}" and parsed("ci")["on"]["pull_request"] == {
+        "branches": ["main"]
+    }
+    # Nothing of what was downloaded is run: it comes after all code, into a folder of its own.
+    for name in ("ci/comment", "drift/report"):
+        *_, setting_up, downloading, last = job(name)["steps"]
+        assert setting_up["uses"] == "./.github/actions/set-up"
+        assert downloading["with"]["path"] in ("plan", "drift")
+        assert last["run"].startswith("python -m pipeline github ")
 
 
 @every_file
-def test_actions_are_pinned_by_the_commit_of_a_release(path: Path) -> None:
+def test_actions_are_pinned_by_a_commit(path: Path) -> None:
     """Tags move; commits do not. The comment is what Dependabot and people read."""
-    for action, pin in re.findall(r"uses: ([^.@][^@\n]*)@(.*)", path.read_text()):
-        assert PINNED[action] == pin
+    for pin in re.findall(r"uses: [^.@][^@\n]*@(.*)", path.read_text()):
+        assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)
+
+
+def test_an_action_has_one_pin() -> None:
+    """Those of one repository, too. Dependabot moves them together."""
+    pins: dict[str, set[str]] = {}
+    for path in FILES:
+        for action, pin in re.findall(r"uses: ([^.@][^@\n]*)@(.*)", path.read_text()):
+            pins.setdefault("/".join(action.split("/")[:2]), set()).add(pin)
+    assert {action: len(found) for action, found in pins.items() if len(found) > 1} == {}
+
+
+def test_pins_are_compared_with_their_repositories() -> None:
+    """zizmor asks GitHub whether each commit is its tag's, and the repository's own.
+
+    https://docs.zizmor.sh/audits/#ref-version-mismatch and #impostor-commit
+    """
+    comparing = step("ci/lint", "Compare the pins of actions with their repositories")
+    assert comparing["env"] == {"GH_TOKEN": "${{ github.token }}"}
+    assert comparing["run"] == "make lint-pins"
+    _, _, target = (ROOT / "Makefile").read_text().partition("\nlint-pins: ")
+    assert "zizmor" in target.split("\n\n")[0] and "--offline" not in target.split("\n\n")[0]
+
+
+@every_file
+def test_no_script_is_longer_than_ten_lines(path: Path) -> None:
+    """What decides is in the pipeline, where it can be tested, and typed at a desk."""
+    document = yaml.safe_load(path.read_text())
+    every = [*document.get("jobs", {}).values(), document.get("runs", {})]
+    long = [
+        each["name"]
+        for each in (each for part in every for each in part.get("steps", []))
+        if len(each.get("run", "").splitlines()) > 10
+    ]
+    assert long == [] or path.parent.name == "last-deployed"
 
 
 @every_file
 def test_stand_ins_know_every_input_that_is_given(path: Path) -> None:
-    """The tests would not notice one that is not passed on; nor a mistyped one."""
+    """The tests would not notice one that is not passed on; nor a mistyped one.
+
+    Of the actions, that is, that take part in what is tested.
+    """
+    if path.stem == "security":
+        return
     document = yaml.safe_load(path.read_text())
     every = [*document.get("jobs", {}).values(), document.get("runs", {})]
     for step in (step for each in every for step in each.get("steps", [])):
@@ -230,7 +305,8 @@ def test_what_starts_a_workflow() -> None:
     assert parsed("ci")["on"] == {"pull_request": {"branches": ["main"]}, "merge_group": None}
     deploy = parsed("deploy")["on"]
     assert deploy["push"] == {"branches": ["main"]} and set(deploy) == {"push", "workflow_dispatch"}
-    assert set(parsed("release")["on"]) == {"workflow_call"} == set(parsed("pages")["on"])
+    for name in ("build", "pages", "release"):
+        assert set(parsed(name)["on"]) == {"workflow_call"}
     assert all(each["required"] for each in _asked("deploy", "bundle", "reason"))
     assert _asked("deploy", "release-from-quarantine")[0]["default"] is False
     assert set(parsed("rollback")["on"]) == {"workflow_dispatch"}
@@ -266,9 +342,15 @@ def test_deployments_to_an_environment_queue_and_none_is_cancelled(environment: 
 
 
 def test_an_approval_holds_nothing_up() -> None:
-    """A run that waits for a person keeps its concurrency groups: the approval is in none."""
-    assert "concurrency" not in parsed("deploy")
-    assert "concurrency" not in job("deploy/approve") and "concurrency" not in parsed("release")
+    """A run that waits for a person keeps its concurrency groups: no deployment is in that one.
+
+    A newer merge takes the place of one that waits; what a person dispatched keeps its own.
+    """
+    assert job("deploy/approve")["concurrency"] == {
+        "group": "approve-production-${{ github.event_name }}",
+        "cancel-in-progress": True,
+    }
+    assert "concurrency" not in parsed("deploy") and "concurrency" not in parsed("release")
     assert all("concurrency" not in each for each in parsed("release")["jobs"].values())
 
 
@@ -283,7 +365,8 @@ def test_a_rollback_is_in_no_queue_of_deployments() -> None:
 
 def test_production_is_behind_its_environment() -> None:
     """The approval has an environment that asks people; the deployment's admits main only."""
-    assert job("deploy/approve")["environment"] == "production-approval"
+    approval = {"name": "production-approval", "deployment": False}  # it deploys nothing
+    assert job("deploy/approve")["environment"] == approval
     assert "approve" in job("deploy/production")["needs"]
     assert "needs.approve.result == 'success'" in job("deploy/production")["if"]
     assert job("release/deploy")["environment"] == "${{ inputs.environment }}"
@@ -299,7 +382,7 @@ def test_the_site_is_for_a_repository_that_wants_it() -> None:
         assert "!cancelled() && vars.PAGES == 'on' &&" in job(name)["if"]
         assert when in job(name)["if"]
     assert "inputs.environment == 'production'" in job("rollback/pages")["if"]
-    assert job("pages/publish")["environment"] == "github-pages"
+    assert job("pages/publish")["environment"]["name"] == "github-pages"
     assert job("pages/publish")["concurrency"] == {"group": "pages", "queue": "max"}
 
 
@@ -323,6 +406,8 @@ def test_nobody_is_asked_to_approve_what_would_not_be_deployed() -> None:
 def test_what_was_approved_is_what_is_applied() -> None:
     """The digest of the plan goes from the plan to the one who waits, and on to the pipeline."""
     handed_on = "${{ needs.plan.outputs.sha256 }}"
+    looking = step("release/turn", "Nothing newer was deployed, and it was not rolled back")
+    assert "inputs.plan != ''" in looking["env"]["REQUIRED"]
     assert job("deploy/plan")["outputs"]["sha256"] == "${{ steps.plan.outputs.sha256 }}"
     assert job("deploy/production")["with"]["plan"] == handed_on
     deploying = step("release/deploy", "Deploy")
@@ -348,18 +433,12 @@ def test_a_person_lets_a_bundle_out_of_quarantine_with_a_reason() -> None:
         assert given["reason"] == "${{ inputs.reason }}"
 
 
-@pytest.mark.parametrize("name", ["rollback/known-good", "drift/plan"])
-def test_the_tree_that_runs_is_one_that_main_had(name: str) -> None:
-    """Both look it up by the action that insists on it, and what it found is checked out."""
-    looking = step(name, "Find the last deployment that did well")
-    assert looking["uses"] == "./.github/actions/last-deployed"
-    found = f"${{{{ steps.{looking['id']}.outputs.commit }}}}"
-    taken = job("rollback/rollback")["steps"] if "rollback" in name else job(name)["steps"]
-    refs = [each["with"]["ref"] for each in taken if "ref" in each.get("with", {})]
-    if "rollback" in name:
-        assert job(name)["outputs"]["commit"] == found
-        found = "${{ needs.known-good.outputs.commit }}"
-    assert refs == [found]
+def test_drift_is_planned_with_the_tree_that_was_deployed() -> None:
+    """The ledger names it, and what it names is checked out and set up."""
+    found = step("drift/plan", "Find the tree that was deployed last")
+    assert "github deployed-tree" in found["run"]
+    taken = step("drift/plan", "Check that tree out")["with"]["ref"]
+    assert taken == f"${{{{ steps.{found['id']}.outputs.commit }}}}"
 
 
 @pytest.mark.parametrize("name", ["ci/lint", "ci/test", "ci/extended", "ci/build", "ci/same-bytes"])
@@ -432,12 +511,13 @@ def test_the_parts_of_the_extended_tests_are_all_of_them() -> None:
 def test_a_job_names_its_image(name: str) -> None:
     """`ubuntu-latest` becomes another one some day, in the middle of something else."""
     image = job(name).get("runs-on", "ubuntu-24.04")
-    assert image == "ubuntu-24.04" or image == "${{ matrix.image }}"
+    small = all("run" in each for each in job(name).get("steps", []))
+    assert image in ("ubuntu-24.04", "${{ matrix.image }}") or (image == "ubuntu-slim" and small)
 
 
 def test_the_bundle_is_built_on_two_images() -> None:
     """What differs between them would differ between the pull request and main, too."""
-    assert job("ci/build")["strategy"]["matrix"]["image"] == ["ubuntu-24.04", "ubuntu-22.04"]
+    assert job("ci/build")["strategy"]["matrix"]["image"] == ["ubuntu-24.04", "ubuntu-26.04"]
 
 
 def test_terraform_is_called_without_the_wrapper() -> None:
@@ -447,7 +527,7 @@ def test_terraform_is_called_without_the_wrapper() -> None:
     assert terraform["with"]["terraform_wrapper"] == "false"
 
 
-@pytest.mark.parametrize("name", ["ci/plan", "ci/comment", "drift/plan"])
+@pytest.mark.parametrize("name", ["ci/plan", "drift/plan"])
 def test_a_failed_plan_stops_none_of_another_environment(name: str) -> None:
     """Else GitHub would cancel the other jobs of the matrix."""
     assert job(name)["strategy"]["fail-fast"] is False
@@ -461,18 +541,37 @@ def test_the_required_check_waits_for_all_that_can_fail() -> None:
 
 def test_dependabot_watches_everything_that_is_pinned() -> None:
     """Actions, packages and Terraform's provider; with some days for bad news to spread."""
-    updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
-    watched = {each["package-ecosystem"]: each for each in updates}
-    assert set(watched) == {"github-actions", "npm", "pip", "terraform"}
-    assert all(each["cooldown"]["default-days"] >= 7 for each in updates)
+    watched: dict[str, set[str]] = {}
+    for each in dependabot():
+        watched.setdefault(each["package-ecosystem"], set()).update(each["directories"])
+        assert each["cooldown"]["default-days"] >= 7
     folders = {
         "/" if path.parent == ROOT else f"/{path.parent.relative_to(ROOT)}"
         for pattern in ("*.in", "*/*.in")
         for path in ROOT.glob(pattern)
     }
-    assert set(watched["pip"]["directories"]) == folders
+    assert watched.pop("github-actions") == {"/", "/.github/actions/*"}
+    assert watched.pop("pip") == folders
     locks = ROOT.glob("tests/**/package-lock.json")
     clients = {f"/{path.parent.relative_to(ROOT)}" for path in locks}
-    assert set(watched["npm"]["directories"]) == clients
+    assert watched.pop("npm") == clients
     stacks = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("terraform/**/*.lock.hcl")}
-    assert set(watched["terraform"]["directories"]) == stacks
+    assert watched.pop("terraform") == stacks
+    assert not watched
+
+
+def dependabot() -> list[dict[str, Any]]:
+    """Read what Dependabot updates."""
+    return list(yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"])
+
+
+def test_dependabots_pull_requests_can_be_green() -> None:
+    """What has to change together is in one pull request; the layer's packages are in their own.
+
+    Several directories become one pull request only in a group.
+    https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference
+    """
+    for each in dependabot():
+        assert [group["patterns"] for group in each["groups"].values()] == [["*"]]
+    alone = [each["directories"] for each in dependabot() if "/layer" in each["directories"]]
+    assert alone == [["/layer"]]

@@ -10,17 +10,16 @@ import pytest
 from scratch.source import ROOT
 from tests.workflows.act_log import Run
 from tests.workflows import events, trust
-from tests.workflows.hub import REPOSITORY
+from tests.workflows.local_actions import pins
 from tests.workflows.repository import one_at_a_time
 from tests.workflows.runner import Runner, on_a_hub
-from tests.workflows.standins import ACTIONS, PINNED
 from tests.workflows.validate import for_the_runner
 
 pytestmark = pytest.mark.integration
 
 _WORKFLOWS = ROOT / ".github" / "workflows"
 _DEPLOY_ROLE = "arn:aws:iam::123456789012:role/mongo-client-production-deploy"
-_US = f"repo:{REPOSITORY}"
+_US = "repo:octo-org@1234/mongo-client@5678"
 
 _HEADER = """
 on: {workflow_dispatch: {}}
@@ -41,16 +40,16 @@ def runner(
         yield runner
 
 
-def _run(runner: Runner, *steps: str) -> Run:
-    """Run a workflow of one job with these steps."""
+def _run(runner: Runner, *steps: str, again: bool = False) -> Run:
+    """Run a workflow of one job with these steps, or `again` as the next attempt."""
     path = runner.repository.clone / ".github" / "workflows" / "tiny.yml"
     path.write_text("name: tiny\n" + _HEADER + "".join(f"      - {step}\n" for step in steps))
-    return runner.run("workflow_dispatch", "tiny.yml", events.dispatch())
+    return runner.run("workflow_dispatch", "tiny.yml", events.dispatch(), again=again)
 
 
 def _use(action: str, **inputs: str) -> str:
     given = ", ".join(f"{name.replace('_', '-')}: '{value}'" for name, value in inputs.items())
-    return f"{{name: {action}, uses: {action}@{PINNED[action].split()[0]}, with: {{{given}}}}}"
+    return f"{{name: {action}, uses: {action}@{pins()[action]}, with: {{{given}}}}}"
 
 
 def test_a_job_without_a_role_has_no_credentials(runner: Runner) -> None:
@@ -122,12 +121,12 @@ def test_a_job_without_the_permission_is_seen() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(_WORKFLOWS.glob("*.yml")), ids=lambda path: path.stem)
-def test_what_runs_is_the_file_but_for_two_keys(path: Path) -> None:
-    """act does not know `queue: max` yet, and runs a matrix in parallel without `max-parallel`."""
+def test_what_runs_is_the_file_but_for_three_keys(path: Path) -> None:
+    """act does not know two of them yet, and runs a matrix in parallel without `max-parallel`."""
     lines = path.read_text().splitlines()
     runs = one_at_a_time(for_the_runner(path.read_text())).splitlines()
     assert [line for line in runs if line.strip() != "max-parallel: 1"] == [
-        line for line in lines if line.strip() != "queue: max"
+        line for line in lines if line.strip() not in ("queue: max", "deployment: false")
     ]
     assert "max-parallel: 1" not in path.read_text()
 
@@ -145,5 +144,42 @@ def test_an_artifact_goes_from_one_step_to_another_by_its_name(runner: Runner) -
     assert run.failed() == [("Tiny", up)] and run.step("Tiny", "Look").result == "success"
 
 
-def test_every_action_that_is_used_has_a_stand_in() -> None:
-    assert set(ACTIONS) == set(PINNED)
+@pytest.mark.parametrize(
+    ("merge", "count", "files"),
+    [
+        ("false", 1, {"there/b"}),
+        ("false", 2, {"there/thing-1/b", "there/thing-2/b"}),
+        ("true", 2, {"there/b"}),
+    ],
+)
+def test_a_single_artifact_of_a_pattern_is_extracted_flat(
+    runner: Runner, merge: str, count: int, files: set[str]
+) -> None:
+    """https://github.com/actions/download-artifact/issues/416"""
+    up, down = "actions/upload-artifact", "actions/download-artifact"
+    run = _run(
+        runner,
+        '{name: Make, run: "mkdir a && echo hello > a/b"}',
+        *(_use(up, name=f"thing-{number + 1}", path="a") for number in range(count)),
+        _use(down, pattern="thing-*", path="there", merge_multiple=merge),
+        '{name: Look, run: "find there -type f"}',
+    )
+    assert run.succeeded, run.why()
+    assert set(run.step("Tiny", "Look").log.split()) == files
+
+
+@pytest.mark.parametrize(("overwrite", "read"), [("false", "1"), ("true", "2")])
+def test_a_second_attempt_can_read_what_the_first_one_left(
+    runner: Runner, overwrite: str, read: str
+) -> None:
+    """Unless it was replaced: an artifact belongs to an attempt."""
+    up, down = "actions/upload-artifact", "actions/download-artifact"
+    steps = (
+        '{name: Make, run: "mkdir a && echo $GITHUB_RUN_ATTEMPT > a/b"}',
+        _use(up, name="thing", path="a", overwrite=overwrite),
+        _use(down, name="thing", path="there"),
+        '{name: Look, run: "cat there/b"}',
+    )
+    assert _run(runner, *steps).succeeded
+    run = _run(runner, *steps, again=True)
+    assert run.step("Tiny", "Look").log.strip() == read

@@ -9,9 +9,11 @@ import yaml
 
 from scratch.source import ROOT
 from tests.workflows.hub import REPOSITORY
+from tests.workflows.standins import OWNER_ID, REPOSITORY_ID
 
 _WORKFLOWS = ROOT / ".github" / "workflows"
-_US = f"repo:{REPOSITORY}"
+_OWNER, _, _NAME = REPOSITORY.partition("/")
+_US = f"repo:{_OWNER}@{OWNER_ID}/{_NAME}@{REPOSITORY_ID}"
 
 
 def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, str]) -> str:
@@ -26,9 +28,20 @@ def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, 
     return f"{_US}:pull_request" if event == "pull_request" else f"{_US}:ref:{ref}"
 
 
+def workflow_ref(workflow: str, name: str, ref: str) -> str:
+    """Return the claim `job_workflow_ref`: the file that has the job, a called one's own.
+
+    `name` is the job's as act tells it.
+    """
+    if name.count("/") > 1:
+        workflow = Path(_caller(workflow, name)["uses"]).name
+    return f"{REPOSITORY}/.github/workflows/{workflow}@{ref}"
+
+
 def environment(jobs: list[dict[str, Any]], inputs: dict[str, str]) -> str | None:
     """Return the name of a job's environment, if it has one; the parameters are `subject`'s."""
     found = jobs[-1].get("environment")
+    found = found["name"] if isinstance(found, dict) else found
     values = jobs[0].get("with", {}) if len(jobs) > 1 else inputs
     for name, value in values.items():
         found = found and found.replace(f"${{{{ inputs.{name} }}}}", str(value))
@@ -48,8 +61,13 @@ def lineage(workflow: str, name: str, job_id: str) -> list[dict[str, Any]]:
     jobs = _jobs(workflow)
     if name.count("/") == 1:
         return [jobs[job_id]]
-    caller = next(job for job in jobs.values() if job["name"] == name.partition("/")[0])
+    caller = _caller(workflow, name)
     return [caller, _jobs(Path(caller["uses"]).name)[job_id]]
+
+
+def _caller(workflow: str, name: str) -> dict[str, Any]:
+    called_as = name.partition("/")[0]
+    return next(job for job in _jobs(workflow).values() if job["name"] == called_as)
 
 
 def _jobs(workflow: str) -> dict[str, dict[str, Any]]:

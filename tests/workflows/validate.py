@@ -17,9 +17,10 @@ _WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
 def for_the_runner(workflow: str) -> str:
     """Return a workflow's text without what act does not know yet.
 
-    act 0.2.89 takes `queue: max`, which GitHub knows since 2026-05, for a mistake.
+    act 0.2.89 takes two keys for mistakes that GitHub knows since 2026: `queue` of a concurrency
+    group, and `deployment` of an environment.
     """
-    return re.sub(r"^ *queue: max\n", "", workflow, flags=re.MULTILINE)
+    return re.sub(r"^ *(queue: max|deployment: false)\n", "", workflow, flags=re.MULTILINE)
 
 
 def main() -> int:

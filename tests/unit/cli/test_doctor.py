@@ -48,7 +48,12 @@ def _jobs(*subjects: str) -> dict[str, Any]:
     named: Any = subjects[0] if len(subjects) == 1 else [*subjects]
     return {
         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/…"},
-        "Condition": {"StringEquals": {"token.actions.githubusercontent.com:sub": named}},
+        "Condition": {
+            "StringEquals": {
+                "token.actions.githubusercontent.com:sub": named,
+                "token.actions.githubusercontent.com:repository_id": "2",
+            }
+        },
     }
 
 

@@ -108,4 +108,5 @@ def test_a_plan_that_nobody_saw_needs_somebody_to_approve_it(
         return
     with pytest.raises(ApprovalError, match=told) as refused:
         approval.insist("abc")
-    assert "gh workflow run deploy.yml --ref main -f bundle=abc" in refused.value.remedy
+    # In what happened, for GitHub's annotation shows no more.
+    assert "gh workflow run deploy.yml --ref main -f bundle=abc" in refused.value.what

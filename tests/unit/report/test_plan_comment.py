@@ -114,13 +114,12 @@ def _created(count: int) -> list[Change]:
         ),
     ],
 )
-def test_the_first_lines_are_the_marker_and_the_counts(
+def test_the_first_lines_are_the_counts_and_the_bundle(
     changes: list[Change], headline: str
 ) -> None:
     lines = _page(*changes).splitlines()
-    assert lines[0] == "<!-- mongo-client plan: staging -->"
-    assert lines[1] == f"### Plan for staging: {headline}"
-    assert lines[3] == f"Bundle `{NEW.id[:12]}`, commit `ba5eba5eba5e`"
+    assert lines[0] == f"### Plan for staging: {headline}"
+    assert lines[2] == f"Bundle `{NEW.id[:12]}`, commit `ba5eba5eba5e`"
 
 
 def test_a_changed_output_alone_is_no_empty_plan() -> None:

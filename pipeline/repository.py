@@ -1,0 +1,147 @@
+"""How the repository on GitHub has to be set up: what bootstrap prints, and doctor compares.
+
+Each look returns what is wrong, or nothing; each raises GitHubError.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline import github
+from pipeline.config import APPROVAL, ROOT
+
+# Under .github, for whoever sets the repository up reads it there. A rule of it has the shape that
+# the API takes: https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset
+RULESET = ROOT / ".github" / "ruleset.json"
+_CLAIMS = "token.actions.githubusercontent.com:"
+
+
+def environment_commands(repository: str, name: str) -> list[str]:
+    """Return the commands that make an environment which admits main only."""
+    path = f"repos/{repository}/environments/{name}"
+    policy = "deployment_branch_policy"
+    # Quoted, for zsh takes brackets for a pattern.
+    return [
+        f"gh api --silent --method PUT {path} -F '{policy}[protected_branches]=false' "
+        f"-F '{policy}[custom_branch_policies]=true'",
+        f"gh api --silent --method POST {path}/deployment-branch-policies -f name=main",
+    ]
+
+
+def ruleset_command(repository: str) -> str:
+    """Return the command that makes the rules of main."""
+    file = RULESET.relative_to(ROOT)
+    return f"gh api --silent --method POST repos/{repository}/rulesets --input {file}"
+
+
+def environment_problem(repository: str, name: str) -> str:
+    """Look at an environment; nobody to approve is no problem of it."""
+    found = github.get(f"repos/{repository}/environments/{name}")
+    if found is None:
+        return "it is not there"
+    return "" if "branch_policy" in _types(found["protection_rules"]) else "it admits every branch"
+
+
+def approvers_problem(repository: str) -> str:
+    """Look whether somebody is asked before production."""
+    found = github.get(f"repos/{repository}/environments/{APPROVAL}")
+    rules = _types(found["protection_rules"]) if found else set()
+    return "" if "required_reviewers" in rules else "it asks nobody"
+
+
+def rules_problem(repository: str) -> str:
+    """Look whether main has all rules of the file, from whichever ruleset."""
+    wanted = json.loads(RULESET.read_text("utf-8"))["rules"]
+    active = github.get(f"repos/{repository}/rules/branches/main") or []
+    missing = [rule["type"] for rule in wanted if not any(_covers(each, rule) for each in active)]
+    return f"main does not have, or not in full: {', '.join(missing)}" if missing else ""
+
+
+def _covers(active: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether a rule is as strict as another one."""
+    if active["type"] != wanted["type"]:
+        return False
+    has = active.get("parameters", {})
+    return all(
+        _is_met(has.get(name), value) for name, value in wanted.get("parameters", {}).items()
+    )
+
+
+def _is_met(has: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list):
+        return all(each in (has or []) for each in wanted)
+    return bool(has or 0) >= wanted if isinstance(wanted, bool) else int(has or 0) >= wanted
+
+
+def code_owners_problem(repository: str) -> str:
+    """Look whether GitHub knows everybody that CODEOWNERS names."""
+    found = github.get(f"repos/{repository}/codeowners/errors")
+    if found is None:
+        return "there is no CODEOWNERS"
+    lines = sorted({int(each["line"]) for each in found["errors"]})
+    return f"errors in line {', '.join(map(str, lines))}" if lines else ""
+
+
+def subject_problem(repository: str) -> str:
+    """Look whether the repository's identity tokens have the subject that the roles compare."""
+    found = github.get(f"repos/{repository}/actions/oidc/customization/sub")
+    if found is None or found.get("use_default", True):
+        return ""
+    return "it is customised, and no role trusts it"
+
+
+def trust_problem(trust: Mapping[str, Any], role: str, repository: str) -> str:
+    """Look whether a role's trust is in this repository, and what writes in its own workflow."""
+    statements = [_claims(each) for each in trust["Statement"]]
+    trusted = [
+        whom
+        for statement, claims in zip(trust["Statement"], statements, strict=True)
+        for whom in claims.get("sub") or [json.dumps(statement["Principal"])]
+    ]
+    owner, _, name = repository.partition("/")
+    ours = rf"repo:{re.escape(owner)}(@\d+)?/{re.escape(name)}(@\d+)?:.*"
+    if not all(re.fullmatch(ours, each) for each in trusted):
+        return f"it trusts {', '.join(trusted)}"
+    if not all(claims.get("repository_id") for claims in statements):
+        return "it does not compare the repository's id"
+    workflow = {"deploy": "release.yml", "rollback": "rollback.yml"}.get(role.rpartition("-")[2])
+    ref = [f"{repository}/.github/workflows/{workflow}@refs/heads/main"]
+    if workflow and any(claims.get("job_workflow_ref") != ref for claims in statements):
+        return f"it trusts other workflows than {workflow}"
+    return ""
+
+
+def _claims(statement: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the claims of GitHub's identity tokens that a statement compares."""
+    compared = statement.get("Condition", {}).get("StringEquals", {})
+    return {
+        name.removeprefix(_CLAIMS): [value] if isinstance(value, str) else list(value)
+        for name, value in compared.items()
+        if name.startswith(_CLAIMS)
+    }
+
+
+def ids(repository: str) -> tuple[int, int] | None:
+    """Return the ids of the repository's owner and its own; None if GitHub does not show it."""
+    found = github.get(f"repos/{repository}")
+    return (int(found["owner"]["id"]), int(found["id"])) if found else None
+
+
+def identity_problem(trust: Mapping[str, Any], repository: str) -> str:
+    """Look whether a role compares what the repository's identity tokens really carry."""
+    known = ids(repository)
+    if known is None:
+        return "GitHub does not show the repository"
+    owner, name = repository.split("/")
+    sent = (f"repo:{repository}:", f"repo:{owner}@{known[0]}/{name}@{known[1]}:")
+    condition = json.dumps(trust)
+    if f'"{known[1]}"' not in condition or not all(form in condition for form in sent):
+        return f"the roles do not trust the repository's ids, {known[0]}/{known[1]}"
+    return subject_problem(repository)
+
+
+def _types(rules: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(rule["type"]) for rule in rules}
