@@ -17,10 +17,10 @@ def insist(bundle: str) -> None:
     if environment is None:
         raise ApprovalError(
             "the plan is not the one that the pull request showed, and there is no environment "
-            f"{APPROVAL}. Make it, and re-run the failed jobs; or read the plan, and if it is right: "
-            f"{by_hand}",
-            "`python -m pipeline doctor` says how to make it. A private repository has environments "
-            "with GitHub Pro, Team or Enterprise only.",
+            f"{APPROVAL}. Make it, and re-run the failed jobs; or read the plan, and if it is "
+            f"right: {by_hand}",
+            "`python -m pipeline doctor` says how to make it. A private repository has "
+            "environments with GitHub Pro, Team or Enterprise only.",
         )
     rules = {rule["type"] for rule in environment["protection_rules"]}
     if "required_reviewers" not in rules:
