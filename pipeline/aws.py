@@ -227,9 +227,9 @@ def create_object(
 ) -> bool:
     """Write an object of the artifact bucket that must not exist yet, whole or not at all.
 
-    Returns False, and changes nothing, if it exists and holds something else. If it holds the same,
-    this very call wrote it, and its answer was lost. `on_sent` gets the number of bytes that
-    are on their way.
+    Return True if the object now holds `content`, created by this call or before it; False, with
+    nothing changed, if it exists with other content. `on_sent` gets the number of bytes that are
+    on their way.
     """
     try:
         persistently(

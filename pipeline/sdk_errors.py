@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    WaiterError,
+)
 
 from pipeline.errors import AwsError
 
@@ -21,8 +28,19 @@ def translated_errors() -> Iterator[None]:
             f"AWS refused {error.operation_name}: {detail['Code']}: {detail['Message']}",
             "See whether the credentials are the right ones: aws sts get-caller-identity",
         ) from error
+    except NoCredentialsError as error:
+        raise AwsError(
+            f"AWS could not be called: {error}",
+            "Set credentials (or, for this machine's own cloud: make up, then . .localcloud/env).",
+        ) from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise AwsError(
+            f"AWS could not be reached: {error}",
+            "Check the network, the region and AWS_ENDPOINT_URL. If it is this machine's own "
+            "cloud, that is not running: make up.",
+        ) from error
     except (BotoCoreError, WaiterError) as error:
         raise AwsError(
-            f"AWS could not be asked: {error}",
-            "Set credentials (or, for this machine's own cloud: make up, then . .localcloud/env).",
+            f"the call to AWS failed: {error}",
+            "Check the credentials, the region and the profile: aws sts get-caller-identity",
         ) from error

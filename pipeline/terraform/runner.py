@@ -301,8 +301,10 @@ def _executable() -> str:
     if path not in _accepted:
         said = subprocess.run([path, "version"], capture_output=True, text=True).stdout
         found = re.search(r"^Terraform v((\d+)\.(\d+)\S*)", said, re.MULTILINE)
-        if found is None or (int(found[2]), int(found[3])) < _MIN_VERSION:
-            raise TerraformError(f"{path} is {said.splitlines()[:1]}, which is too old", remedy)
+        if found is None:
+            raise TerraformError(f"{path} does not print Terraform's version", remedy)
+        if (int(found[2]), int(found[3])) < _MIN_VERSION:
+            raise TerraformError(f"Terraform {found[1]} is too old: {path}", remedy)
         _accepted[path] = found[1]
     return path
 

@@ -1,0 +1,35 @@
+"""What AWS's SDK raises leads to what is wrong: credentials, network, or the call."""
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
+
+from pipeline.errors import AwsError
+from pipeline.sdk_errors import translated_errors
+
+URL = "http://127.0.0.1:4566"
+
+
+@pytest.mark.parametrize(
+    "raised, advice",
+    [
+        (NoCredentialsError(), "Set credentials"),
+        (EndpointConnectionError(endpoint_url=URL), "not running: make up"),
+        (ConnectTimeoutError(endpoint_url=URL), "not running: make up"),
+        (ReadTimeoutError(endpoint_url=URL), "not running: make up"),
+        (NoRegionError(), "the region"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BotoCoreError) else "",
+)
+def test_the_advice_fits_what_failed(raised: BotoCoreError, advice: str) -> None:
+    with pytest.raises(AwsError) as caught, translated_errors():
+        raise raised
+    assert advice in caught.value.remedy
+    assert ("Set credentials" in caught.value.remedy) is isinstance(raised, NoCredentialsError)
+    assert str(raised) in caught.value.what
