@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from localcloud import downloads, processes
+from localcloud.runtime import log_frames
+from localcloud.runtime.log_frames import Record
 
 # The Python that this one's virtual environment was made from.
 _BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
@@ -107,7 +109,9 @@ class Container:
                 # Told to stop while a call runs, the emulator does not always end the runtime.
                 *processes.dying_with_parent(
                     # -S: nothing of the Python that runs localcloud may be importable.
-                    (_BASE_PYTHON, "-S", "-m", "awslambdaric", function.handler),
+                    log_frames.framing(
+                        (_BASE_PYTHON, "-S", "-m", "awslambdaric", function.handler)
+                    ),
                     death_signal="KILL",
                 ),
             ],
@@ -116,7 +120,7 @@ class Container:
             # One pipe for both outputs, so that what was said first is read first.
             output=subprocess.PIPE,
         )
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._records: queue.SimpleQueue[Record] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
         self._wait_until_it_listens()
@@ -214,7 +218,7 @@ class Container:
                 return
             time.sleep(0.002)
         self.stop()
-        said = "\n".join(self._lines.get() for _ in range(self._lines.qsize()))
+        said = "\n".join(self._records.get().text for _ in range(self._records.qsize()))
         raise processes.NotStarted(f"the runtime emulator did not come up: {said}")
 
     def _post(self, event: bytes) -> tuple[int, bytes]:
@@ -230,8 +234,8 @@ class Container:
     def _read_output(self) -> None:
         assert self._process.stdout
         with self._process.stdout as output:
-            for line in output:
-                self._lines.put(line.decode(errors="replace").removesuffix("\n"))
+            for record in log_frames.records(output):
+                self._records.put(record)
 
     def _log_of_call(self, last_words: tuple[str, ...]) -> _Log:
         """Read what the emulator and the function say, until the emulator has said its last."""
@@ -239,7 +243,7 @@ class Container:
         deadline = time.monotonic() + _LOG_PATIENCE_S
         with contextlib.suppress(queue.Empty):
             while not log.is_complete():
-                log.add(self._lines.get(timeout=max(0, deadline - time.monotonic())))
+                log.add(self._records.get(timeout=max(0, deadline - time.monotonic())))
         return log
 
     def _report(
@@ -296,13 +300,13 @@ class _Log:
         self.printed: list[str] = []
         self._awaited = set(last_words)
 
-    def add(self, line: str) -> None:
-        """Sort a line in."""
-        own = _OWN_WORDS.search(line)
+    def add(self, record: Record) -> None:
+        """Sort a record in."""
+        line = record.text
+        own = None if record.framed else _OWN_WORDS.search(line)
         printed = line[: own.start()] if own else line
         if printed or not own:
-            # The interface client joins a message's lines with carriage returns.
-            self.printed.append(printed.replace("\r", "\n"))
+            self.printed.append(printed)
         if own:
             self._awaited -= {words for words in self._awaited if words in own[0]}
             self._learn(own[0])

@@ -7,6 +7,8 @@ which a canary that is just as good as live is stopped in one deployment out of 
 all figures and looks together (Bonferroni's correction).
 
 - Errors: Fisher's exact test on failed and good calls of both.
+- Unknown: the same test on calls whose outcome the log does not hold. They count neither as failed
+  nor as good. Both tests share the level of one figure.
 - A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
   as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
   lie above that quantile plus the margin is held against the binomial distribution; the margin
@@ -54,7 +56,7 @@ _QUANTILES = (
 )
 
 
-_FIGURES = 2 + len(_QUANTILES)  # errors, throttles
+_FIGURES = 2 + len(_QUANTILES)  # errors with unknown, throttles
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,12 @@ def compare(
     """Compare calls of both versions, made in the same time; a deployment has `looks` of these."""
     level = _FALSE_STOPS / (_FIGURES * looks)
     failed = [sum(call.failed for call in calls) for calls in (canary, live)]
+    known = [sum(call.known for call in calls) for calls in (canary, live)]
+    unknown = [len(canary) - known[0], len(live) - known[1]]
     tried = [len(canary) + throttled.canary, len(live) + throttled.live]
     return [
-        _rates("errors", failed, [len(canary), len(live)], level),
+        _rates("errors", failed, known, level / 2),
+        _rates("unknown", unknown, [len(canary), len(live)], level / 2),
         _rates("throttles", [throttled.canary, throttled.live], tried, level),
         *(_quantiles(figure, canary, live, level) for figure in _QUANTILES),
     ]
@@ -109,7 +114,11 @@ def _quantiles(
     figure: _Quantile, canary: Sequence[Call], live: Sequence[Call], level: float
 ) -> Comparison:
     seen, known = (
-        [value for call in calls if not call.failed and (value := figure.of(call)) is not None]
+        [
+            value
+            for call in calls
+            if call.known and not call.failed and (value := figure.of(call)) is not None
+        ]
         for calls in (canary, live)
     )
     both = quantile(seen, figure.share), quantile(known, figure.share)

@@ -90,8 +90,9 @@ class Canary:
         bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
 
     def _fill_up(self, callers: Sequence[Call], old: str, version: str) -> None:
-        """Make calls of our own where the callers' are too few to tell."""
-        seen = [sum(call.version == each for call in callers) for each in (old, version)]
+        """Make calls of our own where too few of the callers' have a known outcome."""
+        known = [call.version for call in callers if call.known]
+        seen = [known.count(each) for each in (old, version)]
         if min(seen) < self.steps.least_calls:
             self._judge(self._call_both(old, version), old, version)
 
@@ -143,7 +144,8 @@ class Canary:
             answer.request_id, version, began_ms, answer.health.milliseconds or 0, None, None, True
         )
         told = next(iter(invocations.in_lines(lines)), cut_off)
-        return replace(told, version=version, failed=told.failed or failed)
+        # The answer itself says how the call went, whatever its log holds.
+        return replace(told, version=version, failed=told.failed or failed, known=True)
 
     def _throttled(self, version: str, since_s: float) -> int:
         """Return how many calls through live that were for a version were throttled."""

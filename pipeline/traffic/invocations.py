@@ -36,6 +36,7 @@ class Call:
     """One call that has ended.
 
     `failed` says that the function ended with an error, or answered with an HTTP status of 5xx.
+    `known` is False where the log holds neither an error nor the line with the call's HTTP status.
     `init_ms` is None for a call that met a warm environment. `began_ms` is in Unix time.
     """
 
@@ -46,6 +47,7 @@ class Call:
     memory_mb: int | None
     init_ms: float | None
     failed: bool
+    known: bool = True
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ class Calls:
 
     def ended(self) -> list[Call]:
         """Return the calls that have ended, as far as their lines have come."""
-        failed = set(map(id, self._loosely_failed()))
+        loose = set(map(id, self._loosely_failed()))
         return [
             Call(
                 request_id,
@@ -116,7 +118,8 @@ class Calls:
                 each.duration_ms,
                 each.memory_mb,
                 each.init_ms,
-                each.failed or id(each) in failed,
+                failed=(failed := each.failed or id(each) in loose),
+                known=each.answered or failed,
             )
             for request_id, each in self._requests.items()
             if each.duration_ms is not None

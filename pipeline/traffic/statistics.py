@@ -18,10 +18,14 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the calls of one version came to; durations are those of warm calls."""
+    """What the calls of one version came to; durations are those of warm calls.
+
+    `unknown` counts the calls whose outcome the log does not hold.
+    """
 
     invocations: int
     errors: int
+    unknown: int
     duration_p50_ms: float | None
     duration_p95_ms: float | None
     memory_used_mb: int | None
@@ -35,6 +39,7 @@ class Figures:
         return cls(
             invocations=len(seen),
             errors=sum(call.failed for call in seen),
+            unknown=sum(not call.known for call in seen),
             duration_p50_ms=quantile(warm, 0.50),
             duration_p95_ms=quantile(warm, 0.95),
             memory_used_mb=max((call.memory_mb for call in seen if call.memory_mb), default=None),

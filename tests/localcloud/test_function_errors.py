@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -157,3 +158,29 @@ def test_calls_over_the_reserved_concurrency_are_throttled(aws: Aws, tmp_path: P
     assert aws.call(name, str(tmp_path)).error is None
     assert aws.total("Throttles", FunctionName=name) == 1
     assert aws.total("Invocations", FunctionName=name) == 2
+
+
+def test_a_logged_exception_is_one_event_and_the_next_line_another(aws: Aws) -> None:
+    """AWS's runtime frames each record: what is printed after a traceback is not glued to it."""
+    name = aws.function("""
+        import json
+        import logging
+
+        def handler(event, context):
+            try:
+                raise LookupError("now and then")
+            except LookupError:
+                logging.exception("caught")
+            print(json.dumps({"requestId": context.aws_request_id, "status": 500}))
+            logging.error("START RequestId: of nobody\\nlarge " + "x" * 200_000)
+            print("no line break", end="")
+            logging.error("the last")
+        """)
+    answer = aws.call(name, "well")
+    events = aws.logged(f"/aws/lambda/{name}")
+    start, traceback, line, large, text, last, end, report = events
+    assert traceback.startswith("[ERROR]\t") and traceback.endswith("LookupError: now and then")
+    assert line == json.dumps({"requestId": _request_id(answer), "status": 500})
+    assert large.endswith("x" * 200_000) and text == "no line break"
+    assert last.endswith("\tthe last")
+    assert start.startswith("START ") and end.startswith("END ") and report.startswith("REPORT ")

@@ -76,6 +76,7 @@ def figures(number: int, invocations: int = 1000) -> Figures:
     return Figures(
         invocations=invocations,
         errors=number * 7 % 5,
+        unknown=0,
         duration_p50_ms=3.1,
         duration_p95_ms=9.0,
         memory_used_mb=88,

@@ -30,7 +30,13 @@ class Log:
         self._named = False
 
     def call(
-        self, version: str, began: datetime, init_ms: int | None = None, bad: bool = False
+        self,
+        version: str,
+        began: datetime,
+        init_ms: int | None = None,
+        *,
+        bad: bool = False,
+        answered: bool = True,
     ) -> None:
         """Add what Lambda writes of one call, to the stream of an environment started then.
 
@@ -42,7 +48,7 @@ class Log:
         request, at = f"request-{len(self.lines)}", int(began.timestamp() * 1000)
         init = f"\tInit Duration: {init_ms}.00 ms" if init_ms else ""
         told = [f"START RequestId: {request} Version: {version}"]
-        told += ['{"status": 503}'] if bad else []
+        told += [json.dumps({"requestId": request, "status": 503 if bad else 200})] * answered
         told += [f"REPORT RequestId: {request}\tDuration: 2.50 ms\tMax Memory Used: 88 MB{init}"]
         self.lines += [(stream, at, line) for line in told]
 
@@ -210,10 +216,11 @@ def test_each_release_has_the_figures_of_its_own_calls(account: Aws, log: Log) -
     log.call("2", began[2] + hour)
     log.call("11", began[1] + hour)  # another version, whose number begins the same
     log.call("1", began[3] + second_s, init_ms=150)
+    log.call("1", began[3] + second_s, answered=False)
     told = {each["number"]: each.get("figures") for each in _document(account)["releases"]}
     assert told[1] == {"calls": 3, "errors": 1, "cold": 1, "init": 140.0}
     assert told[2] == {"calls": 2, "errors": 1, "cold": 1, "init": 180.0}
-    assert told[3] == {"calls": 1, "errors": 0, "cold": 1, "init": 150.0}
+    assert told[3] == {"calls": 2, "errors": 0, "unknown": 1, "cold": 1, "init": 150.0}
 
 
 def test_a_release_whose_calls_the_log_forgot_has_no_figures(account: Aws, log: Log) -> None:
@@ -231,4 +238,4 @@ def test_of_a_busy_releases_calls_the_first_thousands_are_read(account: Aws, log
     for _ in range(4_000):
         log.call("1", began)
     [release] = _document(account)["releases"]
-    assert release["figures"]["calls"] == 2_500
+    assert release["figures"]["calls"] == 1_666  # of three lines each

@@ -140,6 +140,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
     return _known(
         calls=figures.invocations,
         errors=figures.errors,
+        unknown=figures.unknown or None,
         cold=figures.cold_starts,
         init=figures.init_duration_p50_ms,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -257,6 +258,30 @@ def test_what_callers_get_closes_the_gate_while_it_is_watched() -> None:
     with pytest.raises(GateClosed, match="errors 100 %, live 0 %"):
         _release(cloud)
     assert cloud.reads == 1 and cloud.called == []
+
+
+def _without_answers(lines: list[str]) -> list[str]:
+    """Return callers' calls without the lines that hold their HTTP status."""
+    return [re.sub(r"^{.*\n", "", line, flags=re.MULTILINE) for line in lines]
+
+
+def test_calls_of_unknown_outcome_close_the_gate_if_lives_are_known() -> None:
+    """Such as those of a version that answers 500 without a line in the log that can be read."""
+    live, new = _callers(100, 0), _without_answers(_callers(0, 60))
+    cloud = _Cloud(callers=[*live, *new])
+    with pytest.raises(GateClosed, match="unknown 100 %, live 0 %"):
+        _release(cloud)
+    assert cloud.routes == [(OLD, {NEW: 0.1})]
+
+
+def test_where_both_versions_calls_are_unknown_our_own_calls_decide() -> None:
+    callers = _without_answers(_callers(100, 100))
+    cloud = _Cloud(callers=callers)
+    _release(cloud)
+    assert cloud.called == [NEW, OLD] * 60 * 2
+    cloud = _Cloud(callers=callers, answers=_new(_Answer(status=500)))
+    with pytest.raises(GateClosed, match="errors 100 %, live 0 %"):
+        _release(cloud)
 
 
 def test_calls_that_are_throttled_close_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def test_a_call_is_read_from_json() -> None:
     start = {"type": "platform.start", "record": {"requestId": "a-1", "version": "7"}}
     metrics = {"durationMs": 12.5, "maxMemoryUsedMB": 71, "initDurationMs": 190.4}
     report = {"requestId": "a-1", "metrics": metrics, "status": "success"}
-    lines = [json.dumps(start), '{"platform.start": "not one"}', _answer(200), "{no JSON}"]
+    answer = '{"requestId": "a-1", "status": 200, "functionVersion": "7"}'
+    lines = [json.dumps(start), '{"platform.start": "not one"}', answer, "{no JSON}"]
     ends = [
         {"type": "platform.report", "record": report | {"status": s}} for s in ("success", "error")
     ]
@@ -65,6 +66,29 @@ def test_what_went_wrong_counts_as_failed() -> None:
     ]:
         [call] = _read(lines)
         assert (call.failed, call.init_ms) == (failed, None), lines
+
+
+def test_a_call_without_its_line_is_unknown() -> None:
+    """Its own line is missing, is glued to other text, or names another request."""
+    for known, lines in [
+        (True, _text(_answer(200))),
+        (True, _text("[ERROR] KeyError: 'x'")),
+        (True, _text(end="Status: timeout")),
+        (False, _text()),
+        (False, _text("text without a line break" + _answer(500))),
+        (False, _text(_answer(200).replace('"b"', '"another"'))),
+        (False, _text('{"requestId": "b", "message": "JSON of the handler\'s own"}')),
+    ]:
+        assert [call.known for call in _read(lines)] == [known], lines
+
+
+def test_the_handlers_own_500_after_a_logged_exception_is_an_error() -> None:
+    """In text, and where the handler's logger writes JSON with an exception's type itself."""
+    logged = "[ERROR]\t2026-11-23T22:00:00.000Z\tb\tcaught\nTraceback (most recent call last):"
+    own = '{"level": "ERROR", "requestId": "b", "message": "caught", "exception": "KeyError"}'
+    for line in (logged, own):
+        [call] = _read(_text(line, _answer(500)))
+        assert (call.failed, call.known) == (True, True), line
 
 
 def test_one_call_knows_nothing_of_the_other() -> None:

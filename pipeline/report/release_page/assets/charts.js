@@ -5,12 +5,18 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 170, 52, 10, 10, 24];
 
 const packageSize = (index) => (release) => packagesOf(release)[index]?.size;
 
+/** Return the share in percent of the calls of known outcome that failed; undefined if there are none. */
+function errorRate(figures) {
+  const known = figures && figures.calls - (figures.unknown ?? 0);
+  return known ? (100 * figures.errors) / known : undefined;
+}
+
 const CHARTS = [
   { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "the manifest is missing" },
   { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "there is no layer, or the manifest is missing" },
   { id: "init", title: "Cold start: init duration, median", of: (release) => release.figures?.init,
     words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log tells of no cold start" },
-  { id: "errors", title: "Error rate", of: (release) => release.figures && (100 * release.figures.errors) / release.figures.calls,
+  { id: "errors", title: "Error rate", of: (release) => errorRate(release.figures),
     words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log tells of no call" },
 ];
 

@@ -147,7 +147,7 @@ function* detail(release) {
     ["Run", runLink(release)],
     ["Unusual", release.unusual?.join(", ")],
     ["Quarantine", bundle.quarantined],
-    ["Its first calls", figures && `${count.format(figures.calls)}, of which ${count.format(figures.errors)} failed`],
+    ["Its first calls", figures && `${count.format(figures.calls)}, of which ${count.format(figures.errors)} failed${figures.unknown ? `, and ${count.format(figures.unknown)} ended without a status in the log` : ""}`],
     ["Init duration", figures?.init !== undefined ? `${Math.round(figures.init)} ms (median of ${figures.cold})` : undefined],
   ]);
   if (release.error) yield make("pre", { "aria-label": "What failed", role: "group" }, release.error);
