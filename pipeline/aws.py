@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_ssm import SSMClient
 
+# The services that the pipeline calls, by the SDK's names of them.
+CALLED = frozenset({"apigatewayv2", "cloudwatch", "iam", "lambda", "logs", "s3", "ssm", "sts"})
+
 _ISSUER = "token.actions.githubusercontent.com"
 
 # When the credentials of the environment variables expire: "Environment variables to configure the

@@ -61,6 +61,7 @@ LAYER_LOCK: Path = ROOT / FUNCTION["layer"].get("requirements", "")
 FUNCTION_PACKAGE = f"{HANDLER.partition('.')[0]}.zip"
 LAYER_PACKAGE = f"{LAYER}-layer.zip"
 MANIFEST = "manifest.json"
+PIPELINE = "pipeline.pyz"
 
 TERRAFORM_DIR = ROOT / "terraform"
 BOOTSTRAP_DIR = TERRAFORM_DIR / "bootstrap"

@@ -164,6 +164,12 @@ class NotReady(PipelineError):
     id = "not-ready"
 
 
+class AttestationError(PipelineError):
+    """Nobody vouches that a package was built by build.yml on main, or nobody can be asked."""
+
+    id = "attestation-not-verified"
+
+
 class Stopped(PipelineError):
     """A person (Ctrl-C) or a cancelled job (SIGINT, then SIGTERM) stopped the command."""
 

@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pipeline.errors import GitHubError
 
@@ -185,14 +186,8 @@ def _call(*arguments: str, stdin: str | None = None) -> bytes | None:
 
     Raises GitHubError.
     """
-    program = shutil.which("gh")
-    if program is None:
-        raise GitHubError("there is no `gh` on PATH", "Install it: https://cli.github.com")
     # As bytes, for a file's sake.
-    sent = stdin.encode() if stdin is not None else None
-    done: subprocess.CompletedProcess[bytes] = subprocess.run(
-        [program, "api", *arguments], capture_output=True, input=sent
-    )
+    done = _gh("api", *arguments, stdin=stdin.encode() if stdin is not None else None)
     if done.returncode == 0:
         return done.stdout
     printed = done.stderr.decode(errors="replace").strip()
@@ -202,3 +197,42 @@ def _call(*arguments: str, stdin: str | None = None) -> bytes | None:
     raise GitHubError(
         f"GitHub's API: {what}", "Is `gh` logged in, and may it do that? gh auth status"
     )
+
+
+def cancel(run: str) -> None:
+    """Cancel a workflow run, by its address; raise GitHubError.
+
+    https://docs.github.com/en/rest/actions/workflow-runs#cancel-a-workflow-run
+    """
+    path = f"repos{urlsplit(run).path}/cancel"
+    try:
+        _insist(path, _call("--method", "POST", path))
+    except GitHubError as problem:
+        # It has ended, or is about to.
+        if "(HTTP 409)" not in problem.what:
+            raise
+
+
+def verify_attestation(file: Path, workflow: str) -> None:
+    """Verify that a workflow of this job's repository built a file on main.
+
+    Raises GitHubError if it did not, or if whoever keeps and signs attestations is out of reach.
+    """
+    name = repository()
+    done = _gh(
+        *("attestation", "verify", str(file), "--repo", name),
+        *("--signer-workflow", f"{name}/.github/workflows/{workflow}"),
+        *("--source-ref", "refs/heads/main"),
+    )
+    if done.returncode != 0:
+        lines = (done.stderr + done.stdout).decode(errors="replace").strip().splitlines()
+        raise GitHubError(
+            f"gh attestation verify: {lines[-1] if lines else f'exit status {done.returncode}'}"
+        )
+
+
+def _gh(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which("gh")
+    if program is None:
+        raise GitHubError("there is no `gh` on PATH", "Install it: https://cli.github.com")
+    return subprocess.run([program, *arguments], capture_output=True, input=stdin)

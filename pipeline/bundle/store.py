@@ -10,12 +10,12 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import console
-from pipeline.aws import Aws, absent_if, create_object
-from pipeline.bundle.manifest import Bundle, Manifest, Package
+from pipeline.aws import Aws, absent_if, create_object, persistently
+from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.errors import BundleError
 from pipeline.errors import did_you_mean
 from pipeline.console import Bar
-from pipeline.config import MANIFEST
+from pipeline.config import MANIFEST, PIPELINE, Environment
 
 _TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
 _SHORTEST = 7
@@ -28,6 +28,27 @@ _LOOKED_AT = 10_000  # of the stored bundles, for one that is near
 def package_key(package: Package) -> str:
     """Return a package's key: the same content has the same key, so Terraform sees no change."""
     return f"packages/{package.sha256}/{package.name}"
+
+
+def put_pipeline(aws: Aws, environment: Environment, pyz: bytes) -> str:
+    """Store the pipeline that rollbacks of an environment use, and return its digest.
+
+    Its content is stored once, like a package's. What the environment uses is one small object more
+    with the digest, so that it is always one that is whole.
+    """
+    digest = sha256_hex(pyz)
+    key = f"packages/{digest}/{PIPELINE}"
+    if not create_object(aws, key, pyz):
+        raise _holds_something_else(aws, key)
+    persistently(
+        lambda: aws.s3.put_object(
+            Bucket=aws.artifact_bucket,
+            Key=f"pipeline/{environment.name}",
+            Body=f"{digest}\n".encode(),
+            ContentType="text/plain",
+        )
+    )
+    return digest
 
 
 def load(aws: Aws, reference: str) -> Bundle:
@@ -65,10 +86,14 @@ def put(aws: Aws, bundle: Bundle) -> None:
 def _upload(aws: Aws, package: Package, archive: bytes, on_sent: Callable[[int], None]) -> None:
     key = package_key(package)
     if not create_object(aws, key, archive, on_sent):
-        raise BundleError(
-            f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
-            "Somebody changed the store. Find out who before you deploy anything from it.",
-        )
+        raise _holds_something_else(aws, key)
+
+
+def _holds_something_else(aws: Aws, key: str) -> BundleError:
+    return BundleError(
+        f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+        "Somebody changed the store. Find out who before you deploy anything from it.",
+    )
 
 
 def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:

@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from pipeline import aws, console, github
+from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -14,11 +15,13 @@ from pipeline.cli.options import (
     allow_destroy_option,
     bundle_option,
     environment_option,
+    verify_attestations_option,
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.errors import AwsError, PlanChanged, UsageError
 from pipeline.inspection import inspector
-from pipeline.release import ledger, outcome, promotion, quarantine, state_lock
+from pipeline.release import attestation, ledger, outcome, promotion, quarantine, state_lock
+from pipeline.release.context import Facts
 from pipeline.release.deploy import Deployment
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import job_summary
@@ -70,6 +73,7 @@ from pipeline.traffic.canary import Canary
     metavar="SHA256",
     help="Digest of the plan that was approved: apply no other one.",
 )
+@verify_attestations_option
 @outcome.untouched("nothing was done")
 def command(
     environment: Environment,
@@ -81,6 +85,7 @@ def command(
     unproved: bool,
     all_at_once: bool,
     approved_plan: str | None,
+    attest: bool,
 ) -> None:
     """Take a bundle to an environment."""
     for option, given in (
@@ -98,10 +103,7 @@ def command(
     with job_summary.summarised("deploy", account, environment, reason) as facts:
         if origin:
             reference = promotion.served_by(account, Environment(origin))
-        with facts.timeline.phase("inspect", f"the bundle {reference}"):
-            bundle = store.load(account, reference)
-            facts.manifest = bundle.manifest
-            inspector.require_clean(bundle)
+        bundle = _inspected(account, facts, reference, attest)
         if not from_quarantine:
             quarantine.refuse(account, environment, bundle.id)
         if steps.after and not unproved:
@@ -137,6 +139,19 @@ def command(
     _tell(environment, bundle, facts.timeline, release)
     if release:
         deployment_marker.put(account, environment, "deploy")
+
+
+def _inspected(account: Aws, facts: Facts, reference: str, attest: bool) -> Bundle:
+    """Return the bundle, in which nothing is found; to `attest` it, GitHub vouches for it, too."""
+    with facts.timeline.phase("inspect", f"the bundle {reference}"):
+        bundle = store.load(account, reference)
+        facts.manifest = bundle.manifest
+        inspector.require_clean(bundle)
+    if attest:
+        with facts.timeline.phase("verify", "the attestations of its packages"):
+            attestation.verify(bundle)
+        facts.attested = True
+    return bundle
 
 
 def _require_session(valid_s: float | None, takes_s: float) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from pipeline import aws, console, github
+from pipeline.bundle import store
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option
-from pipeline.config import DEPLOYED_FROM_GITHUB, JOB_S, Environment
+from pipeline.config import DEPLOYED_FROM_GITHUB, JOB_S, PIPELINE, Environment
 from pipeline.errors import UsageError
+from pipeline.packaging import zipapp
 from pipeline.release import allowed_destruction, approval, deployed_tree, shown_plan, turn
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import drift_issue, pull_request
@@ -28,6 +30,7 @@ _folder_argument = click.argument("folder", type=click.Path(file_okay=False, pat
         "github deployed-tree --environment staging --out drift/staging",
         "github drift-issue drift",
         "github comment plan --planned success",
+        "github store-pipeline --environment production",
     ),
 )
 def command() -> None:
@@ -163,3 +166,18 @@ def comment_command(folder: Path, planned: str) -> None:
         name: file.read_text("utf-8") if file.is_file() else None for name, file in files.items()
     }
     pull_request.write(github.pull_request_number(), plans, planned)
+
+
+@command.command("store-pipeline")
+@environment_option
+def store_pipeline_command(environment: Environment) -> None:
+    """Store this pipeline as one file, for rollbacks.
+
+    The workflow rollback.yml starts the one that an environment has, with the runner's own Python.
+    """
+    account = aws.connect()
+    pyz = zipapp.make()
+    digest = store.put_pipeline(account, environment, pyz)
+    console.result(
+        f"rollbacks of {environment.name} use {PIPELINE} {digest[:12]}, {len(pyz):,} bytes"
+    )

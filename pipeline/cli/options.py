@@ -52,3 +52,11 @@ allow_destroy_option = click.option(
     help="Let the plan destroy or replace this guarded resource. Can be given again; or several "
     "in $ALLOW_DESTROY, with spaces between.",
 )
+
+
+verify_attestations_option = click.option(
+    "--verify-attestations",
+    "attest",
+    is_flag=True,
+    help="Verify with `gh` that build.yml built the packages on main.",
+)

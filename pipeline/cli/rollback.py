@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from pipeline import aws, console, github
@@ -9,11 +11,16 @@ from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
-from pipeline.cli.options import allow_destroy_option, environment_option
+from pipeline.cli.options import (
+    allow_destroy_option,
+    environment_option,
+    verify_attestations_option,
+)
 from pipeline.config import BESIDE_STEPS_S, Environment
-from pipeline.release import ledger, outcome, quarantine, target
+from pipeline.errors import UsageError
+from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, target
 from pipeline.release.context import Facts, Verb
-from pipeline.release.ledger import Ledger
+from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
 from pipeline.release.target import Way
 from pipeline.report import job_summary, release_summary
@@ -21,6 +28,8 @@ from pipeline.terraform import runner
 from pipeline.terraform.plan import in_words, judge
 from pipeline.traffic import configuration, deployment_marker
 from pipeline.traffic.alias import Switch
+
+_TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
 
 
 @click.command(
@@ -35,6 +44,19 @@ from pipeline.traffic.alias import Switch
 @allow_destroy_option
 @click.option("--reason", help="Why, for the ledger and for whoever meets the quarantine.")
 @click.option("--dry-run", is_flag=True, help="Show what it would do, and change nothing.")
+@click.option(
+    "--cancel-deployment",
+    "cancel",
+    is_flag=True,
+    help="Cancel the workflow run of a deployment that is under way, and go on.",
+)
+@click.option(
+    "--only",
+    type=click.Choice([_TRAFFIC, _FOLLOW_UP]),
+    help="Do one half: restore traffic, for which AWS alone is called; or finish a rollback that "
+    "has restored it.",
+)
+@verify_attestations_option
 @outcome.untouched("nothing was done")
 def command(
     environment: Environment,
@@ -42,48 +64,54 @@ def command(
     allowed: tuple[str, ...],
     reason: str | None,
     dry_run: bool,
+    cancel: bool,
+    only: str | None,
+    attest: bool,
 ) -> None:
-    """Restore an earlier release."""
+    """Restore an earlier release.
+
+    Traffic moves first. Then Terraform follows: what fails there takes nothing back, and the same
+    command, run again, finishes it.
+    """
+    if only and dry_run:
+        raise UsageError("--only and --dry-run exclude each other", "Give one of them.")
     account = aws.connect()
     _warn_of_expiry(account.session_s())
-    verb: Verb = "dry run" if dry_run else "rollback"
+    newest = Ledger(account, environment).newest()
+    unfinished = None if dry_run else target.unfinished(newest, number)
+    if only == _FOLLOW_UP and unfinished is None:
+        console.result(f"nothing to do: no rollback of {environment.name} is unfinished")
+        return
+    verb: Verb = "dry run" if dry_run else "follow-up" if unfinished else "rollback"
     with job_summary.summarised(verb, account, environment, reason) as facts:
-        with facts.timeline.phase("prove", "that the release can be restored"):
-            switch = facts.switch = Switch(account.functions, environment.function_name)
-            records = Ledger(account, environment)
-            done = number and not dry_run and target.is_done(records, switch.before, number)
-            if done:
-                facts.manifest = target.manifest_of(account, done)
-                console.result(f"nothing to do: {environment.name} serves release {number} already")
-                return
-            way = target.choose(account, environment, switch.before, number)
-            facts.serving, facts.restored = way.left, way.target
-            bundle = store.fetch(account, way.target.bundle)
-            facts.manifest = bundle.manifest
-            version = target.prove(account, environment, way, bundle)
-            facts.proved = True
-            facts.quarantined = quarantine.why(account, environment, bundle.id)
-            if version and switch.before:
-                facts.settings = configuration.look_at_differences(
-                    account.functions, environment.function_name, switch.before.version, version
-                )
-        if dry_run:
-            _show(account, way, bundle, allowed, facts)
+        facts.switch = Switch(account.functions, environment.function_name)
+        if unfinished:
+            release, bundle = unfinished, _restored(account, facts, unfinished)
+        elif number and not dry_run and _is_done(account, facts, number):
             return
-        for line in release_summary.preview(facts, target.manifest_of(account, way.left)):
-            console.say(line)
-        newest = way.newest
-        if newest.outcome == "under way":
-            newest = ledger.close_what_died(account, environment) or newest
-        release = Rollback(account, way, bundle, allowed, facts, switch).run(version, newest)
+        else:
+            way, bundle, version = _prove(account, facts, number)
+            if dry_run:
+                _show(account, way, bundle, allowed, facts)
+                return
+            if version is None and only == _TRAFFIC:
+                _say_that_terraform_comes_first(way)
+                return
+            for line in release_summary.preview(facts, target.manifest_of(account, way.left)):
+                console.say(line)
+            way = _clear(account, facts, way, cancel)
+            rollback = Rollback(account, way, bundle, facts, facts.switch)
+            release = (
+                rollback.move_traffic(version, attest=attest)
+                if version
+                else rollback.publish(allowed, attest=attest)
+            )
+            deployment_marker.put(account, environment, "rollback")
+        _tell(release, facts)
+        if release.pending and only != _TRAFFIC:
+            follow_up.follow(account, facts, bundle, release, allowed)
+            console.result(f"Terraform has followed release {release.number}")
     facts.timeline.show()
-    console.result(
-        f"release {release.number}: {environment.name} serves release {way.target.number} again "
-        f"(bundle {bundle.id[:12]}, version {release.version}); "
-        f"{release_summary.what_follows(facts)}"
-    )
-    github.set_output("release", str(release.number))
-    deployment_marker.put(account, environment, "rollback")
 
 
 def _warn_of_expiry(valid_s: float | None) -> None:
@@ -96,13 +124,84 @@ def _warn_of_expiry(valid_s: float | None) -> None:
         )
 
 
-def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:
-    """Show what a rollback would do; raise if Terraform would fail, or be refused, in the end.
+def _restored(account: Aws, facts: Facts, release: Release) -> Bundle:
+    """Return the bundle of a rollback that is to be finished."""
+    records = Ledger(account, facts.environment)
+    facts.release, facts.restored = release, records.release(release.restores or 0)
+    bundle = store.fetch(account, release.bundle)
+    facts.manifest = bundle.manifest
+    return bundle
 
-    Before it plans it has told the job's later steps that the release can be restored.
+
+def _is_done(account: Aws, facts: Facts, number: int) -> bool:
+    """Say, to people too, whether a rollback to this release came to its end, and serves."""
+    assert facts.switch
+    done = target.is_done(Ledger(account, facts.environment), facts.switch.before, number)
+    if done:
+        facts.manifest = target.manifest_of(account, done)
+        console.result(f"nothing to do: {facts.environment.name} serves release {number} already")
+    return done is not None
+
+
+def _prove(account: Aws, facts: Facts, number: int | None) -> tuple[Way, Bundle, str | None]:
+    """Choose what to restore, and prove that it can be.
+
+    Returns the way, the bundle, and its version; None if that must be published again.
     """
-    github.set_output("release", str(way.target.number))
-    github.set_output("bundle", bundle.id)
+    environment, switch = facts.environment, facts.switch
+    assert switch
+    with facts.timeline.phase("prove", "that the release can be restored"):
+        way = target.choose(account, environment, switch.before, number)
+        facts.serving, facts.restored = way.left, way.target
+        bundle = store.fetch(account, way.target.bundle)
+        facts.manifest = bundle.manifest
+        version = target.prove(account, environment, way, bundle)
+        facts.proved = True
+        facts.quarantined = quarantine.why(account, environment, bundle.id)
+        if version and switch.before:
+            facts.settings = configuration.look_at_differences(
+                account.functions, environment.function_name, switch.before.version, version
+            )
+    github.set_output("restores", str(way.target.number))
+    return way, bundle, version
+
+
+def _clear(account: Aws, facts: Facts, way: Way, cancel: bool) -> Way:
+    """Close what died, or `cancel` the deployment that is under way; return the way from there."""
+    if way.newest.outcome != "under way":
+        return way
+    environment = facts.environment
+    clear = cancellation.cancel_deployments if cancel else ledger.close_what_died
+    newest = clear(account, environment) or way.newest
+    # It has put live back where it was.
+    facts.switch = Switch(account.functions, environment.function_name)
+    return replace(way, newest=newest)
+
+
+def _say_that_terraform_comes_first(way: Way) -> None:
+    github.set_output("traffic", "unmoved")
+    console.notice(
+        f"version {way.target.version} of release {way.target.number} is gone: before traffic can "
+        "go back, its bundle has to be published again, and that takes Terraform"
+    )
+
+
+def _tell(release: Release, facts: Facts) -> None:
+    """Tell people and the job's later steps that traffic is back."""
+    for name, value in (
+        ("release", str(release.number)),
+        ("restores", str(release.restores)),
+        ("traffic", "restored"),
+    ):
+        github.set_output(name, value)
+    what = f"release {release.number}: {facts.environment.name} serves release {release.restores}"
+    what += f" again (bundle {release.bundle[:12]}, version {release.version})"
+    what += f"; {release_summary.what_follows(facts)}" if facts.serving else ""
+    console.result(what)
+
+
+def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:
+    """Show what a rollback would do; raise if Terraform would fail, or be refused, in the end."""
     for line in release_summary.preview(facts, target.manifest_of(account, way.left)):
         console.result(line)
     with runner.workspace(runner.service_stack(facts.environment)) as tf:

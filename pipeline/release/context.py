@@ -14,7 +14,7 @@ from pipeline.timeline import Timeline
 from pipeline.traffic.alias import Switch
 from pipeline.traffic.invoke import Health
 
-type Verb = Literal["deploy", "rollback", "dry run"]
+type Verb = Literal["deploy", "rollback", "follow-up", "dry run"]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Facts:
     `restored` the one that a rollback goes back to, `switch` what moves live, `proved` whether the
     release can be restored, `release` the one that was recorded, `settings` the names of those that
     a rollback brings back, `quarantined` why the bundle that it brings back is in quarantine, if it
-    is.
+    is, `attested` whether the attestations of the packages were verified.
     """
 
     verb: Verb
@@ -40,6 +40,7 @@ class Facts:
     proved: bool = False
     settings: Sequence[str] = ()
     quarantined: str | None = None
+    attested: bool = False
     verdict: Verdict | None = None
     release: Release | None = None
     health_before: Health | None = None

@@ -61,6 +61,7 @@ class Deployment:
             self._bundle.manifest,
             reason=self._facts.reason,
             unusual=unusual,
+            attested=self._facts.attested,
         )
         release = replace(release, plan_sha256=verdict.sha256)
         self._ledger.begin(release)

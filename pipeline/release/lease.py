@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from pipeline.config import Environment
 _RENEWED_EVERY_S = 5
 _EXPIRES_AFTER_S = 20
 _LOOKED_AT_EVERY_S = 1
+_OF_NO_RELEASE = 0
 
 
 class Lease:
@@ -34,12 +36,19 @@ class Lease:
     def take(self, release_number: int) -> None:
         """Hold the lease for a release until `give_up`, or until this process dies."""
         self._write(release_number)
-        thread = threading.Thread(target=self._renew, args=(release_number,), daemon=True)
+        self._given_up = given_up = threading.Event()
+        thread = threading.Thread(target=self._renew, args=(release_number, given_up), daemon=True)
         thread.start()
 
     def give_up(self) -> None:
         """Stop to renew the lease."""
         self._given_up.set()
+
+    def hand_over(self) -> None:
+        """Give the lease up so that others see it at once; else they wait until it expires."""
+        self.give_up()
+        with suppress(ClientError, BotoCoreError):
+            self._write(_OF_NO_RELEASE)
 
     def is_alive(self, release_number: int) -> bool:
         """Say whether somebody works on this release, by the signs of life and S3's own clock.
@@ -64,8 +73,8 @@ class Lease:
                 return True
             time.sleep(_LOOKED_AT_EVERY_S)
 
-    def _renew(self, release_number: int) -> None:
-        while not self._given_up.wait(_RENEWED_EVERY_S):
+    def _renew(self, release_number: int, given_up: threading.Event) -> None:
+        while not given_up.wait(_RENEWED_EVERY_S):
             try:
                 self._write(release_number)
             except (ClientError, BotoCoreError):

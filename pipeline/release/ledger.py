@@ -1,8 +1,10 @@
 """The ledger of an environment: its releases and rollbacks, append-only, in the artifact bucket.
 
-A release is two objects, each written once and never again: `begin.json` reserves its number,
-`end.json` says how it ended. A release without an end is under way while its lease is renewed;
-after that it was interrupted. Keys count down, so that a list shows the newest release first:
+A release is two or three objects, each written once and never again, and each the whole release by
+then: `begin.json` reserves its number, `end.json` says how it ended, and `follow-up.json` is there
+once all that had to follow the traffic of a rollback has. A release without an end is under way
+while its lease is renewed; after that it was interrupted. Keys count down, so that a list shows the
+newest release first:
 
     ledger/<environment>/<999999 - number>/begin.json
 """
@@ -13,8 +15,10 @@ import getpass
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any, Literal, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,9 +32,12 @@ from pipeline.release.lease import Lease
 from pipeline.timeline import Phase
 
 _LAST_NUMBER = 999_999
-_LAST_PART_FIRST: tuple[Literal["end", "begin"], ...] = ("end", "begin")
+# In the order of the alphabet, as S3 lists them.
+type _Part = Literal["begin", "end", "follow-up"]
+_PARTS: tuple[_Part, ...] = ("begin", "end", "follow-up")
 
 Outcome = Literal["under way", "succeeded", "failed", "interrupted"]
+Pending = Literal["attestation", "terraform"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ class Release:
     `version` is the Lambda version that it published or restored; `restores` the number of the
     release that a rollback went back to; `unusual` what a person asked for that is not the usual
     way (`all at once`, `unproved`, `from quarantine`); `tree` is the commit whose files a
-    deployment ran and applied, `commit` the one that the bundle was built from; times are ISO 8601
-    in UTC.
+    deployment ran and applied, `commit` the one that the bundle was built from; `attested` whether
+    the attestations of its packages were verified before it was deployed; `pending` what has not
+    followed the traffic of a rollback yet; times are ISO 8601 in UTC.
     """
 
     number: int
@@ -61,15 +69,20 @@ class Release:
     error: str | None = None
     unusual: tuple[str, ...] = ()
     tree: str | None = None
+    attested: bool = False
+    pending: tuple[Pending, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        phases = tuple(Phase(**phase) for phase in data["phases"])
-        unusual = tuple(data.get("unusual", ()))
-        return cls(**(data | {"phases": phases, "unusual": unusual}))
+        """Read what this or another pipeline wrote: what only a newer one knows is left out."""
+        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        known["phases"] = tuple(Phase(**phase) for phase in data["phases"])
+        for name in ("unusual", "pending"):
+            known[name] = tuple(data.get(name, ()))
+        return cls(**known)
 
 
 def next_release(
@@ -81,6 +94,7 @@ def next_release(
     restores: int | None = None,
     version: str | None = None,
     unusual: tuple[str, ...] = (),
+    attested: bool = False,
 ) -> Release:
     """Return the release that begins now, after the `newest` one, by whoever runs this.
 
@@ -104,6 +118,7 @@ def next_release(
         plan_sha256=None,
         unusual=unusual,
         tree=os.environ.get("GITHUB_SHA", manifest.commit) if kind == "deploy" else None,
+        attested=attested,
     )
 
 
@@ -125,24 +140,16 @@ class Ledger:
         pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._aws.artifact_bucket, Prefix=self._prefix, PaginationConfig={"PageSize": 20}
         )
-        begin: str | None = None
-        for page in pages:
-            for item in page.get("Contents", []):
-                if item["Key"].endswith("/begin.json"):
-                    if begin:
-                        yield self._read(begin)
-                    begin = item["Key"]
-                else:
-                    yield self._read(item["Key"])
-                    begin = None
-        if begin:
-            yield self._read(begin)
+        keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+        for _, parts in groupby(keys, lambda key: key.rpartition("/")[0]):
+            *_, last = parts
+            yield self._read(last)
 
     def release(self, number: int) -> Release | None:
         """Return the release of this number, or None if there is none."""
         if not 0 < number <= _LAST_NUMBER:
             return None
-        for part in _LAST_PART_FIRST:
+        for part in reversed(_PARTS):
             key = self._key(number, part)
             if found := absent_if("NoSuchKey", lambda: self._read(key)):
                 return found
@@ -159,13 +166,16 @@ class Ledger:
     def close_what_died(self) -> Release | None:
         """Return the newest release; if it is under way but dead, close it as interrupted first.
 
-        Raises LostRace, which names it, if it is alive. Waits for its next sign of life.
+        Raises LostRace, which names it, if it is alive, or what has to follow it is under way.
+        Waits for its next sign of life.
         """
         newest = self.newest()
-        if newest is None or newest.outcome != "under way":
+        if newest is None or not (newest.outcome == "under way" or newest.pending):
             return newest
         if self._lease.is_alive(newest.number):
             raise _somebody_else(newest)
+        if newest.outcome != "under way":
+            return newest
         closed = replace(newest, outcome="interrupted", ended=now())
         # Who is too late to close it finds out how it ended.
         return closed if self._create(closed, "end") else self.newest()
@@ -197,11 +207,43 @@ class Ledger:
                 f"release {release.number} was closed as interrupted by a later command",
                 "Look at what serves now with `python -m pipeline releases`.",
             )
+        if release.pending:
+            self._lease.hand_over()
 
-    def _key(self, number: int, part: Literal["begin", "end"]) -> str:
+    @contextmanager
+    def following(self, release: Release) -> Iterator[None]:
+        """Give signs of life for a rollback that has ended, while the rest follows its traffic.
+
+        Raises LostRace, which names the winner, if somebody else does that already, or a later
+        release has begun.
+        """
+        self._require_newest(release)
+        if self._lease.is_alive(release.number):
+            raise _somebody_else(release)
+        self._lease.take(release.number)
+        try:
+            self._require_newest(release)
+            yield
+        finally:
+            self._lease.hand_over()
+
+    def has_followed(self, release: Release) -> None:
+        """Record that all has followed. Who is too late to record it has nothing to add."""
+        self._create(release, "follow-up")
+
+    def _require_newest(self, release: Release) -> None:
+        newest = self.newest()
+        if newest is None or newest.number != release.number:
+            raise LostRace(
+                f"release {newest.number if newest else '?'} has begun since release "
+                f"{release.number}, so nothing follows that one any more",
+                "See how it went: `python -m pipeline releases`.",
+            )
+
+    def _key(self, number: int, part: _Part) -> str:
         return f"{self._prefix}{_LAST_NUMBER - number:06d}/{part}.json"
 
-    def _create(self, release: Release, part: Literal["begin", "end"]) -> bool:
+    def _create(self, release: Release, part: _Part) -> bool:
         """Write one object, whole or not at all; return False if somebody else wrote it."""
         content = json.dumps(release.to_json(), indent=2).encode()
         return create_object(self._aws, self._key(release.number, part), content)

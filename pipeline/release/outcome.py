@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import github
 from pipeline.traffic import alias
 from pipeline.aws import Aws
 from pipeline.config import LIVE, Environment
@@ -112,13 +113,29 @@ def _after(facts: Facts, problem: PipelineError) -> str:
     options = f"--environment {environment.name}"
     if isinstance(problem, InspectionError):
         return "python -m pipeline build"
-    if facts.verb == "rollback" and release and facts.restored:
+    if facts.verb in ("rollback", "follow-up") and release and facts.restored:
+        if github.in_actions():
+            return how_to_roll_back(environment, facts.restored.number)[0]
         return f"python -m pipeline rollback {options} --to {facts.restored.number}"
     if facts.verb == "deploy" and release and release.version:
         return f"python -m pipeline logs {options} --version {release.version}"
     if facts.verb == "deploy" and facts.manifest and facts.verdict:
         return f"python -m pipeline plan {options} --bundle {facts.manifest.id[:12]}"
     return _instead(problem, environment)
+
+
+def how_to_roll_back(environment: Environment, number: int | str | None) -> tuple[str, str]:
+    """Return what rolls back, from anywhere and at a desk.
+
+    `number` is that of the release to restore, or what stands in its place in a template; None for
+    the one before.
+    """
+    release, to = (f" -f release={number}", f" --to {number}") if number else ("", "")
+    return (
+        "gh workflow run rollback.yml --ref main "
+        f'-f environment={environment.name}{release} -f reason="…"',
+        f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"',
+    )
 
 
 def _instead(problem: PipelineError, environment: object) -> str:

@@ -99,6 +99,16 @@ def is_done(records: Ledger, live: Live | None, number: int) -> Release | None:
     return newest if live and live.route == (newest.version, ()) else None
 
 
+def unfinished(newest: Release | None, number: int | None) -> Release | None:
+    """Return the newest release if it is a rollback that something still has to follow.
+
+    A command that would restore that release (its `number`, or none given) finishes it instead.
+    """
+    if newest and newest.pending and number in (None, newest.restores):
+        return newest
+    return None
+
+
 def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
     """Return the version that must serve before the next deployment begins.
 

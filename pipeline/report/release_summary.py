@@ -11,6 +11,7 @@ from pipeline.errors import PipelineError, describe
 from pipeline.markdown import block, bullets, code, one_line
 from pipeline.release.context import Facts
 from pipeline.release.ledger import Release
+from pipeline.release.outcome import how_to_roll_back
 from pipeline.terraform.plan import in_words
 from pipeline.timeline import Timeline
 from pipeline.traffic.alias import Live
@@ -59,15 +60,25 @@ def preview(facts: Facts, left: Manifest | None) -> list[str]:
 
 def _headline(facts: Facts, ending: Ending | None) -> str:
     bundle = facts.manifest.id[:12] if facts.manifest else ""
+    if facts.release and facts.release.pending:
+        rest = "something has not followed" if facts.problem else "Terraform follows"
+        return f"traffic is back at release {facts.release.restores}, {rest}"
     if facts.problem and facts.verb == "dry run" and facts.proved:
         return "a rollback would restore traffic, and then fail"
     if facts.problem:
-        what = {"deploy": "deployment", "rollback": "rollback", "dry run": "dry run of a rollback"}
+        what = {
+            "deploy": "deployment",
+            "rollback": "rollback",
+            "follow-up": "end of a rollback",
+            "dry run": "dry run of a rollback",
+        }
         return f"{what[facts.verb]} failed, {_where(ending)}"
     if facts.verb == "dry run":
         return "what a rollback would do"
     if facts.release is None:
         return f"nothing to do, it serves bundle {bundle} already"
+    if facts.verb == "follow-up":
+        return f"Terraform has followed the rollback to release {facts.release.restores}"
     if facts.restored:
         return f"rolled back to release {facts.restored.number}"
     return f"release {facts.release.number} serves bundle {bundle}"
@@ -204,6 +215,9 @@ def _failure(facts: Facts, ending: Ending | None) -> Iterator[str]:
     yield block(f"{describe(problem)}\n\n{remedy}".strip().splitlines())
     where = _where(ending)
     yield f"{where[0].upper()}{where[1:]}."
+    if facts.release and facts.release.pending:
+        yield f"Not done yet: {', '.join(facts.release.pending)}. This finishes it:"
+        yield from _commands(facts.environment, facts.release.restores)
 
 
 def _how_to_do_it(facts: Facts) -> Iterator[str]:
@@ -221,23 +235,11 @@ def _way_back(facts: Facts, ending: Ending | None) -> Iterator[str]:
     else:
         target = f"release {ending.way_back.number}, bundle {ending.way_back.bundle[:12]}"
         yield f"If what serves now is bad, this restores {code(target)}:"
-        yield from _commands(facts.environment, None)
+        # A rollback without a number finishes first what is pending.
+        pending = facts.release and facts.release.pending
+        yield from _commands(facts.environment, ending.way_back.number if pending else None)
 
 
 def _commands(environment: Environment, number: int | None) -> Iterator[str]:
     for command in how_to_roll_back(environment, number):
         yield block([command])
-
-
-def how_to_roll_back(environment: Environment, number: int | str | None) -> tuple[str, str]:
-    """Return what rolls back, from anywhere and at a desk.
-
-    `number` is that of the release to restore, or what stands in its place in a template; None for
-    the one before.
-    """
-    release, to = (f" -f release={number}", f" --to {number}") if number else ("", "")
-    return (
-        "gh workflow run rollback.yml --ref main "
-        f'-f environment={environment.name}{release} -f reason="…"',
-        f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"',
-    )

@@ -101,9 +101,13 @@ data "aws_iam_policy_document" "deploy" {
   for_each = local.arns
 
   statement {
-    sid       = "StoreBundles"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.artifacts}/bundles/*", "${local.artifacts}/packages/*"]
+    sid     = "StoreBundles"
+    actions = ["s3:PutObject"]
+    resources = [
+      "${local.artifacts}/bundles/*",
+      "${local.artifacts}/packages/*",
+      "${local.artifacts}/pipeline/${each.key}", # what rollback.yml starts
+    ]
   }
 
   statement {
@@ -115,6 +119,12 @@ data "aws_iam_policy_document" "deploy" {
 
 data "aws_iam_policy_document" "rollback" {
   for_each = local.arns
+
+  statement {
+    sid       = "ReadPipeline"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.artifacts}/pipeline/${each.key}"]
+  }
 
   statement {
     sid       = "PutIntoQuarantine"

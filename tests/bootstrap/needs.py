@@ -226,6 +226,7 @@ _STORED = ("bundles/b1/manifest.json", "packages/p1/x.zip")
 _READ = (*_STORED, "ledger/staging/999998/end.json", "ledger/production/999998/end.json")
 _QUARANTINE = "quarantine/{environment}/b1.json"
 _LEASE = "lease/{environment}.json"
+_PIPELINE = "pipeline/{environment}"
 
 # By the operation of boto3 and its service, as pipeline/ calls it.
 PIPELINE: Mapping[str, Needs] = {
@@ -263,6 +264,7 @@ PIPELINE: Mapping[str, Needs] = {
         *writes(f"{ARTIFACTS}/ledger/{{environment}}/999998/begin.json", "s3:PutObject"),
         *writes(f"{ARTIFACTS}/{_LEASE}", "s3:PutObject"),
         *(Need("s3:PutObject", f"{ARTIFACTS}/{key}", DEPLOY) for key in _STORED),
+        Need("s3:PutObject", f"{ARTIFACTS}/{_PIPELINE}", DEPLOY),
         Need("s3:PutObject", f"{ARTIFACTS}/{_QUARANTINE}", ROLLBACK),
     ),
     "s3.delete_object": (Need("s3:DeleteObject", f"{ARTIFACTS}/{_QUARANTINE}", DEPLOY),),
@@ -324,6 +326,10 @@ UNSEEN: Needs = (
         Need("s3:ListBucket", ARTIFACTS, WRITERS, {"s3:prefix": _LEASE}),
         Need("s3:ListBucket", STATE_BUCKET, ALL, {"s3:prefix": STATE_KEY}),
         Need("s3:ListBucket", STATE_BUCKET, WRITERS, {"s3:prefix": LOCK_KEY}),
+    ),
+    *_unseen(
+        "rollback.yml fetches the pipeline with `aws s3 cp`: HeadObject and GetObject",
+        Need("s3:GetObject", f"{ARTIFACTS}/{_PIPELINE}", ROLLBACK),
     ),
     *_unseen(
         "Lambda API reference, GetFunctionResponse: tags only with lambda:ListTags",

@@ -61,7 +61,8 @@ def _is_locked_or_done(service: Service, versions: set[str]) -> bool:
 def test_a_stop_while_terraform_applies_leaves_nothing_half_done(service: Service) -> None:
     """With two signals, as GitHub sends them. The same command, run again, finishes.
 
-    So does a rollback, which has restored the traffic by then.
+    So does a rollback, which has restored the traffic by then: one release, of which Terraform is
+    pending.
     """
     old, _ = service.live()
     old_release, versions = service.releases()[0]["release"], _versions(service)
@@ -86,12 +87,16 @@ def test_a_stop_while_terraform_applies_leaves_nothing_half_done(service: Servic
     assert f"\ntraffic  moved: version {old} serves all of it\n" in process.stderr
     again = f"python -m pipeline rollback --environment local --to {old_release}"
     assert f"\nnext     {again}\n" in process.stderr
-    assert (service.live(), service.releases()[0]["outcome"]) == ((old, {}), "failed")
+    restored = service.releases()[0]
+    assert (service.live(), restored["outcome"]) == ((old, {}), "succeeded")
+    assert restored["pending"] == ["terraform"] and "terraform pending" in service.must("releases")
     refused = service.run("deploy", "--bundle", "bundle")
     assert "error[bundle-quarantined]" in refused.stderr
     service.must(*rollback)
     done = service.releases()[0]
-    assert (service.live(), done["outcome"]) == ((old, {}), "succeeded")
+    assert (service.live(), done["release"], done["pending"]) == (
+        *((old, {}), restored["release"], []),
+    )
     assert "nothing to do" in service.must(*rollback) and service.releases()[0] == done
     assert service.must("plan", "--bundle", "live").strip() == "No changes."
 

@@ -248,8 +248,9 @@ def test_each_step_gives_the_next_ones_its_outputs(seen: Seen) -> None:
     assert seen["broken"].outputs == {}
     assert seen["second"].outputs == {"released": "true", "release": "3"}
     assert seen["nothing"].outputs == {"released": "false"}
-    assert seen["dry run"].outputs == {"release": "1", "bundle": seen.ids["first"]}
-    assert seen["rollback"].outputs == {"release": "4"}
+    assert seen["dry run"].outputs == {"restores": "1"}
+    restored = {"release": "4", "restores": "1", "traffic": "restored"}
+    assert seen["rollback"].outputs == restored
 
 
 def test_each_summary_says_first_what_serves(seen: Seen) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Environment
+from pipeline.release import target
 from pipeline.release.ledger import Ledger, Release
 from tests.support import http, provider
 from scratch import cloud
@@ -140,13 +141,28 @@ def test_a_release_is_bad_and_the_next_rollback_is_refused(project: Project) -> 
     assert _releases(project)[0].bundle == bad.bundle
 
 
+def test_what_is_pending_of_a_rollback_is_finished(project: Project) -> None:
+    serving = next(each for each in _releases(project) if each.outcome == "succeeded")
+    earlier = next(
+        each
+        for each in _releases(project)
+        if target.may_be_asked_for(each, serving) and each.kind == "deploy"
+    )
+    project.must("rollback", *ENVIRONMENT, "--to", str(earlier.number), "--only", "traffic")
+    assert _releases(project)[0].pending == ("terraform",)
+    [block] = recipe("Traffic is back, and the rollback's job failed")
+    follow(project, block)
+    assert _releases(project)[0].pending == ()
+
+
 def test_each_refusal_of_the_runbook_exists() -> None:
     """In the section, and in the pipeline's source."""
     section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
     source = "".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
     for words in (
         *("under way", "does not exist", "is not one that can be restored"),
-        *("no release before", "takes no more updates"),
+        *("no release before", "takes no more updates", "is at work"),
+        *("its run could not be cancelled", "the attestation"),
     ):
         assert words in section.partition("\n## ")[0] and words in source
 

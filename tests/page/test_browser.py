@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.report.release_page.collect import PageFacts
-from pipeline.report.release_summary import how_to_roll_back
+from pipeline.release.outcome import how_to_roll_back
 from pipeline.traffic.alias import Live
 from tests.page import made
 from tests.page.browser import Browser

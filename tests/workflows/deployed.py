@@ -75,10 +75,10 @@ def attestation(runner: Runner, package: Path) -> Path:
     return runner.hub.state / "attestations" / f"{digest}.build.yml"
 
 
-def build_another(project: Project, bundle: Path) -> Path:
+def build_another(project: Project, bundle: Path, name: str = "another") -> Path:
     """Change the handler, build it beside the layer of `bundle`, and return the new bundle."""
-    project.append_to_handler("\nCHANGED = True\n")
-    folder = project.folder / "another"
+    project.append_to_handler(f"\nCHANGED = {name!r}\n")
+    folder = project.folder / name
     shutil.copytree(bundle, folder)
     project.must("build", "--out", str(folder))
     return folder

@@ -48,6 +48,8 @@ class Hub:
     code_owners_errors: list[dict[str, Any]] = field(default_factory=list)
     reviewers_of: dict[str, bool] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    # What a run does when it is cancelled, by its id.
+    on_cancel: dict[str, Callable[[], None]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     url: str = ""
@@ -86,6 +88,7 @@ class Hub:
             ("GET", f"{_ROOT}/actions/variables/(\\w+)", self._variable),
             ("GET", f"{_ROOT}/actions/workflows/(\\S+)/runs", self._runs),
             ("GET", f"{_ROOT}/actions/runs/(\\d+)/artifacts", self._artifacts),
+            ("POST", f"{_ROOT}/actions/runs/(\\d+)/cancel", self._cancel),
             ("GET", f"{_ROOT}/actions/artifacts/(\\d+)/zip", self._artifact),
             ("GET", f"{_ROOT}/issues", self._issues),
             ("POST", f"{_ROOT}/issues", self._open_issue),
@@ -224,6 +227,10 @@ class Hub:
                 f"http://api.github.localhost{_ROOT}/actions/artifacts/{number}/zip"
             )
         return 200, {"total_count": len(found), "artifacts": found}
+
+    def _cancel(self, _: Any, __: Any, run: str) -> Answer:
+        self.on_cancel[run]()
+        return 202, {}
 
     def _artifact(self, _: Any, __: Any, number: str) -> Answer:
         folder = self._kept(number)

@@ -28,6 +28,7 @@ from tests.workflows import act_log, local_actions, trust
 from tests.workflows.act_log import Run
 from tests.workflows.hub import REPOSITORY, Hub, serving
 from tests.workflows.local_actions import STANDINS
+from tests.workflows.network import Network
 from tests.workflows.repository import Repository
 
 _BIN = Path(sys.executable).parent
@@ -72,17 +73,20 @@ class Runner:
         pages: bool = False,
         own_provider: bool = False,
         again: bool = False,
+        network: Network | None = None,
     ) -> Run:
         """Run a workflow as `event_name` would start it, to its end, in the clone as it lies there.
 
         With `job`, only that one (its id) and those that it needs; without `variables`, as if the
         repository's were not set; with `pages`, as if it wanted GitHub Pages; with `own_provider`,
         Terraform starts its provider itself, as on GitHub; with `again`, as the next attempt of the
-        last run. Fails if a role does not trust the job that got it.
+        last run; with `network`, that is all there is beyond GitHub and AWS. Fails if a role does
+        not trust the job that got it.
         """
         folder = self._next_folder(again)
         self.credentials.unlink(missing_ok=True)
         settings = self._settings(workflow) | ({} if own_provider else dict(self.running_provider))
+        settings |= network.settings() if network else {}
         (folder / "event.json").write_text(json.dumps(event))
         command = [
             *(str(_BIN / "act"), event_name, "--workflows", f".github/workflows/{workflow}"),
@@ -144,7 +148,7 @@ class Runner:
         own = self._environment(folder)
         if project:
             own |= self._settings(workflow) | project.environment
-            own["PATH"] = f"{self._python(folder)}:{own['PATH']}"
+            own["PATH"] = f"{self._python(folder)}:{own['PATH']}:{_terraform().parent}"
         steps = yaml.safe_load((_WORKFLOWS / workflow).read_text())["jobs"][job]["steps"]
         [script] = [each["run"] for each in steps if each["name"] == step]
         done = subprocess.run(
@@ -252,6 +256,7 @@ class Runner:
             "STAND_IN_HUB": self.hub.url,
             "STAND_IN_ORIGIN": str(self.repository.origin),
             "STAND_IN_PYTHON": sys.executable,
+            "STAND_IN_TERRAFORM": str(_terraform()),
             "STAND_IN_WORKFLOW": workflow,
             # Where Terraform has to download its provider, it does so once.
             **({} if "TF_CLI_CONFIG_FILE" in cloud else {"TF_PLUGIN_CACHE_DIR": self._plugins()}),
@@ -281,12 +286,16 @@ class Runner:
         """Return act's own environment: what a runner has, and how to reach the package index."""
         programs = folder / "bin"
         programs.mkdir()
-        for name, program in (("gh", _GH.format(gh=_BIN / "gh")), ("bash", _BASH)):
+        for name, program in (
+            ("gh", _GH.format(gh=_BIN / "gh")),
+            ("bash", _BASH),
+            ("aws", _AWS),
+            ("python3", f'#!/bin/sh\nexec {_python_of_the_image()} -I "$@"\n'),
+        ):
             (programs / name).write_text(program)
             (programs / name).chmod(0o755)
-        terraform = shutil.which("terraform")
-        assert terraform
-        path = [programs, Path(terraform).parent, "/usr/local/bin", "/usr/bin", "/bin"]
+        # Without Terraform: a job has it once it has set it up.
+        path = [programs, "/usr/bin", "/bin"]
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -338,6 +347,23 @@ _VARIABLES = tuple(
 )
 
 
+def _terraform() -> Path:
+    found = shutil.which("terraform")
+    assert found
+    return Path(found)
+
+
+def _python_of_the_image() -> Path:
+    """Return a Python 3.12, as ubuntu-24.04 has it, if there is one here, and else this one.
+
+    What this process has installed beside it is out of its reach (`-I`).
+    """
+    found = sorted(Path.home().glob(".pyenv/versions/3.12.*/bin/python3.12"))
+    found += map(Path, filter(None, [shutil.which("python3.12")]))
+    here = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    return next((each for each in found if "shims" not in each.parts), here)
+
+
 def _outputs(text: str) -> dict[str, str]:
     """Read what a step wrote into GITHUB_OUTPUT: `name=value`, or `name<<END`, lines, and END."""
     found: dict[str, str] = {}
@@ -369,6 +395,11 @@ ended=$?
 [ $ended = 0 ] || sleep 3
 exit $ended
 """
+
+# The image has AWS's own client.
+_AWS = """#!/bin/sh
+exec "$STAND_IN_PYTHON" {standins} aws "$@"
+""".replace("{standins}", str(STANDINS))
 
 # The real client, but for attestations, which need services that are not here.
 _GH = """#!/bin/sh

@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 import zlib
@@ -70,6 +71,7 @@ def main() -> None:
         "hashicorp/setup-terraform": setup_terraform,
         "step-security/harden-runner": harden_runner,
         "attestation": lambda: verify_attestation(arguments),
+        "aws": lambda: aws(arguments),
         "identity": identity,
         "assumed": assumed,
     }
@@ -96,9 +98,34 @@ def setup_python() -> None:
 
 
 def setup_terraform() -> None:
-    """Terraform is there; the wrapper, unless it is switched off, would not be what we rely on."""
+    """Put it on the job's PATH. The wrapper, unless it is switched off, is not what we rely on."""
     if INPUTS["terraform_wrapper"] != "false":
         _fail("the wrapper is on")
+    _download_from("releases.hashicorp.com")
+    folder = Path(os.environ["RUNNER_TEMP"], "terraform")
+    folder.mkdir(parents=True)
+    (folder / "terraform").symlink_to(os.environ["STAND_IN_TERRAFORM"])
+    _append("GITHUB_PATH", str(folder))
+
+
+def aws(arguments: list[str]) -> None:
+    """Answer `aws s3 cp [--only-show-errors] s3://BUCKET/KEY FILE`, as the image's AWS CLI does."""
+    import boto3
+    from botocore.exceptions import ClientError
+
+    assert arguments[:2] == ["s3", "cp"]
+    source, target = (each for each in arguments[2:] if each != "--only-show-errors")
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    s3 = boto3.client("s3")
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        sys.exit(f"fatal error: {error}")
+    if target == "-":
+        sys.stdout.buffer.write(content)
+    else:
+        Path(target).write_bytes(content)
 
 
 def harden_runner() -> None:
@@ -202,6 +229,7 @@ def attest() -> None:
 
 def verify_attestation(arguments: list[str]) -> None:
     """Answer `gh attestation verify FILE --repo R --signer-workflow W --source-ref REF`."""
+    _download_from("tuf-repo-cdn.sigstore.dev")
     _, file, *options = arguments
     asked = dict(zip(options[::2], options[1::2], strict=True))
     repository = os.environ["GITHUB_REPOSITORY"]
@@ -284,6 +312,16 @@ def assumed() -> None:
     lines = [f"{name.lower()} = {os.environ[name]}" for name in names]
     Path(os.environ["STAND_IN_CREDENTIALS"]).write_text("\n".join(["[default]", *lines, ""]))
     print(f"assumed {INPUTS['role-to-assume']}")
+
+
+def _download_from(host: str) -> None:
+    """Do as the real thing does that needs a host beyond GitHub and AWS: fail if it is refused."""
+    if url := os.environ.get("STAND_IN_NETWORK"):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            opener.open(f"{url}/{host}").close()
+        except urllib.error.HTTPError:
+            _fail(f"getaddrinfo ENOTFOUND {host}")
 
 
 def _artifacts() -> Path:

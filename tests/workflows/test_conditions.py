@@ -18,6 +18,7 @@ HEAD = "5ca1ab1e" * 5
 NO_ROLE = {"Plan staging", "Plan production", "Show the plans"}
 BUILT = ("Build / Build", "Build / Attest")
 PLAN = "Plan production, and compare with what the pull request showed"
+FOLLOW = "Let Terraform follow, and verify the attestations"
 NEEDED = "A difference needs somebody to approve it"
 TURN = "Nothing newer was deployed, and it was not rolled back"
 DISPATCH = events.dispatch(bundle="b", reason="it was right", release_from_quarantine="false")
@@ -222,41 +223,33 @@ def _roll_back(runner: Runner, *failing: str, **inputs: str) -> Run:
     "step",
     [
         "Only from main",
-        "Find the last deployment that did well",
-        "Show what it will do",
-        "Fetch the bundle, and verify its digests",
-        "Verify that deploy.yml built it on main",
+        "Fetch the pipeline that deployed last, and verify its digest",
+        "Restore traffic",
     ],
 )
-def test_a_rollback_that_is_refused_changes_nothing(runner: Runner, step: str) -> None:
+def test_a_rollback_that_is_refused_lets_nothing_follow(runner: Runner, step: str) -> None:
     run = _roll_back(runner, step)
     assert [name for _, name in run.failed()] == [step]
-    rolling = run.jobs["Roll back"]
-    assert rolling.result == "skipped" or rolling.steps["Roll back"].result == "skipped"
+    assert run.step("Roll back", FOLLOW).result == "skipped"
 
 
-def test_a_rollback_needs_a_deployment_that_did_well(runner: Runner) -> None:
-    event = events.dispatch(environment="staging", release="", reason="r", dry_run="false")
-    never = {"Find the last deployment that did well": {"commit": ""}}
-    run = conditions.run(
-        *(runner, "workflow_dispatch", "rollback.yml", event),
-        outputs=never,
-        failing=["There must be one"],
-    )
-    assert [name for _, name in run.failed()] == ["There must be one"]
-    assert run.jobs["Roll back"].result == "skipped"
+def test_a_rollback_without_terraform_says_so_and_leaves_its_page(runner: Runner) -> None:
+    run = _roll_back(runner, "Set up Terraform", FOLLOW)
+    assert not run.succeeded
+    assert run.step("Roll back", "Upload the release page").result == "success"
 
 
 def test_a_dry_run_rolls_nothing_back(runner: Runner) -> None:
     run = _roll_back(runner, dry_run="true")
     assert run.succeeded, run.why()
-    assert run.step("Roll back", "Verify that deploy.yml built it on main").result == "success"
-    assert run.step("Roll back", "Roll back").result == "skipped"
+    assert run.step("Roll back", "Show what it would do").result == "success"
+    assert run.step("Roll back", "Restore traffic").result == "skipped"
+    assert run.step("Roll back", FOLLOW).result == "skipped"
     assert run.results()["Pages"] == "skipped"
 
 
 def test_the_site_shows_a_rollback_that_failed_too(runner: Runner) -> None:
-    run = _roll_back(runner, "Roll back")
+    run = _roll_back(runner, "Restore traffic")
     assert run.step("Roll back", "Upload the release page").result == "success"
     assert "Pages / Publish" in _done(run)
 

@@ -178,8 +178,7 @@ def test_who_may_do_what() -> None:
         "pages/publish": _A_SITE,
         "release/turn": {"contents": "read", "id-token": "write"},
         "release/deploy": _A_RELEASE,
-        "rollback/known-good": {"contents": "read", "deployments": "read"},
-        "rollback/rollback": {"attestations": "read", "contents": "read", "id-token": "write"},
+        "rollback/rollback": {"actions": "write", "attestations": "read", "id-token": "write"},
         "rollback/pages": _A_SITE,
         "sandbox/play": {"contents": "read", "id-token": "write"},
         "security/dependencies": {"contents": "read"},
@@ -258,7 +257,7 @@ def test_no_script_is_longer_than_ten_lines(path: Path) -> None:
         for each in (each for part in every for each in part.get("steps", []))
         if len(each.get("run", "").splitlines()) > 10
     ]
-    assert long == [] or path.parent.name == "last-deployed"
+    assert long == []
 
 
 @every_file
@@ -321,11 +320,41 @@ def _asked(workflow: str, *names: str) -> list[dict[str, Any]]:
 
 def test_what_a_rollback_asks_for() -> None:
     asked = parsed("rollback")["on"]["workflow_dispatch"]["inputs"]
-    assert set(asked) == {"environment", "release", "reason", "dry-run"}
+    assert set(asked) == {"environment", "release", "reason", "cancel-deployment", "dry-run"}
     assert asked["environment"]["type"] == "choice"
     assert asked["environment"]["options"] == ["staging", "production"]
     assert asked["environment"]["required"] and asked["reason"]["required"]
     assert not asked["release"].get("required") and asked["dry-run"]["default"] is False
+    assert asked["cancel-deployment"]["default"] is True
+
+
+def test_until_traffic_is_back_a_rollback_needs_github_and_aws_alone() -> None:
+    """One job. Before it moves traffic it uses one action, which gets the role; the rest is done
+    with what the image has. What comes after cannot take that back."""
+    steps = job("rollback/rollback")["steps"]
+    names = [each["name"] for each in steps]
+    assert "needs" not in job("rollback/rollback")
+    before = steps[: names.index("Restore traffic")]
+    actions = [each["uses"].partition("@")[0] for each in before if "uses" in each]
+    assert actions == ["aws-actions/configure-aws-credentials"]
+    scripts = [each.get("run", "") for each in before]
+    assert not re.search(r"^ *(pip|git|terraform|curl|python3?) ", "\n".join(scripts), re.M)
+    assert step("rollback/rollback", "Set up Terraform")["continue-on-error"] is True
+
+
+def test_terraform_is_the_same_version_everywhere() -> None:
+    """A state that a newer one wrote is refused by an older one."""
+    [of_all] = [each for each in set_up()["runs"]["steps"] if "hashicorp" in each.get("uses", "")]
+    assert step("rollback/rollback", "Set up Terraform")["with"] == of_all["with"]
+    assert step("rollback/rollback", "Set up Terraform")["uses"] == of_all["uses"]
+
+
+def test_what_deployed_last_is_what_rolls_back() -> None:
+    """It is stored once a deployment has succeeded, never by one that failed."""
+    storing = step("release/deploy", "Store the pipeline for rollbacks")
+    assert "if" not in storing and "continue-on-error" not in storing
+    names = [each["name"] for each in job("release/deploy")["steps"]]
+    assert names.index("Store the pipeline for rollbacks") == names.index("Deploy") + 1
 
 
 def test_a_pull_requests_older_runs_are_cancelled() -> None:

@@ -15,7 +15,7 @@ from pipeline.traffic.statistics import Figures
 from pipeline.report.release_page.collect import PageFacts
 from pipeline.config import SERVICE
 from pipeline.release.target import may_be_asked_for
-from pipeline.report.release_summary import how_to_roll_back
+from pipeline.release.outcome import how_to_roll_back
 
 # What the page puts the number of a release in the place of.
 NUMBER = "{release}"

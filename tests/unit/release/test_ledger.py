@@ -154,3 +154,53 @@ def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
     body = account.s3.get_object(Bucket=bucket, Key="ledger/staging/999998/end.json")["Body"]
     entry = json.loads(body.read())
     assert entry["bundle"] == _MANIFEST.id and entry["commit"] == "c0ffee"
+
+
+def _restored(account: Aws) -> Release:
+    """Add a rollback that has restored the traffic, and that Terraform has to follow."""
+    records = Ledger(account, _STAGING)
+    begun = replace(_release(records.newest()), kind="rollback", restores=1)
+    records.begin(begun)
+    ended = replace(begun, outcome="succeeded", ended=ledger.now(), pending=("terraform",))
+    records.end(ended)
+    return ended
+
+
+def test_what_has_followed_a_rollback_is_recorded_behind_its_end(account: Aws) -> None:
+    """Each record is the whole release by then, and whoever is too late adds nothing."""
+    first, restored, records = _add(account), _restored(account), Ledger(account, _STAGING)
+    assert list(records.releases()) == [restored, first] and records.release(2) == restored
+    followed = replace(restored, pending=(), plan_sha256="digest")
+    with records.following(restored):
+        records.has_followed(followed)
+    records.has_followed(replace(followed, plan_sha256="another"))
+    assert list(records.releases()) == [followed, first] and records.release(2) == followed
+
+
+def test_nobody_begins_while_something_follows_a_rollback(account: Aws) -> None:
+    """And only one follows. Once it stops, others see it at once."""
+    restored, records = _restored(account), Ledger(account, _STAGING)
+    others = Ledger(account, _STAGING)
+    assert others.close_what_died() == restored
+    with records.following(restored):
+        with pytest.raises(LostRace, match="is at work: release 1, a rollback"):
+            others.close_what_died()
+        with pytest.raises(LostRace, match="is at work: release 1, a rollback"):
+            with others.following(restored):
+                pass
+    assert others.close_what_died() == restored
+
+
+def test_nothing_follows_a_rollback_that_another_release_has_followed(account: Aws) -> None:
+    """Terraform would undo what that one did."""
+    restored = _restored(account)
+    _add(account)
+    with pytest.raises(LostRace, match="release 2 has begun since release 1"):
+        with Ledger(account, _STAGING).following(restored):
+            pass
+
+
+def test_an_older_pipeline_reads_what_a_newer_one_wrote() -> None:
+    """A rollback is done by the pipeline that deployed last, whatever has tried since."""
+    release = _release()
+    assert Release.from_json({**release.to_json(), "from_the_future": 1}) == release

@@ -101,6 +101,20 @@ def test_a_rollback_that_came_to_its_end_is_not_done_again(
     assert (found is not None) is done
 
 
+@pytest.mark.parametrize(
+    ("number", "pending", "is_finished"),
+    [(None, ("terraform",), True), (1, ("terraform",), True), (2, ("terraform",), False)]
+    + [(None, (), False)],
+)
+def test_what_is_pending_of_a_rollback_is_finished_before_another_begins(
+    number: int | None, pending: tuple[ledger.Pending, ...], is_finished: bool
+) -> None:
+    """The same command does so, and does not go back any further; another number does."""
+    rollback = replace(_rollback("a", "1", 1), pending=pending)
+    assert target.unfinished(rollback, number) == (rollback if is_finished else None)
+    assert target.unfinished(None, number) is None
+
+
 def test_what_an_interrupted_rollback_left_does_not_come_back(account: Aws) -> None:
     """It was bad, though the rollback did not end, and another deployment came after it."""
     died = _rollback("b", "2", 2, "interrupted")

@@ -1,0 +1,58 @@
+"""Cancel the deployment that is in a rollback's way."""
+
+from __future__ import annotations
+
+import time
+
+from pipeline import console, github
+from pipeline.aws import Aws
+from pipeline.config import Environment
+from pipeline.errors import GitHubError, LostRace
+from pipeline.release import ledger
+from pipeline.release.ledger import Ledger, Release
+
+# A cancelled job gets ten seconds, and its lease expires after twenty.
+_PATIENCE_S = 120
+
+
+def cancel_deployments(account: Aws, environment: Environment) -> Release | None:
+    """Cancel the run of a deployment that is under way, and wait until it has put live back.
+
+    What begins after it in the meantime is cancelled, too. Returns the newest release. Raises
+    LostRace if there is no run to cancel, or a deployment ended well before it was cancelled.
+    """
+    records = Ledger(account, environment)
+    cancelled: set[int] = set()
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            newest = ledger.close_what_died(account, environment)
+            break
+        except LostRace as race:
+            in_the_way = records.newest()
+            if in_the_way and in_the_way.outcome != "under way" and not in_the_way.pending:
+                continue
+            if time.monotonic() > deadline:
+                raise
+            if in_the_way and in_the_way.number not in cancelled:
+                _cancel(in_the_way, race)
+                cancelled.add(in_the_way.number)
+    if cancelled and newest and newest.outcome == "succeeded":
+        raise LostRace(
+            f"release {newest.number}, a {newest.kind} of bundle {newest.bundle[:12]}, ended well "
+            "before it was cancelled, and serves now; nothing was changed",
+            "See whether it is good (`python -m pipeline releases`), and decide again.",
+        )
+    return newest
+
+
+def _cancel(release: Release, race: LostRace) -> None:
+    """Cancel a deployment's run; raise `race`, with why, if that cannot be."""
+    if release.kind != "deploy" or release.run is None:
+        raise race
+    console.say(f"{'cancel':<8} {release.run}, which deploys as release {release.number}", "yellow")
+    try:
+        github.cancel(release.run)
+    except GitHubError as problem:
+        what = f"{race.what}; its run could not be cancelled: {problem}"
+        raise LostRace(what, race.remedy) from problem
