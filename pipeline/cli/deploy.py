@@ -117,6 +117,7 @@ def command(
                 plan = state_lock.plan(tf, account, environment, bundle.manifest)
                 facts.verdict = judge(plan.document)
                 facts.serving = Ledger(account, environment).serving()
+            console.say(_change_in_words(environment, facts.serving, bundle))
             for line in in_words(facts.verdict):
                 console.say(line)
             facts.verdict.refuse_destruction(allowed)
@@ -136,7 +137,7 @@ def command(
         if from_quarantine:
             # Even if there was nothing to do: the command before may have died just here.
             quarantine.release(account, environment, bundle.id)
-    _tell(environment, bundle, facts.timeline, release)
+    _tell(environment, bundle, facts.timeline, release, facts.serving)
     if release:
         deployment_marker.put(account, environment, "deploy")
 
@@ -152,6 +153,16 @@ def _inspected(account: Aws, facts: Facts, reference: str, attest: bool) -> Bund
             attestation.verify(bundle)
         facts.attested = True
     return bundle
+
+
+def _change_in_words(environment: Environment, serving: Release | None, bundle: Bundle) -> str:
+    """Return a line with the release and the bundle that serve, and the bundle that replaces it."""
+    before = (
+        f"release #{serving.number}, v{serving.version}, bundle {serving.bundle[:12]}"
+        if serving
+        else "no release"
+    )
+    return f"{environment.name}: {before} -> bundle {bundle.id[:12]}"
 
 
 def _require_session(valid_s: float | None, takes_s: float) -> None:
@@ -185,7 +196,11 @@ def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:
 
 
 def _tell(
-    environment: Environment, bundle: Bundle, timeline: Timeline, release: Release | None
+    environment: Environment,
+    bundle: Bundle,
+    timeline: Timeline,
+    release: Release | None,
+    before: Release | None,
 ) -> None:
     """Tell people and the job's later steps how it ended."""
     github.set_output("released", "true" if release else "false")
@@ -198,3 +213,8 @@ def _tell(
         f"release {release.number}: {environment.name} serves bundle {bundle.id[:12]} "
         f"as version {release.version}"
     )
+    if before:
+        console.say(
+            f"back     python -m pipeline rollback --environment {environment.name} "
+            f'--to {before.number} --reason "..."'
+        )

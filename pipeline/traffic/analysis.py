@@ -75,8 +75,7 @@ class Comparison:
 
     def in_words(self) -> str:
         told = [f"{_number(value)}{self.unit}" for value in (self.canary, self.live)]
-        chance = "nothing to compare" if self.p is None else f"p = {self.p:.2g}"
-        return f"{self.figure} {told[0]}, live {told[1]} ({chance})"
+        return f"{self.figure} {told[0]}, live {told[1]}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,27 @@ def compare(
         _rates("throttles", [throttled.canary, throttled.live], tried, level),
         *(_quantiles(figure, canary, live, level) for figure in _QUANTILES),
     ]
+
+
+def summary(canary: Sequence[Call], live: Sequence[Call]) -> str:
+    """Return one line with what was compared: how many calls, errors, p95 and memory of both."""
+    both = [_summary(calls) for calls in (canary, live)]
+    return f"canary {both[0]}; live {both[1]}"
+
+
+def _summary(calls: Sequence[Call]) -> str:
+    good = [call for call in calls if call.known and not call.failed]
+    warm = [value for call in good if (value := _warm_ms(call)) is not None]
+    memory = [call.memory_mb for call in good if call.memory_mb is not None]
+    unknown = sum(not call.known for call in calls)
+    words = [
+        f"{len(calls)} call{'s' * (len(calls) != 1)}",
+        f"{sum(call.failed for call in calls)} failed",
+        *([f"{unknown} unknown"] if unknown else []),
+        f"p95 {_number(quantile(warm, 0.95))} ms",
+        f"memory {_number(quantile(memory, 0.5))} MB",
+    ]
+    return ", ".join(words)
 
 
 def _rates(figure: str, bad: list[int], tried: list[int], level: float) -> Comparison:

@@ -68,7 +68,9 @@ class Canary:
                     switch.to(version)
                 with console.step(f"{percent:g} %", self.steps.watch_s) as bar:
                     callers = self._watch(old, version, bar)
-                self._fill_up(callers, old, version)
+                compared = self._fill_up(callers, old, version)
+                console.say(f"         {percent:g} %: {analysis.summary(*compared)}")
+        console.say(f"         version {version} takes over: it is not worse than version {old}")
 
     def _watch(self, old: str, version: str, bar: Bar) -> list[Call]:
         """Look again and again for as long as the step lasts, and return the callers' calls."""
@@ -89,22 +91,32 @@ class Canary:
     def _show(self, bar: Bar, watched_s: float, figures: str) -> None:
         bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
 
-    def _fill_up(self, callers: Sequence[Call], old: str, version: str) -> None:
-        """Make calls of our own where too few of the callers' have a known outcome."""
+    def _fill_up(
+        self, callers: Sequence[Call], old: str, version: str
+    ) -> tuple[list[Call], list[Call]]:
+        """Make calls of our own where too few of the callers' have a known outcome.
+
+        Returns the calls that decided: the canary's and live's.
+        """
         known = [call.version for call in callers if call.known]
         seen = [known.count(each) for each in (old, version)]
         if min(seen) < self.steps.least_calls:
-            self._judge(self._call_both(old, version), old, version)
+            callers = self._call_both(old, version)
+            self._judge(callers, old, version)
+        return _of(version, callers), _of(old, callers)
 
     def _judge(
         self, seen: Sequence[Call], old: str, version: str, throttled: Throttled = Throttled()
     ) -> None:
         """Compare, and raise GateClosed if the canary is worse, or if an alarm began to fire."""
-        canary = [call for call in seen if call.version == version]
-        live = [call for call in seen if call.version == old]
+        canary, live = _of(version, seen), _of(old, seen)
         looks = (_LOOKS + 1) * len(self.steps.percents)
         self.comparisons = analysis.compare(canary, live, looks, throttled)
-        worse = [each.in_words() for each in self.comparisons if each.worse]
+        worse = [
+            f"{each.in_words()} (more than chance explains)"
+            for each in self.comparisons
+            if each.worse
+        ]
         worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
         if worse:
             raise GateClosed(
@@ -191,6 +203,10 @@ class Canary:
         return {
             each["AlarmName"]: each["StateValue"] for page in pages for each in page["MetricAlarms"]
         }
+
+
+def _of(version: str, seen: Sequence[Call]) -> list[Call]:
+    return [call for call in seen if call.version == version]
 
 
 def _whole_minutes(since_s: float, now_s: float) -> tuple[datetime, datetime] | None:

@@ -186,6 +186,19 @@ def test_traffic_moves_in_the_steps_and_each_is_a_phase() -> None:
     assert cloud.reads >= 2 * 3  # several looks at each step
 
 
+def test_each_step_leaves_a_line_with_what_was_compared(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of the callers' calls at one step, of the pipeline's own where those are too few."""
+    for callers, count in ((_callers(70, 65), (65, 70)), ([], (60, 60))):
+        _release(_Cloud(callers=callers), percents=(10, 100))
+        figures = "0 failed, p95 20 ms, memory 80 MB"
+        line = f"canary {count[0]} calls, {figures}; live {count[1]} calls, {figures}"
+        said = capsys.readouterr().err
+        assert f"10 %: {line}" in said and f"100 %: {line}" in said
+        assert said.endswith(f"version {NEW} takes over: it is not worse than version {OLD}\n")
+
+
 def test_callers_that_are_enough_leave_nothing_to_call() -> None:
     cloud = _Cloud(callers=_callers(60, 60))
     _release(cloud)
