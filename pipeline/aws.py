@@ -167,7 +167,8 @@ def wait_until_updated(functions: LambdaClient, function_name: str) -> None:
         time.sleep(1)
     raise AwsError(
         f"a change of {function_name} does not come to its end",
-        f"aws lambda get-function-configuration --function-name {function_name} tells more.",
+        "LastUpdateStatusReason says why.",
+        command=f"aws lambda get-function-configuration --function-name {function_name}",
     )
 
 

@@ -71,11 +71,11 @@ def error(problem: PipelineError) -> None:
     """Say what happened and what to do, and annotate the place on GitHub."""
     _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
     if problem.traffic:
-        _err.print(Text.assemble(("traffic ", "bold"), f" {problem.traffic}"))
+        _err.print(Text.assemble(("traffic: ", "bold"), problem.traffic))
     if problem.remedy:
-        _err.print(Text(problem.remedy, style="yellow"))
-    if problem.next_step:
-        _err.print(Text.assemble(("next    ", "bold"), f" {problem.next_step}"))
+        _err.print(Text.assemble(("hint: ", "bold"), (problem.remedy, "yellow")))
+    if problem.command:
+        _err.print(Text.assemble(("run: ", "bold"), problem.command))
     if github.in_actions():
         mark = github.annotation(
             problem.what, file=problem.file, line=problem.line, column=problem.column

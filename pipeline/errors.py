@@ -11,8 +11,9 @@ class PipelineError(Exception):
     """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
 
     `what` says what happened, `remedy` what to do about it; `file`, `line` and `column` (from 1)
-    point at the cause where it is in a file. What ends a verb that is about live's traffic says
-    with `traffic` what serves by then, and with `next_step` what to type.
+    point at the cause where it is in a file. `command` is what to type next, whole: no sentence
+    of `remedy` is searched for one. What ends a verb that is about live's traffic says with
+    `traffic` what serves by then.
     """
 
     id: ClassVar[str]
@@ -23,6 +24,7 @@ class PipelineError(Exception):
         what: str,
         remedy: str = "",
         *,
+        command: str = "",
         file: str | None = None,
         line: int | None = None,
         column: int | None = None,
@@ -33,8 +35,8 @@ class PipelineError(Exception):
         self.file = file
         self.line = line
         self.column = column
+        self.command = command
         self.traffic = ""
-        self.next_step = ""
 
 
 class UsageError(PipelineError):

@@ -195,7 +195,9 @@ def _call(*arguments: str, stdin: str | None = None) -> bytes | None:
         return None
     what = printed.splitlines()[-1] if printed else f"gh ended with exit status {done.returncode}"
     raise GitHubError(
-        f"GitHub's API: {what}", "Is `gh` logged in, and may it do that? gh auth status"
+        f"GitHub's API: {what}",
+        "Is `gh` logged in, and may it do that?",
+        command="gh auth status",
     )
 
 

@@ -26,7 +26,8 @@ def translated_errors() -> Iterator[None]:
         detail = error.response["Error"]
         raise AwsError(
             f"AWS refused {error.operation_name}: {detail['Code']}: {detail['Message']}",
-            "See whether the credentials are the right ones: aws sts get-caller-identity",
+            "Check whose credentials these are.",
+            command="aws sts get-caller-identity",
         ) from error
     except NoCredentialsError as error:
         raise AwsError(
@@ -42,5 +43,6 @@ def translated_errors() -> Iterator[None]:
     except (BotoCoreError, WaiterError) as error:
         raise AwsError(
             f"the call to AWS failed: {error}",
-            "Check the credentials, the region and the profile: aws sts get-caller-identity",
+            "Check the credentials, the region and the profile.",
+            command="aws sts get-caller-identity",
         ) from error

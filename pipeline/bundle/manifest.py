@@ -207,7 +207,8 @@ class Bundle:
         except (OSError, ValueError) as error:
             raise BundleError(
                 f"{folder} holds no usable bundle: {error}",
-                f"Make one with: python -m pipeline build --out {folder}",
+                "Make one.",
+                command=f"python -m pipeline build --out {folder}",
             ) from error
         return bundle.verify()
 

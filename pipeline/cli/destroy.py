@@ -58,7 +58,7 @@ def command(environment: Environment, confirmed: str | None) -> None:
         try:
             tf.apply(plan)
         except PipelineError as problem:
-            problem.next_step = f"python -m pipeline destroy --environment {environment.name}"
+            problem.command = f"python -m pipeline destroy --environment {environment.name}"
             raise
     console.result(f"{environment.name} is destroyed. What is left:\n")
     for line in _left(account, environment):

@@ -84,9 +84,7 @@ def main() -> None:
         problem.show()
         sys.exit(problem.exit_code)
     except click.Abort:
-        _fail(
-            Stopped("stopped before it was done", "`python -m pipeline releases` tells the rest.")
-        )
+        _fail(Stopped("stopped before it was done", "The list of releases says how far it came."))
     except PipelineError as problem:
         _fail(problem)
 

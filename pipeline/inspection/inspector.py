@@ -54,7 +54,8 @@ def inspect_bundle(folder: Path, today: datetime.date) -> Report:
         if manifest is None:
             raise BundleError(
                 f"{folder} holds no bundle: there is no {MANIFEST} that can be read",
-                f"Make one with: python -m pipeline build --out {folder}",
+                "Make one.",
+                command=f"python -m pipeline build --out {folder}",
             )
         # A read of more than there is would still take the memory for it.
         size_bytes = manifest.seek(0, os.SEEK_END)

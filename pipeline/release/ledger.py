@@ -132,6 +132,7 @@ class Ledger:
 
     def __init__(self, aws: Aws, environment: Environment) -> None:
         self._aws = aws
+        self._environment = environment
         self._prefix = f"ledger/{environment.name}/"
         self._lease = Lease(aws, environment)
 
@@ -205,7 +206,8 @@ class Ledger:
         if not recorded:
             raise LostRace(
                 f"release {release.number} was closed as interrupted by a later command",
-                "Look at what serves now with `python -m pipeline releases`.",
+                "Look at what serves now.",
+                command=f"python -m pipeline releases --environment {self._environment.name}",
             )
         if release.pending:
             self._lease.hand_over()
@@ -273,6 +275,6 @@ def _somebody_else(winner: Release) -> LostRace:
     return LostRace(
         f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
         f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
-        "Wait until it has ended (`python -m pipeline releases`), and decide again. If it must not "
+        "Wait until it has ended, and decide again. If it must not "
         f"go on: {cancel}, which puts live back, and start this again.",
     )

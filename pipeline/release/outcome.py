@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -22,8 +21,6 @@ from pipeline.traffic.alias import Live, Switch
 if TYPE_CHECKING:
     from pipeline.release.context import Facts
 
-_NAMES_A_COMMAND = re.compile(r"\b(python -m pipeline|aws|gh|make) [a-z]")
-
 
 @contextmanager
 def told(account: Aws, facts: Facts) -> Iterator[None]:
@@ -34,7 +31,7 @@ def told(account: Aws, facts: Facts) -> Iterator[None]:
     except (PipelineError, KeyboardInterrupt) as problem:
         error = problem if isinstance(problem, PipelineError) else _stopped()
         error.traffic = _look(account, facts)
-        _name_next_step(error, _after(facts, error))
+        error.command = error.command or _after(facts, error)
         raise error from problem.__cause__
 
 
@@ -51,7 +48,7 @@ def untouched[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]
                 # What `told` knows is more.
                 if not problem.traffic:
                     problem.traffic = f"unchanged: {why}"
-                    _name_next_step(problem, _instead(problem, options["environment"]))
+                    problem.command = problem.command or _instead(problem, options["environment"])
                 raise
 
         return with_traffic
@@ -99,12 +96,6 @@ def _serves(live: Live | None) -> str:
 
 def _stopped() -> Stopped:
     return Stopped("stopped before it was done")
-
-
-def _name_next_step(problem: PipelineError, command: str) -> None:
-    """Name a command, unless what is to be done names one already."""
-    if not _NAMES_A_COMMAND.search(problem.remedy):
-        problem.next_step = command
 
 
 def _after(facts: Facts, problem: PipelineError) -> str:

@@ -43,7 +43,7 @@ def insist(account: Aws, environment: Environment, commit: str) -> None:
     if why := overtaken(account, environment, commit):
         raise SupersededError(
             f"{why}; nothing was deployed",
-            "There is nothing to do. To go back to an older release: "
-            f"gh workflow run rollback.yml --ref main -f environment={environment.name} "
+            "There is nothing to do. To go back to an older release, run the rollback.",
+            command=f"gh workflow run rollback.yml --ref main -f environment={environment.name} "
             "-f reason='…'",
         )

@@ -211,8 +211,10 @@ def _failure(facts: Facts, ending: Ending | None) -> Iterator[str]:
     yield "### What failed"
     if facts.timeline.failed:
         yield f"In the phase {code(facts.timeline.failed)}:"
-    remedy = problem.remedy if isinstance(problem, PipelineError) else ""
-    yield block(f"{describe(problem)}\n\n{remedy}".strip().splitlines())
+    told = [describe(problem)]
+    if isinstance(problem, PipelineError):
+        told += filter(None, (problem.remedy, problem.command))
+    yield block("\n\n".join(told).splitlines())
     where = _where(ending)
     yield f"{where[0].upper()}{where[1:]}."
     if facts.release and facts.release.pending:

@@ -77,8 +77,8 @@ def wait_until_alone(functions: LambdaClient, function_name: str) -> Live | None
             raise AwsError(
                 f"Lambda has not finished moving the provisioned concurrency of {LIVE}: "
                 f"{now.in_words()}",
-                "Does the new version fail while it initialises? See StatusReason: aws lambda "
-                "get-provisioned-concurrency-config "
+                "Does the new version fail while it initialises? See StatusReason.",
+                command="aws lambda get-provisioned-concurrency-config "
                 f"--function-name {function_name} --qualifier {LIVE}",
             )
         time.sleep(_WEIGHTS_PAUSE_S)
@@ -251,7 +251,7 @@ def _lost_race(now: Live | None) -> LostRace:
     where = f"points to version {now.version}" if now else "is gone"
     return LostRace(
         f"somebody else changed the alias {LIVE} meanwhile: it {where} now, and stays there",
-        "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
+        "See in the list of releases and in CloudTrail what was done, and decide again.",
     )
 
 

@@ -122,7 +122,8 @@ class Canary:
             raise GateClosed(
                 f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
                 f"calls compared): {'; '.join(worse)}",
-                f"See its log: python -m pipeline logs --environment {self.environment.name} "
+                "See its log.",
+                command=f"python -m pipeline logs --environment {self.environment.name} "
                 f"--version {version}",
             )
 

@@ -52,7 +52,7 @@ def test_a_plan_that_replaces_the_function_is_not_applied(service: Service) -> N
     assert refused.returncode == 1 and "error[plan-refused]" in refused.stderr
     assert f"--allow-destroy {address}" in refused.stderr
     assert (service.releases(), service.live()) == before
-    next_step = r"\nnext     python -m pipeline plan .* --bundle [0-9a-f]{12}\n"
+    next_step = r"\nrun: python -m pipeline plan .* --bundle [0-9a-f]{12}\n"
     assert re.search(next_step, refused.stderr)
     assert f"-/+ {address}: function_name\n" in allowed
 
@@ -60,7 +60,7 @@ def test_a_plan_that_replaces_the_function_is_not_applied(service: Service) -> N
 def test_a_plan_without_a_bundle_moves_no_traffic(service: Service) -> None:
     done = service.run("plan", "--bundle", "nowhere")
     assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
-    assert "\ntraffic  unchanged: a plan moves none\n" in done.stderr
+    assert "\ntraffic: unchanged: a plan moves none\n" in done.stderr
 
 
 def test_a_locked_state_is_reported_with_its_holder(service: Service) -> None:
@@ -74,12 +74,12 @@ def test_a_locked_state_is_reported_with_its_holder(service: Service) -> None:
     assert done.returncode == 1
     assert "error[state-locked]" in done.stderr and "ada@desk" in done.stderr
     version, _ = service.live()
-    assert f"\ntraffic  not touched: version {version} serves all" in done.stderr
+    assert f"\ntraffic: not touched: version {version} serves all" in done.stderr
     assert service.releases() == before
     [way_out] = re.findall(r"python -m pipeline (unlock .*)", done.stderr)
     another = service.project.run(*way_out.replace("3b5b", "4c6c").split())
     assert another.returncode == 1 and "error[terraform-failed]" in another.stderr
-    assert "\ntraffic  unchanged: " in another.stderr and "\nnext     python" in another.stderr
+    assert "\ntraffic: unchanged: " in another.stderr and "\nrun: python" in another.stderr
     assert "is gone" in service.project.must(*way_out.split())
     s3.put_object(**LOCK_FILE, Body=json.dumps(LOCK).encode())
 

@@ -199,4 +199,4 @@ def test_one_that_failed_half_way_is_run_again(connected: Aws, tf: _Terraform) -
     tf.failure = TerraformError("terraform apply failed")
     problem = _destroy("--yes", "staging").exception
     assert problem is tf.failure
-    assert tf.failure.next_step == "python -m pipeline destroy --environment staging"
+    assert tf.failure.command == "python -m pipeline destroy --environment staging"

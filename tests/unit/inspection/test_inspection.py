@@ -149,7 +149,7 @@ def test_a_folder_without_a_manifest_is_a_clear_error(tmp_path: Path, exists: bo
     folder = tmp_path if exists else tmp_path / "nowhere"
     with pytest.raises(BundleError, match="holds no bundle") as error:
         inspector.inspect_bundle(folder, TODAY)
-    assert f"python -m pipeline build --out {folder}" in error.value.remedy
+    assert f"python -m pipeline build --out {folder}" in error.value.command
 
 
 def test_the_bundle_that_was_built_is_no_other(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_an_older_merge_does_not_land_on_a_newer_one(account: Aws) -> None:
     assert why and "staging has newer of main, which is newer than ours" in why
     with pytest.raises(SupersededError, match="nothing was deployed") as refused:
         turn.insist(account, _STAGING, "ours")
-    assert "rollback.yml" in refused.value.remedy
+    assert "rollback.yml" in refused.value.command
 
 
 @pytest.mark.parametrize("outcome", ["failed", "interrupted"])

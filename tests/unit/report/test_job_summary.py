@@ -39,7 +39,7 @@ def test_a_failure_is_told_even_if_aws_is_gone(
         with job_summary.summarised("deploy", unreachable, PRODUCTION, "why"):
             raise LostRace("somebody was faster")
     assert "not known" in raised.value.traffic and "get-alias" in raised.value.traffic
-    assert "releases --environment production" in raised.value.next_step
+    assert "releases --environment production" in raised.value.command
     told = (tmp_path / "summary.md").read_text()
     assert "AWS could not be asked where live points" in told and "somebody was faster" in told
 

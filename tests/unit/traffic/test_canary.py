@@ -255,7 +255,7 @@ def test_a_worse_canary_is_seen_by_our_own_calls(
     with pytest.raises(GateClosed, match="60 and 60 calls compared") as closed:
         _release(cloud)
     assert reason in closed.value.what and closed.value.what.count("live") == 1
-    assert f"--version {NEW}" in closed.value.remedy
+    assert f"--version {NEW}" in closed.value.command
     assert cloud.routes == [(OLD, {NEW: 0.1})]
 
 

@@ -147,7 +147,7 @@ def test_weights_that_stay_are_an_error_and_live_goes_back(
     switch = _switch(functions)
     with pytest.raises(AwsError, match="version 1 100 %") as stuck:
         switch.to("2")
-    assert "get-provisioned-concurrency-config" in stuck.value.remedy
+    assert "get-provisioned-concurrency-config" in stuck.value.command
     assert outcome.in_words(switch, _now(functions)).startswith("moved: version 2")
     switch.undo()
     assert functions.alias["FunctionVersion"] == "1"
