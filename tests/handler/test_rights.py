@@ -76,6 +76,8 @@ def lookup(collection: Any, pipeline: list[Document] | None = None) -> Document:
 
 
 CODE = {"body": "function() { return 1 }", "args": [], "lang": "js"}
+EMIT = {"eval": "function() { emit(this._id, 1) }", "this": "$$ROOT"}
+REDUCE = {"eval": "function(key, values) { return 1 }", "data": {"k": "$_id", "v": 1}}
 SECRETS = [lookup("secrets")]
 ACCUMULATOR = {"init": "function() {}", "accumulate": "function() {}", "accumulateArgs": []}
 
@@ -244,6 +246,48 @@ ATTEMPTS: dict[str, Attempt] = {
         {"pipeline": [{"$group": {"_id": 1, "a": {"$accumulator": ACCUMULATOR}}}]},
         NOT_ALLOWED,
     ),
+    "$_internalJsEmit in a projection": (
+        "all",
+        "find",
+        "shop.orders",
+        {"projection": {"a": {"$_internalJsEmit": EMIT}}},
+        NOT_ALLOWED,
+    ),
+    "$_internalJsEmit in an $expr": (
+        "all",
+        "deleteMany",
+        "shop.orders",
+        {"filter": {"$expr": {"$eq": [[], {"$_internalJsEmit": EMIT}]}}},
+        NOT_ALLOWED,
+    ),
+    "$_internalJsEmit in a stage": (
+        "all",
+        "aggregate",
+        "shop.orders",
+        {"pipeline": [{"$project": {"a": {"$_internalJsEmit": EMIT}}}]},
+        NOT_ALLOWED,
+    ),
+    "$_internalJsReduce": (
+        "all",
+        "aggregate",
+        "shop.orders",
+        {"pipeline": [{"$group": {"_id": 1, "a": {"$_internalJsReduce": REDUCE}}}]},
+        NOT_ALLOWED,
+    ),
+    "an internal operator that names a collection": (
+        "orders-reader",
+        "aggregate",
+        "shop.orders",
+        {"pipeline": [{"$set": {"a": {"$_internalOwningShard": {"ns": "shop.secrets"}}}}]},
+        NOT_ALLOWED,
+    ),
+    "an internal operator of the future": (
+        "all",
+        "find",
+        "shop.orders",
+        {"filter": {"$or": [{"a": {"$_anything": 1}}]}},
+        NOT_ALLOWED,
+    ),
     "$currentOp": (
         "all",
         "aggregate",
@@ -407,6 +451,17 @@ def test_what_is_allowed_is_done(
     reply = ask(service, "shop-reader", action, "shop.secrets", **fields)
 
     assert (reply.status, len(reply.json["documents"])) == (200, 1)
+
+
+def test_an_internal_operator_cannot_be_allowed(
+    service: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ALLOWED_OPERATORS is for documented operators only."""
+    monkeypatch.setenv("ALLOWED_OPERATORS", "$_internalJsEmit")
+    projection = {"a": {"$_internalJsEmit": EMIT}}
+    reply = ask(service, "all", "find", "shop.secrets", projection=projection)
+
+    assert (reply.status, reply.json["error_code"]) == NOT_ALLOWED
 
 
 def with_token(claims: Document, *, action: str = "find", **place: Any) -> Document:
