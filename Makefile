@@ -98,6 +98,10 @@ bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside othe
 pictures: $(READY) need-terraform ## Make the README's pictures, of a demo (needs chromium)
 	$(PYTHON) -m tests.page.pictures
 
+.PHONY: docs
+docs: $(READY) ## Write what the documents have of the program
+	$(PYTHON) -m docs.generate
+
 .PHONY: lint lint-types lint-style lint-terraform lint-workflows
 lint: $(READY) $(LAYER_READY) $(CHECKOV_READY) need-terraform ## Check style, types, formatting, policy and workflows
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target \

@@ -1,6 +1,7 @@
-"""python -m benchmarks: measure every figure (or one), and print the table.
+"""python -m benchmarks: measure every figure (or one), and print the tables.
 
-All of them are written to results.md and results.json; one alone is only printed.
+All of them are written to results.json; one alone is only printed. `make docs`
+then writes the documents.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from benchmarks import (
     warm_call,
 )
 from benchmarks.room import Room
-from benchmarks.table import as_json, as_markdown
+from benchmarks.table import as_json, page
 
 _FIGURES = {
     "cold-start": cold_start.measure,
@@ -55,11 +56,10 @@ def main() -> None:
         names = [asked.only] if asked.only else list(_FIGURES)
         rows = [row for name in names for row in _FIGURES[name](room)]
         facts = _facts(room)
-    markdown = as_markdown(rows, facts)
-    print(markdown, end="")
+    results = as_json(rows, facts)
+    print(page(results), end="")
     if not asked.only:
-        (_HERE / "results.md").write_text(markdown)
-        document = json.dumps(as_json(rows, facts), indent=2, ensure_ascii=False)
+        document = json.dumps(results, indent=2, ensure_ascii=False)
         (_HERE / "results.json").write_text(document + "\n")
 
 

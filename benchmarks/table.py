@@ -1,4 +1,4 @@
-"""The table: a row a figure, as Markdown for people and as JSON for machines."""
+"""The results: JSON for programs, and Markdown made from that JSON."""
 
 from __future__ import annotations
 
@@ -6,11 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measure import Spread, spread_of
+from benchmarks.measure import spread_of
 
-_HEADER = ("figure", "ours", "beside it", "ratio", "target", "met")
+# The README's figures: the row's name, its label there, and the alternatives to choose from.
+README = (
+    ("cold start", "Cold start (init)", ("SAM's build",)),
+    (
+        "warm call: overhead of findOne",
+        "Overhead of a warm `findOne`",
+        ("Powertools", "Chalice", "Mangum + FastAPI"),
+    ),
+    (
+        "warm call: overhead of find of 1,000",
+        "Overhead of a warm `find`, 1,000 documents",
+        ("Powertools", "Chalice", "Mangum + FastAPI"),
+    ),
+    ("build, code changed", "Build and inspect, code changed", ("sam build",)),
+    ("deploy", "Deploy: plan, then apply that plan", ("terraform apply",)),
+    ("rollback", "Rollback, until traffic is back", ("terraform apply",)),
+)
 
-# Which unit a value is shown in, from its size in the unit that it is kept in, and how many of it.
+# The unit that a value is printed in, by its size in the unit of the results, and the factor.
 _SHOWN: dict[str, tuple[tuple[float, str, float], ...]] = {
     "s": ((1.0, "s", 1.0), (1e-3, "ms", 1e3), (0.0, "µs", 1e6)),
     "bytes": ((1e6, "MB", 1e-6), (1e3, "KB", 1e-3), (0.0, "bytes", 1.0)),
@@ -49,51 +65,54 @@ def as_json(rows: Sequence[Row], facts: Mapping[str, str]) -> dict[str, Any]:
     return {"facts": dict(facts), "rows": [_row_as_json(row) for row in rows]}
 
 
-def as_markdown(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
-    """Return the table, what it was measured with, and the notes to its rows."""
-    lines = [_line(_HEADER), _line(["---"] * len(_HEADER)), *map(_row_as_markdown, rows)]
-    told = [f"- {name}: {value}" for name, value in facts.items()]
-    notes = [f"- {row.figure}: {note}" for row in rows for note in row.notes]
-    return "\n".join([*lines, "", *told, *([""] if notes else []), *notes]) + "\n"
+def page(results: Mapping[str, Any]) -> str:
+    """Return the results (as `as_json` returns them) as Markdown: a table for each figure."""
+    parts = [_section(row) for row in results["rows"]]
+    measured_with = [f"- {name}: {value}" for name, value in results["facts"].items()]
+    return "\n\n".join([*parts, "## Measured with", "\n".join(measured_with)]) + "\n"
 
 
-def table_of(markdown: str) -> list[str]:
-    """Return the lines of the first table with our columns in a Markdown text; [] without one."""
-    lines = markdown.splitlines()
-    if _line(_HEADER) not in lines:
-        return []
-    found = []
-    for line in lines[lines.index(_line(_HEADER)) :]:
-        if not line.startswith("|"):
-            break
-        found.append(line)
-    return found
+def figures(results: Mapping[str, Any]) -> str:
+    """Return the README's table: this project, the best alternative, and the ratio of both.
+
+    Raises KeyError if the results lack a figure that the README has.
+    """
+    rows = {row["figure"]: row for row in results["rows"]}
+    lines = [_line(("", "this project", "best alternative", "ratio")), "|---|--:|--:|--:|"]
+    for name, label, alternatives in README:
+        row = rows[name]
+        ours = row["ours"]
+        best = min(
+            (peer for peer in row["beside"] if peer["name"] in alternatives),
+            key=lambda peer: peer["median"],
+        )
+        cells = [_number(peer["median"], peer["unit"]) for peer in (ours, best)]
+        ratio = f"{ours['median'] / best['median']:.2f}"
+        lines.append(_line((label, cells[0], f"{cells[1]} ({best['name']})", ratio)))
+    return "\n".join(lines) + "\n"
+
+
+def _section(row: Mapping[str, Any]) -> str:
+    """Return one figure: its contenders as rows, its ratio and target, and its notes."""
+    heading = f"## {row['figure'][0].upper()}{row['figure'][1:]}"
+    lines = [_line(("", "median", "middle half", "CPU")), "|---|--:|--:|--:|"]
+    for peer in (row["ours"], *row["beside"]):
+        low, high = (_number(peer[bound], peer["unit"]) for bound in ("low", "high"))
+        middle = "" if low == high else f"{low} – {high}"
+        cpu = _number(peer["cpu_s"]["median"], "s") if "cpu_s" in peer else ""
+        name = f"**{peer['name']}**" if peer is row["ours"] else peer["name"]
+        lines.append(_line((name, _number(peer["median"], peer["unit"]), middle, cpu)))
+    facts = []
+    if row["ratio"] is not None:
+        facts.append(f"Ratio: {row['ratio']:.2f} ({row['ratio_of']}).")
+    if row["target"]:
+        facts.append(f"Target: {row['target']}: {'met' if row['met'] else '**missed**'}.")
+    facts += [f"{note[0].upper()}{note[1:]}." for note in row["notes"]]
+    return "\n\n".join([heading, "\n".join(lines), *([" ".join(facts)] if facts else [])])
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _row_as_markdown(row: Row) -> str:
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f} ({row.ratio_of})"
-    met = {True: "yes", False: "**no**", None: ""}[row.met]
-    beside = "<br>".join(map(_in_words, row.beside))
-    return _line([row.figure, _in_words(row.ours), beside, ratio, row.target, met])
-
-
-def _in_words(measured: Measured) -> str:
-    told = f"{measured.name}: {_spread_in_words(spread_of(measured.values), measured.unit)}"
-    if measured.cpu_s:
-        told += f"; CPU {_number(spread_of(measured.cpu_s).median, 's')}"
-    return told
-
-
-def _spread_in_words(spread: Spread, unit: str) -> str:
-    if spread.low == spread.high:
-        return _number(spread.median, unit)
-    return (
-        f"{_number(spread.median, unit)} ({_number(spread.low, unit)}–{_number(spread.high, unit)})"
-    )
 
 
 def _number(value: float, unit: str) -> str:

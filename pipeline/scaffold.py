@@ -21,13 +21,22 @@ TEMPLATES = Path(__file__).with_name("templates")
 KINDS = ("plain", "fastapi")
 
 _FRESH = "mongo-client"
-_ONLY_FOR_IT = ("layer", "demo", "benchmarks", "docs/pictures", "FUNCTION.md", "COMPARISON.md")
+_ONLY_FOR_IT = (
+    "layer",
+    "demo",
+    "benchmarks",
+    "docs/benchmarks.md",
+    "docs/comparison.md",
+    "docs/generate.py",
+    "docs/pictures",
+    "FUNCTION.md",
+)
 # What checks the workflows, which stay.
 _KEPT_TESTS = ("tests/workflows/validate.py",)
 
 # Parts of files that are about what is taken away: (file, pattern, what takes its place).
 _EDITS = (
-    ("Makefile", r"\.PHONY: (demo|crash|fuzz|outage|packages|bench|pictures)\n(.+\n)*\n", ""),
+    ("Makefile", r"\.PHONY: (demo|crash|fuzz|outage|packages|bench|pictures|docs)\n(.+\n)*\n", ""),
     (
         "pyproject.toml",
         r"(?<=^files = )\[.*\]",
@@ -45,7 +54,12 @@ _EDITS = (
     (".github/dependabot.yml", r"  - package-ecosystem: npm\n(    .+\n)+", ""),
     (".github/dependabot.yml", r', "/benchmarks"', ""),
 )
-_EDIT_WITHOUT_LAYER = (".github/dependabot.yml", r', "/layer"', "")
+_EDIT_WITHOUT_LAYER = (
+    ".github/dependabot.yml",
+    r"  # What is deployed.+\n  - package-ecosystem: pip\n"
+    r'    directories: \["/layer"\]\n(    .+\n)+',
+    "",
+)
 
 
 def require_fresh() -> None:

@@ -83,7 +83,7 @@ class Sandbox:
             return
 
     def destroy(self) -> None:
-        """Destroy what was made: the environments with the command, the rest as README.md says.
+        """Destroy what was made: the environments with the command, the rest as teardown.md says.
 
         The account's part stays if a release is left: Terraform would lose the state of it.
         """
@@ -190,11 +190,11 @@ def assume(session: boto3.Session, account: str, role: str) -> dict[str, str]:
 
 
 def _commands(what: str) -> str:
-    """Return the README's commands for something, with the service's name of now."""
-    text = (ROOT / "README.md").read_text().partition(f"<!-- {what} -->")[2]
+    """Return docs/teardown.md's commands for something, with the service's name of now."""
+    text = (ROOT / "docs/teardown.md").read_text().partition(f"<!-- {what} -->")[2]
     commands = text.partition(f"<!-- /{what} -->")[0]
     if not commands:
-        raise ValueError(f"README.md has no commands marked <!-- {what} -->")
+        raise ValueError(f"docs/teardown.md has no commands marked <!-- {what} -->")
     return textwrap.dedent(commands).replace("mongo-client", SERVICE)
 
 

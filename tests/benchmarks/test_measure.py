@@ -35,11 +35,24 @@ def test_a_child_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
         measure.run_child(command, cwd=tmp_path)
 
 
-def test_the_table_can_be_found_again_in_a_document() -> None:
+def test_the_page_has_a_table_for_each_figure_and_names_missed_targets() -> None:
     ours = table.Measured("ours", "s", (0.001, 0.002, 0.003), (0.5,))
-    row = table.Row("f", ours, (), target="≤ 1", ratio=1.5, ratio_of="a / b", met=False)
-    markdown = table.as_markdown([row], {"date": "today"})
-    assert table.table_of(f"text\n\n{markdown}")[2:] == [
-        "| f | ours: 2.00 ms (1.50 ms–2.50 ms); CPU 500 ms |  | 1.50 (a / b) | ≤ 1 | **no** |"
+    other = table.Measured("other", "s", (0.004,))
+    row = table.Row("f", ours, (other,), target="≤ 1", ratio=1.5, ratio_of="a / b", met=False)
+    page = table.page(table.as_json([row], {"date": "today"}))
+    assert "| **ours** | 2.00 ms | 1.50 ms – 2.50 ms | 500 ms |\n| other | 4.00 ms |  |  |" in page
+    assert "Ratio: 1.50 (a / b). Target: ≤ 1: **missed**." in page
+    assert "- date: today" in page
+
+
+def test_the_figures_of_the_readme_name_the_best_alternative() -> None:
+    ours = table.Measured("ours", "s", (0.010,))
+    slow, fast = (table.Measured(name, "s", (s,)) for name, s in (("Chalice", 0.04), ("SAM", 0.02)))
+    names = {name: alternatives for name, _, alternatives in table.README}
+    rows = [
+        table.Row(name, ours, (slow, fast, *(table.Measured(n, "s", (0.03,)) for n in others)))
+        for name, others in names.items()
     ]
-    assert table.table_of("no table") == []
+    lines = table.figures(table.as_json(rows, {})).splitlines()
+    assert len(lines) == 2 + len(names)
+    assert lines[2] == "| Cold start (init) | 10.0 ms | 30.0 ms (SAM's build) | 0.33 |"

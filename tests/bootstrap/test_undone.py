@@ -1,4 +1,4 @@
-"""Everything that bootstrap and the releases made is destroyed: by the verb, and by the README.
+"""Everything that bootstrap and the releases made is destroyed: by the command, and by docs/teardown.md.
 
 This module sorts last, for nothing is left of the account that the other modules use.
 """
@@ -29,7 +29,7 @@ def test_the_accounts_part_can_be_destroyed(account: Account) -> None:
         destroy(project, account.settings(), environment)
 
     mark = "destroy the account's part -->"
-    commands = (ROOT / "README.md").read_text().split(mark)[1].rpartition("<!--")[0]
+    commands = (ROOT / "docs/teardown.md").read_text().split(mark)[1].rpartition("<!--")[0]
     # There is no terminal to confirm at.
     commands = commands.replace("terraform destroy", "terraform destroy -auto-approve")
     commands = commands.replace("-migrate-state", "-migrate-state -force-copy")

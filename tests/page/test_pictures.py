@@ -25,9 +25,9 @@ The page of these releases: {root}/page/demo/index.html
 """
 
 
-def test_the_readme_shows_what_the_target_makes() -> None:
-    readme = (ROOT / "README.md").read_text()
-    shown = set(re.findall(r"docs/pictures/([\w.-]+)", readme))
+def test_the_documents_have_what_the_target_makes() -> None:
+    documents = "".join(path.read_text() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+    shown = set(re.findall(r"pictures/([\w.-]+\.(?:svg|png))", documents))
     kept = {path.name: path.stat().st_size for path in pictures.FOLDER.iterdir()}
     assert shown == set(kept) == {pictures.RECORDING, *pictures.SHOTS}
     assert max(kept.values()) < _MOST_BYTES

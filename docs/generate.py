@@ -1,0 +1,71 @@
+"""python -m docs.generate: write the parts of the documents that are made from the program.
+
+They are the command reference (from `--help`), the benchmark tables and the six figures of the
+README (both from benchmarks/results.json).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+from benchmarks import table
+from pipeline.cli.main import pipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+_RESULTS = ROOT / "benchmarks" / "results.json"
+
+
+def pages() -> dict[Path, str]:
+    """Return the text that each generated document must have, by its path.
+
+    Raises ValueError if a document lacks the markers of its generated part.
+    """
+    results = json.loads(_RESULTS.read_text("utf-8"))
+    readme, benchmarks = ROOT / "README.md", ROOT / "docs" / "benchmarks.md"
+    return {
+        readme: _between(readme, "figures", table.figures(results)),
+        benchmarks: _between(benchmarks, "results", table.page(results)),
+        ROOT / "docs" / "commands.md": _commands(),
+    }
+
+
+def _between(path: Path, name: str, generated: str) -> str:
+    """Return a document with `generated` between `<!-- name -->` and `<!-- /name -->`."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    head, found, rest = path.read_text("utf-8").partition(begin)
+    _, also, tail = rest.partition(end)
+    if not (found and also):
+        raise ValueError(f"{path.name} has no part between {begin.strip()} and {end}")
+    return f"{head}{begin}\n{generated.strip()}\n\n{end}{tail}"
+
+
+def _commands() -> str:
+    """Return the command reference: each command's help, as the command line prints it."""
+    context = click.Context(pipeline, info_name="python -m pipeline", max_content_width=100)
+    parts = [
+        "# Commands",
+        "This page is generated from `--help` (`make docs`). Exit codes: 0 success, 1 failure or "
+        "failed check, 2 usage error. `--json` prints the same facts for programs.",
+    ]
+    for name in pipeline.list_commands(context):
+        command = pipeline.get_command(context, name)
+        assert command
+        with click.Context(
+            command, info_name=name, parent=context, max_content_width=100, terminal_width=100
+        ) as inner:
+            text = command.get_help(inner)
+        parts += [f"## {name}", "```text\n" + re.sub(r"[ \t]+$", "", text, flags=re.M) + "\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Write every generated document."""
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
