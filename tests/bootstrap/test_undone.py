@@ -1,4 +1,4 @@
-"""Everything that bootstrap and the releases made is destroyed: by command, and by docs/teardown.md.
+"""Everything that bootstrap and releases made is destroyed: by command, and by docs/teardown.md.
 
 This module sorts last, for nothing is left of the account that the other modules use.
 """
