@@ -125,7 +125,7 @@ lint-workflows:
 
 # Asks GitHub (GH_TOKEN): is each pin the commit of its tag, and of that repository?
 .PHONY: lint-pins
-lint-pins: $(READY)
+lint-pins: $(READY) ## Ask GitHub whether the pinned actions are what they say
 	$(VENV)/bin/zizmor --quiet --persona pedantic .github
 
 SCHEMA := $(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor

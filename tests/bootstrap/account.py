@@ -108,7 +108,7 @@ class Account:
         }
 
     def credentials(self, role: str) -> dict[str, str]:
-        return self.assume(role, token(sub=subject_of(role)))
+        return self.assume(role, token(sub=subject_of(role), job_workflow_ref=workflow_of(role)))
 
     def calls(self) -> list[dict[str, Any]]:
         """Return every call that was made, as the journal has it."""

@@ -79,11 +79,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 def _as_a_job(session: boto3.Session, role: str) -> dict[str, str]:
     """Return a role's credentials, as a job on GitHub gets them for its identity token."""
-    subject = _SUBJECTS[role.rpartition("-")[2]]
+    purpose = role.rpartition("-")[2]
+    subject = _SUBJECTS[purpose]
+    workflow = {"plan": "ci", "deploy": "release", "rollback": "rollback"}[purpose]
     answer = session.client("sts").assume_role_with_web_identity(
         RoleArn=f"arn:aws:iam::{ACCOUNT}:role/mongo-client-{role}",
         RoleSessionName="GitHubActions",
-        WebIdentityToken=token(sub=f"repo:{REPOSITORY}:{subject}"),
+        WebIdentityToken=token(
+            sub=f"repo:{REPOSITORY}:{subject}",
+            job_workflow_ref=f"{REPOSITORY}/.github/workflows/{workflow}.yml@refs/heads/main",
+        ),
     )["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": answer["AccessKeyId"],

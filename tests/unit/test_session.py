@@ -102,6 +102,8 @@ def test_a_deployment_that_they_would_not_last_for_is_refused(
 
 def test_a_rollback_is_only_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     """It restores traffic within seconds, and nothing must stop it."""
+    ledger = SimpleNamespace(newest=lambda: None)
+    monkeypatch.setattr(rollback, "Ledger", lambda *_: ledger)
     for valid_s, warned in ((None, False), (BESIDE_STEPS_S, False), (30, True)):
         done = _run(rollback.command, valid_s, monkeypatch)
         assert isinstance(done.exception, Stopped)
