@@ -169,7 +169,7 @@ $(READY):
 	$(PYTHON) -m localcloud install
 	touch $@
 
-# $(READY) empties VENV when it makes it anew, so it comes first.
+# $(READY) empties VENV before it installs, so it comes first.
 $(CHECKOV_READY): | $(READY)
 	$(PYTHON) -m venv --clear $(CHECKOV)
 	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \

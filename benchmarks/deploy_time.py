@@ -2,7 +2,7 @@
 
 In turn, each with a change of the code that nobody has seen before, in one environment with one
 state. `terraform apply` has its package uploaded for it, checks nothing and moves no traffic.
-Terraform's `init`, which a job needs as well and the pipeline runs each time, is told beside it.
+Terraform's `init`, which a job needs as well and the pipeline runs each time, is measured too.
 """
 
 from __future__ import annotations

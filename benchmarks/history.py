@@ -71,7 +71,7 @@ def _row(what: str, bucket: LedgerBucket, read: Callable[[], object]) -> Row:
     }
     shortest, *_, longest = found.values()
     ratio = spread_of(longest.values).median / spread_of(shortest.values).median
-    told = ", ".join(f"{name}: {count}" for name, count in requests.items())
+    counts = ", ".join(f"{name}: {count}" for name, count in requests.items())
     return Row(
         f"history, {what}",
         longest,
@@ -80,7 +80,7 @@ def _row(what: str, bucket: LedgerBucket, read: Callable[[], object]) -> Row:
         ratio=ratio,
         ratio_of=f"{longest.name} / {shortest.name}",
         met=ratio <= _FLAT,
-        notes=(f"requests to the bucket: {told}",),
+        notes=(f"requests to the bucket: {counts}",),
     )
 
 

@@ -79,8 +79,8 @@ def run_child(
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             said.seek(0)
-            told = said.read().decode(errors="replace")[-3_000:]
-            raise ChildFailed(f"{command[0]} … exited {process.returncode}: {told}")
+            output = said.read().decode(errors="replace")[-3_000:]
+            raise ChildFailed(f"{command[0]} … exited {process.returncode}: {output}")
     return Cost(wall_s, usage.ru_utime + usage.ru_stime)
 
 

@@ -1,6 +1,6 @@
 """The service as it is deployed, to release to and to roll back: ours and Terraform alone in turn.
 
-Terraform has its provider started anew by every command, as it has for people and in jobs.
+Terraform starts its provider in every command, as it has for people and in jobs.
 """
 
 from __future__ import annotations

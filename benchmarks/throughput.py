@@ -52,13 +52,13 @@ def _container(room: Room, mongodb_uri: str) -> Container:
 
 def _row(containers: list[Container], workers: list[Worker]) -> Row:
     event = json.dumps(event_of(_FIND_ONE)).encode()
-    told: list[tuple[float, float]] = []  # of each call: as Lambda counts it, the handler's part
+    times_ms: list[tuple[float, float]] = []  # of each call: as Lambda counts it, the handler's
 
     def call(container: Container) -> None:
         for _ in range(_CALLS):
             invocation = container.invoke(event)
             assert json.loads(invocation.payload)["statusCode"] == 200, invocation.payload
-            told.append((invocation.duration_ms, _handler_ms(invocation.log)))
+            times_ms.append((invocation.duration_ms, _handler_ms(invocation.log)))
 
     def alone(each: Worker) -> None:
         each.round(event_of(_FIND_ONE, FLOOR), _CALLS)
@@ -71,7 +71,7 @@ def _row(containers: list[Container], workers: list[Worker]) -> Row:
         _ROUNDS,
     )
     ours, floor = (Measured(name, "1/s", values) for name, values in found.items())
-    call_ms, handler_ms = (spread_of(values).median for values in zip(*told, strict=True))
+    call_ms, handler_ms = (spread_of(values).median for values in zip(*times_ms, strict=True))
     count = len(containers)
     return Row(
         f"throughput of findOne, {count} at once",

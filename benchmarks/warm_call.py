@@ -59,7 +59,7 @@ TASKS = (
 
 @dataclass(frozen=True)
 class Worker:
-    """A process that calls one module's handler when it is told to."""
+    """A process that calls one module's handler on request."""
 
     process: subprocess.Popen[str]
 

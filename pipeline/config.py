@@ -94,9 +94,9 @@ class Steps:
     @classmethod
     def from_text(cls, text: str) -> Steps:
         """Read TOML; raise ValueError or TypeError if it is not what it must be."""
-        told = tomllib.loads(text)
-        after = told.pop("after", None)
-        steps = cls(tuple(told.pop("percents")), **told, after=after)
+        settings = tomllib.loads(text)
+        after = settings.pop("after", None)
+        steps = cls(tuple(settings.pop("percents")), **settings, after=after)
         percents = steps.percents
         if not percents or percents[-1] != 100 or list(percents) != sorted(set(percents)):
             raise ValueError("percents must rise to 100")

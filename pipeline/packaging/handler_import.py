@@ -26,7 +26,7 @@ _PROGRAM = Path(__file__).with_name("runtime_init.py")
 # The Python that this one's virtual environment was made from.
 _BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
-# Lambda gives initialization 10 seconds, and then begins anew within the function's time limit.
+# Lambda gives initialization 10 seconds, and then starts again within the function's time limit.
 _GIVE_UP_S = 120
 
 

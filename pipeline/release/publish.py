@@ -35,11 +35,11 @@ def apply(
     """Apply a plan, and return the version that has the bundle's code and the plan's settings.
 
     Code that somebody changed before the plan is put right: Terraform, which compares it with its
-    own state only, would let it be. Being told to stop counts when that is done: it moves no
+    own state only, would let it be. SIGINT and SIGTERM count when that is done: it moves no
     traffic, and a provider that is stopped between changing the function and publishing it leaves a
     change that no version has. So does one that is killed, or fails, there: then the version is
-    published here, and Terraform is told. Raises CheckFailed if the version has not the bundle's
-    code and layer: somebody else changed them meanwhile.
+    published here, and Terraform's state is updated. Raises CheckFailed if the version has not the
+    bundle's code and layer: somebody else changed them meanwhile.
     """
     functions, name = account.functions, environment.function_name
     with uninterrupted():

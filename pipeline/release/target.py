@@ -151,7 +151,7 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
 
 
 def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> str | None:
-    """Prove that a release can be restored; return its version, None if it must be published anew.
+    """Prove that a release can be restored; return its version, None if it must be published again.
 
     The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
     and the version, if it is still published with that code and its layer, answers when it is

@@ -26,7 +26,7 @@ def summarised(
 ) -> Iterator[Facts]:
     """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
 
-    A summary that fails is told, and changes nothing else. A failure says what serves by then.
+    A summary that fails is reported, and changes nothing else. A failure says what serves by then.
     """
     facts = Facts(verb, environment, os.environ.get("GITHUB_ACTOR", ""), reason)
     before = _live(account, environment) if github.in_actions() else None

@@ -167,9 +167,9 @@ class Terraform:
     ) -> str:
         """Run Terraform to its end and return its standard output.
 
-        Raises StateLocked or TerraformError. If this process is told to stop meanwhile, Terraform
-        is asked to stop too, and waited for: it then finishes what it is doing, stores its state
-        and gives up its lock.
+        Raises StateLocked or TerraformError. If this process gets SIGINT or SIGTERM meanwhile,
+        Terraform gets it too, and is waited for: it then finishes what it is doing, stores its
+        state and gives up its lock.
         """
         # Into files, not pipes: should this process die, Terraform would die of a broken pipe, and
         # leave a locked and stale state behind. So it ends what it does.
@@ -339,10 +339,10 @@ def _failure(
     for each in found:
         if each["summary"] == "Error acquiring the state lock":
             return _locked(each["detail"], stack)
-    told = [_tell(each, directory) for each in found] or ["".join(lines) + errors]
+    messages = [_tell(each, directory) for each in found] or ["".join(lines) + errors]
     place = next((each["range"] for each in found if "range" in each), None)
     return TerraformError(
-        f"terraform {command} failed:\n" + "\n".join(told).strip(),
+        f"terraform {command} failed:\n" + "\n".join(messages).strip(),
         file=f"{directory}/{place['filename']}" if place else None,
         line=place["start"]["line"] if place else None,
     )

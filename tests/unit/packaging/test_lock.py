@@ -14,17 +14,9 @@ from pipeline.config import ROOT
 from pipeline.errors import LayerError
 from pipeline.packaging import lock, own_packages, pip
 from pipeline.packaging.lock import Lock
-from tests.unit.packaging.wheels import only_index, write_wheel
+from tests.unit.packaging.wheels import OWN_PACKAGE, only_index, write_wheel
 
 _HASH = "--hash=sha256:" + "0" * 64
-_PYPROJECT = """
-[build-system]
-requires = ["setuptools==80.9.0"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "prices"
-version = "1.0"
-"""
 
 
 @pytest.fixture
@@ -127,7 +119,7 @@ def test_uv_and_pylock_give_what_requirements_give(root: Path) -> None:
         '[[package]]\nname = "prices"\nversion = "1.0"\nsource = { directory = "shared" }\n'
     )
     (root / "shared").mkdir()
-    (root / "shared" / "pyproject.toml").write_text(_PYPROJECT)
+    (root / "shared" / "pyproject.toml").write_text(OWN_PACKAGE)
     read = _lock(root, uv + locked, "uv.lock")
     assert read.lines == [f"one==1.0 {_HASH}"]
     assert [package.place for package in read.own] == [root / "shared"]
@@ -183,7 +175,7 @@ def test_a_folder_becomes_a_wheel_the_same_each_time(root: Path) -> None:
     source = root / "shared"
     (source / "prices").mkdir(parents=True)
     (source / "prices" / "__init__.py").write_text("P = 1\n")
-    (source / "pyproject.toml").write_text(_PYPROJECT)
+    (source / "pyproject.toml").write_text(OWN_PACKAGE)
     [package] = _lock(root, "./shared\n").own
     digests = []
     for name in ("a", "b"):
@@ -210,7 +202,7 @@ def test_a_folder_becomes_a_wheel_the_same_each_time(root: Path) -> None:
     [
         ("", r"no usable \[build-system\]"),
         ("[project]\n", r"no usable \[build-system\]"),
-        (_PYPROJECT.replace("==80.9.0", ">=61"), "any release of setuptools"),
+        (OWN_PACKAGE.replace("==80.9.0", ">=61"), "any release of setuptools"),
     ],
 )
 def test_a_folder_that_cannot_be_built_the_same_tomorrow(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scratch.project import Project
+from tests.unit.packaging.wheels import OWN_PACKAGE
 
 # It breaks if the layer has less than pip installs: libraries beside a package, modules that native
 # code imports, metadata, data. tests/packages tries many more.
@@ -29,16 +30,6 @@ _SOME = (
 )
 
 
-_OWN = """
-[build-system]
-requires = ["setuptools==80.9.0"]
-build-backend = "setuptools.build_meta"
-[project]
-name = "prices"
-version = "1.0"
-"""
-
-
 def _build(folder: Path, requirements: str, code: str) -> Project:
     """Build a function with a layer, and inspect it. `prices` is a package of its repository."""
     project = Project.copy_to(folder)
@@ -46,7 +37,7 @@ def _build(folder: Path, requirements: str, code: str) -> Project:
     (folder / "layer").mkdir()
     (folder / "layer" / "requirements.in").write_text(f"{requirements}\n")
     (folder / "prices" / "prices").mkdir(parents=True)
-    (folder / "prices" / "pyproject.toml").write_text(_OWN)
+    (folder / "prices" / "pyproject.toml").write_text(OWN_PACKAGE)
     (folder / "prices" / "prices" / "__init__.py").write_text("PRICE = 1\n")
     lock = ["-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
     lock += ["--python-version", "3.13", "layer/requirements.in", "-o", "layer/requirements.txt"]

@@ -8,6 +8,16 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+# pyproject.toml of a folder of the repository that is a package of the layer.
+OWN_PACKAGE = """
+[build-system]
+requires = ["setuptools==80.9.0"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "prices"
+version = "1.0"
+"""
+
 
 def write_wheel(
     folder: Path,
