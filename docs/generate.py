@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -44,7 +45,12 @@ def _between(path: Path, name: str, generated: str) -> str:
 
 def _commands() -> str:
     """Return the command reference: each command's help, as the command line prints it."""
-    context = click.Context(pipeline, info_name="python -m pipeline", max_content_width=100)
+    context = click.Context(
+        pipeline,
+        info_name="python -m pipeline",
+        max_content_width=100,
+        help_option_names=pipeline.context_settings["help_option_names"],
+    )
     parts = [
         "# Commands",
         "This page is generated from `--help` (`make docs`). Exit codes: 0 success, 1 failure or "
@@ -62,8 +68,14 @@ def _commands() -> str:
 
 
 def main() -> None:
-    """Write every generated document."""
-    for path, text in pages().items():
+    """Write every generated document; with `--check`, exit 1 with the names of those to write."""
+    wanted = pages()
+    if sys.argv[1:] == ["--check"]:
+        old = [path.name for path, text in wanted.items() if path.read_text("utf-8") != text]
+        if old:
+            sys.exit(f"not current, run make docs: {', '.join(old)}")
+        return
+    for path, text in wanted.items():
         path.write_text(text, "utf-8")
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,15 @@ from pipeline.signals import uninterrupted
 from pipeline.terraform import runner
 from pipeline.terraform.runner import Terraform, service_stack
 from scratch.source import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _python_handles_sigint() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt here: a shell's background job begins with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 # Not a shell's script: dash may end when SIGINT arrives while it starts a program.
 _TERRAFORM = """#!PYTHON
