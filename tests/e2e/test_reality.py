@@ -36,7 +36,7 @@ def project(
 ) -> Project:
     """A released project whose release waits for its API no longer than needed here."""
     project = Project.copy_to(tmp_path_factory.mktemp("reality") / "project", quick_cloud)
-    api = project.folder / "pipeline" / "api.py"
+    api = project.folder / "pipeline" / "traffic" / "api_url.py"
     api.write_text(api.read_text().replace("_AFTER_CHANGE_S = 60", "_AFTER_CHANGE_S = 1"))
     project.must("deploy", *ENVIRONMENT, "--bundle", str(built_bundle))
     return project

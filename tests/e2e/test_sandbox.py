@@ -108,7 +108,12 @@ def _command(played: Played, what: str, account: str) -> subprocess.CompletedPro
     return subprocess.run(
         [sys.executable, "-m", "scratch.sandbox", what, str(played.sandbox.folder), account],
         cwd=ROOT,
-        env=os.environ | {"GITHUB_REPOSITORY": REPOSITORY},
+        env=os.environ
+        | {
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_REPOSITORY_ID": "5678",
+            "GITHUB_REPOSITORY_OWNER_ID": "1234",
+        },
         capture_output=True,
         text=True,
     )

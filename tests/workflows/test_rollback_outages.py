@@ -110,7 +110,7 @@ def test_what_cannot_follow_is_finished_by_the_same_dispatch(
     assert "error[terraform-failed]: the attestation of lambda_function.zip" in said
     assert "there is no `terraform` on PATH" in said
     assert "::error" in said or run.annotations, said
-    assert f"traffic  unchanged: version {served} serves all of it" in said
+    assert f"traffic: unchanged: version {served} serves all of it" in said
     target = restored["restores"]
     again = f"rollback.yml --ref main -f environment=production -f release={target} -f reason="
     assert again in said and again in run.summary
