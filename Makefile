@@ -158,7 +158,7 @@ LOCKED := $(basename $(wildcard pipeline/requirements.in requirements.in layer/r
 lock: $(READY) ## Write the lock files from the *.in files (ONLY=layer/requirements: one)
 	for name in $(or $(ONLY),$(LOCKED)); do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-annotate \
-	    --python-version 3.13 --custom-compile-command "make lock" $$name.in -o $$name.txt; \
+	    --python-version 3.13 $$name.in -o $$name.txt; \
 	done
 
 $(READY):

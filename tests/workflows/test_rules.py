@@ -580,7 +580,7 @@ def test_dependabot_watches_everything_that_is_pinned() -> None:
         for path in ROOT.glob(pattern)
     }
     assert watched.pop("github-actions") == {"/", "/.github/actions/*"}
-    assert watched.pop("pip") == folders
+    assert watched.pop("uv") == folders
     locks = ROOT.glob("tests/**/package-lock.json")
     clients = {f"/{path.parent.relative_to(ROOT)}" for path in locks}
     assert watched.pop("npm") == clients
@@ -604,3 +604,12 @@ def test_dependabots_pull_requests_can_be_green() -> None:
         assert [group["patterns"] for group in each["groups"].values()] == [["*"]]
     alone = [each["directories"] for each in dependabot() if "/layer" in each["directories"]]
     assert alone == [["/layer"]]
+
+
+def test_lock_files_say_how_they_were_made() -> None:
+    """Dependabot reads uv's options from there, and `make lock` uses the same."""
+    makefile = (ROOT / "Makefile").read_text()
+    for path in ROOT.glob("*/requirements.in"):
+        header = path.with_suffix(".txt").read_text().splitlines()[1]
+        for option in ("--universal", "--generate-hashes", "--python-version 3.13"):
+            assert option in header and option in makefile, path
