@@ -21,6 +21,7 @@ _PINNED = re.compile(r"^([a-z0-9.-]+)==([^\s;]+)", re.MULTILINE)
 _OF_TERRAFORM = {".hcl", ".tf", ".tfvars", ".toml"}
 # What an installer writes beside a wheel's own files: it differs between installers.
 _INSTALLERS = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
+_ONLY_FOR_BUILD = {"pip"}
 # The AWS SDK has descriptions of all services, 15 MB of them.
 _OF_A_SERVICE = re.compile(r"(?:botocore|boto3)/data/([^/]+)/")
 
@@ -49,7 +50,7 @@ def make() -> bytes:
     """Return this pipeline as one file, which the same tree and lock file give on every machine.
 
     The dependencies are those that are installed here. Raises UsageError if they are not the ones
-    that the lock file names. A dependency with compiled modules is left out: only `build` needs it.
+    that the lock file names. What only `build` needs is left out: pip, and what has compiled modules.
     """
     return zip_writer.write_zip({"__main__.py": _START, **dict(_own()), **dict(_dependencies())})
 
@@ -76,6 +77,8 @@ def _own() -> Iterator[tuple[str, bytes]]:
 def _dependencies() -> Iterator[tuple[str, bytes]]:
     """Yield the installed files of every distribution that the lock file names."""
     for name, version in _PINNED.findall(_LOCK.read_text("utf-8")):
+        if name in _ONLY_FOR_BUILD:
+            continue
         found = _installed(name, version)
         if "Root-Is-Purelib: true" not in (found.read_text("WHEEL") or ""):
             continue
