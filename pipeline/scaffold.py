@@ -29,7 +29,7 @@ _ONLY_FOR_IT = (
     "docs/comparison.md",
     "docs/generate.py",
     "docs/pictures",
-    "FUNCTION.md",
+    "docs/function.md",
 )
 # What checks the workflows, which stay.
 _KEPT_TESTS = ("tests/workflows/validate.py",)
@@ -56,7 +56,7 @@ _EDITS = (
 )
 _EDIT_WITHOUT_LAYER = (
     ".github/dependabot.yml",
-    r"  # What is deployed.+\n  - package-ecosystem: pip\n"
+    r"  # What is deployed.+\n  - package-ecosystem: uv\n"
     r'    directories: \["/layer"\]\n(    .+\n)+',
     "",
 )

@@ -31,7 +31,7 @@ _SLOWEST_FIRST = (
     "e2e/test_interrupted.py",
     "e2e/test_canary.py",
     "e2e/test_runbook.py",
-    "e2e/test_your_own.py",
+    "e2e/test_adapting.py",
     "e2e/test_job.py",
     "e2e/test_going_back.py",
     "crash/test_sample.py",

@@ -17,7 +17,7 @@ from pipeline.errors import did_you_mean
 from pipeline.console import Bar
 from pipeline.config import MANIFEST, PIPELINE, Environment
 
-_TO_MEND = 'What to do: RUNBOOK.md, "A stored bundle is missing or damaged".'
+_TO_MEND = 'See docs/runbook.md, "A stored bundle is missing or damaged".'
 _SHORTEST = 7
 _ID_START = re.compile(rf"[0-9a-f]{{{_SHORTEST},64}}")
 # With a digit, or it is a word.

@@ -35,4 +35,4 @@ def command(name: str, kind: str) -> None:
     scaffold.require_fresh()
     for path in scaffold.write(name, kind):
         console.say(f"wrote {path}")
-    console.say("YOUR-OWN.md says what comes next")
+    console.say("docs/adapting.md says what comes next")

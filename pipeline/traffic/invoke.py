@@ -110,7 +110,7 @@ def require_code(
         raise CheckFailed(
             f"the layer of version {version} is not the bundle's",
             "Somebody else changed the package in the store, or the function, meanwhile. Find out "
-            "who (CloudTrail), and see RUNBOOK.md, A stored bundle is missing or damaged.",
+            "who (CloudTrail), and see docs/runbook.md, A stored bundle is missing or damaged.",
         )
 
 

@@ -52,7 +52,7 @@ def project(
 
 def recipe(title: str) -> list[str]:
     """Return the blocks of commands of a section of the runbook."""
-    section = (ROOT / "RUNBOOK.md").read_text().partition(f"\n## {title}\n")[2]
+    section = (ROOT / "docs/runbook.md").read_text().partition(f"\n## {title}\n")[2]
     blocks = re.findall(r"(?:^    .*\n)+", section.partition("\n## ")[0], re.MULTILINE)
     assert blocks, title
     return blocks
@@ -84,7 +84,7 @@ def _build(project: Project, mark: str) -> None:
 
 
 def test_a_first_look(project: Project) -> None:
-    block = re.findall(r"(?:^    .*\n)+", (ROOT / "RUNBOOK.md").read_text(), re.MULTILINE)[0]
+    block = re.findall(r"(?:^    .*\n)+", (ROOT / "docs/runbook.md").read_text(), re.MULTILINE)[0]
     http.get(f"{project.environment['API_URL']}/api/health")
     printed = follow(project, block)
     assert "START RequestId:" in printed and "Method: GET, Path: /api/health" in printed
@@ -98,7 +98,7 @@ def test_a_stored_bundle_is_missing(project: Project) -> None:
     s3, bucket = project.client("s3"), "mongo-client-artifacts-123456789012"
     s3.delete_object(Bucket=bucket, Key=f"bundles/{lost}/manifest.json")
     done = project.run("rollback", *ENVIRONMENT, "--to", str(first.number))
-    assert done.returncode == 1 and "RUNBOOK.md" in done.stderr
+    assert done.returncode == 1 and "docs/runbook.md" in done.stderr
     [block] = recipe("A stored bundle is missing or damaged")
     handler = (ROOT / "lambda_function.py").read_text()
     follow(project, block, BUNDLE=lost, COMMIT=_commit(project, handler))
@@ -157,7 +157,7 @@ def test_what_is_pending_of_a_rollback_is_finished(project: Project) -> None:
 
 def test_each_refusal_of_the_runbook_exists() -> None:
     """In the section, and in the pipeline's source."""
-    section = (ROOT / "RUNBOOK.md").read_text().partition("## A rollback is refused")[2]
+    section = (ROOT / "docs/runbook.md").read_text().partition("## A rollback is refused")[2]
     source = "".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
     for words in (
         *("under way", "does not exist", "is not one that can be restored"),

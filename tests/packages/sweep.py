@@ -1,6 +1,6 @@
 """One package after the other as the layer of a function: lock, build, inspect, deploy, call.
 
-Each has a project of its own, as somebody has it who follows YOUR-OWN.md. `build` imports the
+Each has a project of its own, as somebody has it who follows docs/adapting.md. `build` imports the
 handler from what it built, and with it the package. A call then uses the package, in the Lambda
 runtime of this machine's own cloud.
 """

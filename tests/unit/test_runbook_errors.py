@@ -17,7 +17,7 @@ def _kinds(error: type[PipelineError]) -> Iterator[type[PipelineError]]:
 
 def test_the_runbook_explains_every_error_id_once() -> None:
     """A row that is missing, left over, repeated, or has an empty cell fails."""
-    text = (ROOT / "RUNBOOK.md").read_text()
+    text = (ROOT / "docs/runbook.md").read_text()
     rows = [(name, rest.split(" | ")) for name, rest in _ID.findall(text)]
     ids = {kind.id for kind in _kinds(PipelineError) if kind.__module__ == "pipeline.errors"}
     assert sorted(name for name, _ in rows) == sorted(ids)
@@ -25,7 +25,7 @@ def test_the_runbook_explains_every_error_id_once() -> None:
 
 
 def test_the_sections_that_the_table_leads_to_exist() -> None:
-    text = (ROOT / "RUNBOOK.md").read_text()
+    text = (ROOT / "docs/runbook.md").read_text()
     table = "\n".join(row for _, row in _ID.findall(text))
     cited = set(re.findall(r"\*([A-Z][^*]+)\*", table))
     assert cited and cited <= set(re.findall(r"^## (.+)$", text, re.MULTILINE))

@@ -37,7 +37,14 @@ def test_a_plain_function_is_tested_built_and_inspected(fresh: Project) -> None:
     """It needs no packages; nothing of mongo-client's stays but in documents."""
     done = fresh.run("init", "order-book")
     assert done.returncode == 0, done.stderr
-    for name in ("lambda_function.py", "layer", "demo", "benchmarks", "tests/unit", "FUNCTION.md"):
+    for name in (
+        "lambda_function.py",
+        "layer",
+        "demo",
+        "benchmarks",
+        "tests/unit",
+        "docs/function.md",
+    ):
         assert not (fresh.folder / name).exists()
     own = ("order_book.py", "tests/test_order_book.py")
     for command in (

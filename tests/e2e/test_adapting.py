@@ -1,4 +1,4 @@
-"""YOUR-OWN.md, followed as it stands there: another function, with a layer, and then without."""
+"""Follow docs/adapting.md literally: another function, with a layer, and then without."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENVIRONMENT = ("--environment", "local")
 
 def _blocks() -> list[str]:
     """Return the commands of the document, block by block."""
-    text = (ROOT / "YOUR-OWN.md").read_text()
+    text = (ROOT / "docs/adapting.md").read_text()
     found = re.findall(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE)
     return [textwrap.dedent(each) for each in found if each.strip()]
 
