@@ -75,7 +75,7 @@ pytest: $(READY) $(LAYER_READY) $(CLIENT_READY) $(AXE_READY) need-terraform ## R
 
 .PHONY: crash
 crash: $(READY) need-terraform ## Break a deployment at every point there is (about 2 hours)
-	$(PYTHON) -m tests.crash
+	$(PYTHON) -m tests.fault_injection
 
 .PHONY: fuzz
 fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo (about 3 minutes)

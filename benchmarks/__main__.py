@@ -50,20 +50,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", type=Path, required=True, help="their virtual environment")
     parser.add_argument("--only", choices=_FIGURES, help="measure this figure alone")
-    asked = parser.parse_args()
+    requested = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        room = Room(Path(folder), asked.peers.resolve())
-        names = [asked.only] if asked.only else list(_FIGURES)
+        room = Room(Path(folder), requested.peers.resolve())
+        names = [requested.only] if requested.only else list(_FIGURES)
         rows = [row for name in names for row in _FIGURES[name](room)]
-        facts = _facts(room)
+        facts = _context(room)
     results = as_json(rows, facts)
     print(page(results), end="")
-    if not asked.only:
+    if not requested.only:
         document = json.dumps(results, indent=2, ensure_ascii=False)
         (_HERE / "results.json").write_text(document + "\n")
 
 
-def _facts(room: Room) -> dict[str, str]:
+def _context(room: Room) -> dict[str, str]:
     """Tell what was measured with; the load says how quiet the machine was at the end."""
     cpu = next(
         (

@@ -51,8 +51,10 @@ class Contender:
 
     def build(self) -> Cost:
         """Build once; return what all commands took together."""
-        costs = [run_child(each, cwd=self.folder, env=self.environment) for each in self.commands]
-        return Cost(sum(each.wall_s for each in costs), sum(each.cpu_s for each in costs))
+        costs = [
+            run_child(command, cwd=self.folder, env=self.environment) for command in self.commands
+        ]
+        return Cost(sum(cost.wall_s for cost in costs), sum(cost.cpu_s for cost in costs))
 
 
 def measure(room: Room) -> list[Row]:
@@ -63,8 +65,8 @@ def measure(room: Room) -> list[Row]:
         "chalice package": _chalices(room),
         "pip and zip -9": _by_hand(room),
     }
-    for each in contenders.values():
-        each.build()
+    for contender in contenders.values():
+        contender.build()
     return [
         _row("nothing changed", contenders, lambda each: None),
         _row("code changed", contenders, lambda each: each.handler, _TARGET),
@@ -90,7 +92,7 @@ def _row(
     found = alternate({name: turn(each) for name, each in contenders.items()}, _ROUNDS)
     measured = {
         name: Measured(
-            name, "s", tuple(each.wall_s for each in costs), tuple(each.cpu_s for each in costs)
+            name, "s", tuple(cost.wall_s for cost in costs), tuple(cost.cpu_s for cost in costs)
         )
         for name, costs in found.items()
     }
@@ -112,7 +114,7 @@ def _ours(room: Room) -> Contender:
     lock = project.folder / "layer" / "requirements.txt"
     environment = project.process_environment()
     return Contender(
-        project.handler, lock, [[*each] for each in commands], project.folder, environment
+        project.handler, lock, [[*command] for command in commands], project.folder, environment
     )
 
 

@@ -48,13 +48,13 @@ def measure(room: Room) -> list[Row]:
 
 def costs_of(name: str, costs: tuple[Cost, ...]) -> Measured:
     """Return runs of a command as the table takes them."""
-    walls, cpus = tuple(each.wall_s for each in costs), tuple(each.cpu_s for each in costs)
+    walls, cpus = tuple(cost.wall_s for cost in costs), tuple(cost.cpu_s for cost in costs)
     return Measured(name, "s", walls, cpus)
 
 
 def phases_of(service: Released) -> str:
     """Tell the phases of the newest release."""
-    return ", ".join(f"{each.name} {each.seconds:.1f}" for each in service.newest().phases)
+    return ", ".join(f"{phase.name} {phase.seconds:.1f}" for phase in service.newest().phases)
 
 
 def _apply(service: Released) -> Cost:

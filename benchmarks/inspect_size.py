@@ -50,7 +50,7 @@ def measure(room: Room) -> list[Row]:
     times = [Measured(name, "s", tuple(s for s, _ in each)) for name, each in found.items()]
     peaks = [Measured(name, "bytes", tuple(b for _, b in each)) for name, each in found.items()]
     ratio = spread_of(peaks[-1].values).median / spread_of(peaks[0].values).median
-    floor_s, *_, half_s, whole_s = (spread_of(each.values).median for each in times)
+    floor_s, *_, half_s, whole_s = (spread_of(moment.values).median for moment in times)
     slope = (whole_s - floor_s) / (half_s - floor_s) / 2
     return [
         Row(

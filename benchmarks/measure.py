@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class ChildFailed(Exception):
+class ChildFailedError(Exception):
     """A measured command did not succeed; the message holds the end of what it said."""
 
 
@@ -61,16 +61,16 @@ def run_child(
 ) -> Cost:
     """Run a command to its end and return what it took, with the children that it waited for.
 
-    Raises ChildFailed unless it exits with status 0.
+    Raises ChildFailedError unless it exits with status 0.
     """
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as stdout:
         started = time.monotonic()
         process = subprocess.Popen(
             [str(each) for each in command],
             cwd=cwd,
             env=dict(os.environ if env is None else env),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(process.pid, 0)
@@ -78,9 +78,9 @@ def run_child(
         # Popen would wait for it again.
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            said.seek(0)
-            output = said.read().decode(errors="replace")[-3_000:]
-            raise ChildFailed(f"{command[0]} … exited {process.returncode}: {output}")
+            stdout.seek(0)
+            output = stdout.read().decode(errors="replace")[-3_000:]
+            raise ChildFailedError(f"{command[0]} … exited {process.returncode}: {output}")
     return Cost(wall_s, usage.ru_utime + usage.ru_stime)
 
 
@@ -102,7 +102,7 @@ def _descendants(pid: int) -> list[int]:
 
 def _cpu_s(pid: int) -> float:
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int((_read(each) or "0").split()[0]) for each in threads) / 1e9
+    return sum(int((_read(thread) or "0").split()[0]) for thread in threads) / 1e9
 
 
 def _read(path: Path) -> str:

@@ -63,7 +63,7 @@ class Released:
         given.write_text(json.dumps(runner.bundle_variables(self.aws, manifest)))
         files = ["environments/local/terraform.tfvars", given]
         return self._terraform(
-            "apply", "-auto-approve", "-input=false", *(f"-var-file={each}" for each in files)
+            "apply", "-auto-approve", "-input=false", *(f"-var-file={file}" for file in files)
         )
 
     def terraform_init(self) -> Cost:

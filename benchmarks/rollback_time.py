@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.deploy_time import phases_of
-from benchmarks.measure import ChildFailed, alternate, spread_of
+from benchmarks.measure import ChildFailedError, alternate, spread_of
 from benchmarks.released import LOCAL, Released, released
 from benchmarks.room import Room
 from benchmarks.table import Measured, Row
@@ -66,9 +66,9 @@ def _ours(service: Released) -> float:
         while service.live() == before and process.poll() is None:
             time.sleep(_LOOK_EVERY_S)
         moved_s = time.monotonic() - started
-        _, said = process.communicate(timeout=_PATIENCE_S)
+        _, output = process.communicate(timeout=_PATIENCE_S)
     if process.returncode:
-        raise ChildFailed(f"rollback exited {process.returncode}: {said[-3_000:]}")
+        raise ChildFailedError(f"rollback exited {process.returncode}: {output[-3_000:]}")
     return moved_s
 
 

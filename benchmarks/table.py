@@ -116,12 +116,12 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    for at_least, shown, factor in _SHOWN.get(unit, ((0.0, unit, 1.0),)):
+    for at_least, displayed, factor in _SHOWN.get(unit, ((0.0, unit, 1.0),)):
         if abs(value) >= at_least:
             break
     number = value * factor
-    digits = 0 if abs(number) >= 100 or shown == "bytes" else 1 if abs(number) >= 10 else 2
-    return f"{number:,.{digits}f} {shown}"
+    digits = 0 if abs(number) >= 100 or displayed == "bytes" else 1 if abs(number) >= 10 else 2
+    return f"{number:,.{digits}f} {displayed}"
 
 
 def _row_as_json(row: Row) -> dict[str, Any]:

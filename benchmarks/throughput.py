@@ -33,8 +33,8 @@ def measure(room: Room) -> list[Row]:
     with ExitStack() as stack:
         uri = stack.enter_context(filled_mongod())
         containers = [_container(room, uri) for _ in range(max(_AT_ONCE))]
-        for each in containers:
-            stack.callback(each.stop)
+        for container in containers:
+            stack.callback(container.stop)
         imports = [APPS, room.ours.function, room.ours.layer / "python"]
         workers = [
             stack.enter_context(worker(room.peers_python, "pymongo_alone", imports, uri))

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from benchmarks.measure import ChildFailed, alternate, spread_of
+from benchmarks.measure import ChildFailedError, alternate, spread_of
 from benchmarks.room import APPS, Room
 from benchmarks.table import Measured, Row
 from scratch import events
@@ -142,7 +142,7 @@ def _row(task: Task, workers: Mapping[str, Worker]) -> Row:
     for name, each in workers.items():
         warmed = each.round(event_of(task, name), task.calls)["first"]
         if name != FLOOR and not re.search(r"'statusCode': 20[01]\b", warmed):
-            raise ChildFailed(f"{name} answered {task.action} with {warmed}")
+            raise ChildFailedError(f"{name} answered {task.action} with {warmed}")
     turns = {name: _turn(each, event_of(task, name), task) for name, each in workers.items()}
     found = alternate(turns, _ROUNDS)
     floor = [p50_s for p50_s, _ in found[FLOOR]]

@@ -11,7 +11,12 @@ from demo import run
 from localcloud import downloads, lifecycle, processes
 
 # Their messages say what happened and what to do; a traceback would only hide that.
-_EXPECTED = (downloads.PartMissing, processes.NotStarted, lifecycle.NotUp, run.DemoFailed)
+_EXPECTED = (
+    downloads.DownloadMissingError,
+    processes.NotStartedError,
+    lifecycle.NotRunningError,
+    run.DemoFailedError,
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

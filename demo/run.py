@@ -55,12 +55,12 @@ PAGE = ROOT / "page" / "demo"
 _console = Console(highlight=False, soft_wrap=True)
 
 
-class DemoFailed(Exception):
+class DemoFailedError(Exception):
     """A step of the demo did not do what it must; the message says which."""
 
 
 def run(page: Path) -> None:
-    """Run the demo in a scratch copy and a cloud of its own; raise DemoFailed if a step fails.
+    """Run the demo in a scratch copy and a cloud of its own; raise DemoFailedError if a step fails.
 
     All that stays is the release page, in the folder `page`.
     """
@@ -70,12 +70,12 @@ def run(page: Path) -> None:
         _title("Start AWS, the Lambda runtime, the HTTP front and MongoDB on this machine")
         try:
             lifecycle.up(cloud)
-            told = _Demo(source, lifecycle.read_env(cloud), page).play()
+            text = _Demo(source, lifecycle.read_env(cloud), page).play()
         finally:
             _title("Stop everything")
             lifecycle.down(cloud)
     _title("What happened")
-    for line in told:
+    for line in text:
         _console.print(line, markup=False)
     _console.print(f"The page of these releases: {(page / 'index.html').as_uri()}", markup=False)
 
@@ -137,19 +137,23 @@ class _Demo:
             text=True,
         )
         if done.returncode != 0:
-            raise DemoFailed(f"python -m pipeline {shlex.join(words)} exited {done.returncode}")
+            raise DemoFailedError(
+                f"python -m pipeline {shlex.join(words)} exited {done.returncode}"
+            )
         return done.stdout
 
     def _call(self, method: str, path: str, **fields: object) -> None:
         """Send a request as curl would, show it and its answer, and insist on success."""
         body = None
         headers = {"apiKey": self._settings["API_KEY"], "Content-Type": "application/json"}
-        shown = f"curl $API_URL{path}"
+        displayed = f"curl $API_URL{path}"
         if method == "POST":
             names = {"dataSource": "local", "database": "demo", "collection": "drinks"}
             body = json.dumps(names | fields).encode()
-            shown = f'curl $API_URL{path} -H "apiKey: $API_KEY" --json {shlex.quote(body.decode())}'
-        _console.print(f"[bold]$ {shown}[/bold]", markup=True)
+            displayed = (
+                f'curl $API_URL{path} -H "apiKey: $API_KEY" --json {shlex.quote(body.decode())}'
+            )
+        _console.print(f"[bold]$ {displayed}[/bold]", markup=True)
         request = urllib.request.Request(
             self._settings["API_URL"] + path, body, headers, method=method
         )
@@ -157,7 +161,9 @@ class _Demo:
             with urllib.request.urlopen(request, timeout=30) as response:
                 _console.print(f"{response.status} {response.read().decode()}", markup=False)
         except urllib.error.HTTPError as error:
-            raise DemoFailed(f"{path} answered {error.code}: {error.read().decode()}") from error
+            raise DemoFailedError(
+                f"{path} answered {error.code}: {error.read().decode()}"
+            ) from error
 
 
 @contextmanager
@@ -192,7 +198,7 @@ def _client(api_url: str) -> Iterator[Counter[str]]:
 def _show_answers(answers: Counter[str]) -> None:
     _console.print(f"Meanwhile {transcript.counted(answers)}")
     if answers["failed"] or len(answers) < 2:
-        raise DemoFailed("the client must see the old and the new version, and no failure")
+        raise DemoFailedError("the client must see the old and the new version, and no failure")
 
 
 def _show_timeline(release: dict[str, object], build_s: float) -> None:

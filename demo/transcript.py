@@ -16,21 +16,21 @@ def lines(
 
     `answers` are those that a client got while a release was made, by the release's number.
     """
-    told = []
+    parts = []
     for release in sorted(releases, key=lambda each: int(each["release"])):
         number = release["release"]
         how = _restored(release) if release.get("restores") else _deployed(release)
-        told.append(f"{f'release {number}':{_LABEL}}{release['reason']!r}: {how}")
+        parts.append(f"{f'release {number}':{_LABEL}}{release['reason']!r}: {how}")
         if number in answers:
-            told.append(f"{'':{_LABEL}}meanwhile {counted(answers[number])}")
-    return told
+            parts.append(f"{'':{_LABEL}}meanwhile {counted(answers[number])}")
+    return parts
 
 
 def counted(answers: Mapping[str, int]) -> str:
     """Say how many answers each version gave, and how many calls failed."""
     versions = sorted(name for name in answers if name != "failed")
-    told = ", ".join(f"{name}: {answers[name]:,}" for name in versions)
-    return f"the client was answered by {told}; failed: {answers.get('failed', 0)}"
+    text = ", ".join(f"{name}: {answers[name]:,}" for name in versions)
+    return f"the client was answered by {text}; failed: {answers.get('failed', 0)}"
 
 
 def _deployed(release: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import click
 from localcloud import downloads, lifecycle, processes
 
 # Their messages say what happened and what to do; a traceback would only hide that.
-_EXPECTED = (downloads.PartMissing, processes.NotStarted, lifecycle.NotUp)
+_EXPECTED = (downloads.DownloadMissingError, processes.NotStartedError, lifecycle.NotRunningError)
 
 _folder = click.option(
     "--dir",

@@ -25,7 +25,7 @@ _WAKES_IN_S = 1.0
 _woken: dict[str, float] = {}
 
 
-class Sleeping(Exception):
+class VersionInactiveError(Exception):
     """The version is not ready for calls."""
 
 
@@ -57,4 +57,4 @@ def refuse_sleeping(function: LambdaFunction) -> None:
     if found == "Inactive":
         _woken[f"{function.function_name}:{function.version}"] = time.monotonic()
     if found != "Active":
-        raise Sleeping
+        raise VersionInactiveError

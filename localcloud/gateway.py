@@ -25,7 +25,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
-from localcloud.runtime.invoker import MAX_EVENT_BYTES, Functions, Throttled
+from localcloud.runtime.invoker import MAX_EVENT_BYTES, Functions, ThrottledError
 
 # The largest request that API Gateway takes, in bytes: "Quotas for HTTP APIs".
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -87,7 +87,7 @@ class HttpApi:
         target = self._functions.resolve(lambdas, arn, None)
         try:
             invocation = self._functions.invoke(lambdas, target, event)
-        except Throttled:
+        except ThrottledError:
             return _message(503, "Service Unavailable")
         if invocation.function_error:
             return _message(500, "Internal Server Error")

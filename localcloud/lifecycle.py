@@ -22,7 +22,7 @@ _UP_PATIENCE_S = 120
 _DOWN_PATIENCE_S = 30
 
 
-class NotUp(Exception):
+class NotRunningError(Exception):
     """localcloud did not come up; the message holds what it said last."""
 
 
@@ -34,7 +34,7 @@ def is_up(folder: Path) -> bool:
 def up(folder: Path) -> bool:
     """Start localcloud in `folder` and wait until it answers.
 
-    Returns False if it was up already. Raises NotUp, and leaves nothing running, if it does not
+    Returns False if it was up already. Raises NotRunningError, and leaves nothing running, if it does not
     come up; an interruption leaves nothing running either.
     """
     if is_up(folder):
@@ -114,9 +114,13 @@ def _take(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         foreign = next(folder.iterdir(), None)
     except OSError as problem:
-        raise NotUp(f"localcloud cannot keep its files in {folder}: {problem.strerror}") from None
+        raise NotRunningError(
+            f"localcloud cannot keep its files in {folder}: {problem.strerror}"
+        ) from None
     if foreign:
-        raise NotUp(f"{folder} holds other files ({foreign.name}): name another one with --dir")
+        raise NotRunningError(
+            f"{folder} holds other files ({foreign.name}): name another one with --dir"
+        )
     for name in ("pid", "log"):
         (folder / name).touch()
 
@@ -143,8 +147,8 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
     )
     if not ready or process.poll() is not None:
         log = folder / "log"
-        said = textwrap.indent(log.read_text(errors="replace").strip()[-4000:], "  ")
-        raise NotUp(f"localcloud did not come up; {log} says:\n{said}")
+        output = textwrap.indent(log.read_text(errors="replace").strip()[-4000:], "  ")
+        raise NotRunningError(f"localcloud did not come up; {log} says:\n{output}")
 
 
 def _wait_for(condition: Callable[[], bool], patience_s: float) -> bool:

@@ -21,7 +21,7 @@ def running(folder: Path) -> Iterator[str]:
     """Run mongod with its data in `folder`, and give its connection string.
 
     It listens on loopback only, on a free port, and is ended at once afterwards: the data is not
-    meant to outlive it. Raises PartMissing if there is no mongod for this machine, NotStarted if
+    meant to outlive it. Raises DownloadMissingError if there is no mongod for this machine, NotStartedError if
     it does not come up.
     """
     folder.mkdir(parents=True)
@@ -76,4 +76,4 @@ def _make_primary(port: int, process: subprocess.Popen[bytes], folder: Path) -> 
     last_words = log.read_text(errors="replace")[-2000:] if log.exists() else "it wrote no log"
     status = process.poll()
     ended = "does not answer" if status is None else f"ended with status {status}"
-    raise processes.NotStarted(f"the MongoDB server {ended}: {last_words}")
+    raise processes.NotStartedError(f"the MongoDB server {ended}: {last_words}")

@@ -19,7 +19,7 @@ _given_ports: deque[int] = deque(maxlen=1000)
 _giving_ports = threading.Lock()
 
 
-class NotStarted(Exception):
+class NotStartedError(Exception):
     """A process did not come up; the message holds what it said."""
 
 

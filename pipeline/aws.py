@@ -93,7 +93,7 @@ class Aws:
         """Return the ARN of the account's OIDC provider for GitHub, if it has one."""
         found = self.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
         arns = [each["Arn"] for each in found]
-        return next((each for each in arns if each.endswith(f":oidc-provider/{_ISSUER}")), None)
+        return next((arn for arn in arns if arn.endswith(f":oidc-provider/{_ISSUER}")), None)
 
     @property
     def github_variables(self) -> dict[str, str]:

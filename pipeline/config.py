@@ -77,7 +77,7 @@ BESIDE_STEPS_S = 600
 
 
 @dataclass(frozen=True)
-class Steps:
+class Rollout:
     """How live's traffic moves to a new version in an environment.
 
     It gets `percents` of it, one after the other and 100 last; each step is watched for `watch_s`
@@ -92,7 +92,7 @@ class Steps:
     after: str | None
 
     @classmethod
-    def from_text(cls, text: str) -> Steps:
+    def from_text(cls, text: str) -> Rollout:
         """Read TOML; raise ValueError or TypeError if it is not what it must be."""
         settings = tomllib.loads(text)
         after = settings.pop("after", None)
@@ -174,15 +174,15 @@ class Environment:
         return f"/{SERVICE}/{self.name}/smoke-api-key"
 
     @property
-    def steps_file(self) -> Path:
-        return self.variables_file.with_name("release.toml")
+    def rollout_file(self) -> Path:
+        return self.variables_file.with_name("rollout.toml")
 
-    def steps(self) -> Steps:
+    def rollout(self) -> Rollout:
         """Read how traffic moves here; raise UsageError if the file says something else."""
         try:
-            return Steps.from_text(self.steps_file.read_text())
+            return Rollout.from_text(self.rollout_file.read_text())
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UsageError(
-                f"{self.steps_file} does not say how traffic moves: {error}",
+                f"{self.rollout_file} does not say how traffic moves: {error}",
                 "See the same file of another environment.",
             ) from error

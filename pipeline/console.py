@@ -69,16 +69,16 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def error(problem: PipelineError) -> None:
     """Say what happened and what to do, and annotate the place on GitHub."""
-    _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.what}"))
+    _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.message}"))
     if problem.traffic:
         _err.print(Text.assemble(("traffic: ", "bold"), problem.traffic))
-    if problem.remedy:
-        _err.print(Text.assemble(("hint: ", "bold"), (problem.remedy, "yellow")))
+    if problem.hint:
+        _err.print(Text.assemble(("hint: ", "bold"), (problem.hint, "yellow")))
     if problem.command:
         _err.print(Text.assemble(("run: ", "bold"), problem.command))
     if github.in_actions():
         mark = github.annotation(
-            problem.what, file=problem.file, line=problem.line, column=problem.column
+            problem.message, file=problem.file, line=problem.line, column=problem.column
         )
         # Standard output is for results; GitHub reads commands off either.
         print(mark, file=sys.stderr)
@@ -108,7 +108,7 @@ def step(doing: str, total: float | None = None) -> Iterator[Bar]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
-    shown = Progress(
+    displayed = Progress(
         TextColumn("{task.description:<8}", markup=False),
         BarColumn(24),
         # What does not fit is cut off: a line that went over the edge would stay behind.
@@ -127,7 +127,7 @@ def step(doing: str, total: float | None = None) -> Iterator[Bar]:
     atexit.unregister(screen.show_cursor)
     atexit.register(screen.show_cursor)
     try:
-        shown.start()
-        yield Bar(shown, shown.add_task(doing, total=total, words=""))
+        displayed.start()
+        yield Bar(displayed, displayed.add_task(doing, total=total, words=""))
     finally:
-        shown.stop()
+        displayed.stop()

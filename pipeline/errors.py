@@ -10,9 +10,9 @@ from typing import ClassVar
 class PipelineError(Exception):
     """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
 
-    `what` says what happened, `remedy` what to do about it; `file`, `line` and `column` (from 1)
+    `message` says what happened, `hint` what to do about it; `file`, `line` and `column` (from 1)
     point at the cause where it is in a file. `command` is what to type next, whole: no sentence
-    of `remedy` is searched for one. What ends a verb that is about live's traffic says with
+    of `hint` is searched for one. What ends a verb that is about live's traffic says with
     `traffic` what serves by then.
     """
 
@@ -21,17 +21,17 @@ class PipelineError(Exception):
 
     def __init__(
         self,
-        what: str,
-        remedy: str = "",
+        message: str,
+        hint: str = "",
         *,
         command: str = "",
         file: str | None = None,
         line: int | None = None,
         column: int | None = None,
     ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.remedy = remedy
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
         self.file = file
         self.line = line
         self.column = column
@@ -94,37 +94,37 @@ class TerraformError(PipelineError):
     id = "terraform-failed"
 
 
-class StateLocked(PipelineError):
+class StateLockedError(PipelineError):
     """Somebody else's Terraform holds the state's lock."""
 
     id = "state-locked"
 
 
-class PlanRefused(PipelineError):
+class PlanRefusedError(PipelineError):
     """The plan destroys or replaces what must not go unasked."""
 
     id = "plan-refused"
 
 
-class PlanChanged(PipelineError):
+class PlanChangedError(PipelineError):
     """The plan is not the one that was approved."""
 
     id = "plan-changed"
 
 
-class LostRace(PipelineError):
+class LostRaceError(PipelineError):
     """Somebody else changed the same thing first."""
 
     id = "lost-race"
 
 
-class Quarantined(PipelineError):
+class QuarantinedError(PipelineError):
     """The bundle was rolled back once; deploying it again needs a person's word."""
 
     id = "bundle-quarantined"
 
 
-class NotPromoted(PipelineError):
+class NotPromotedError(PipelineError):
     """The bundle did not do well in the environment before this one."""
 
     id = "not-promoted"
@@ -142,25 +142,25 @@ class ApprovalError(PipelineError):
     id = "not-approved"
 
 
-class CheckFailed(PipelineError):
+class CheckFailedError(PipelineError):
     """A version was called and did not answer as it must."""
 
     id = "check-failed"
 
 
-class GateClosed(PipelineError):
+class CanaryFailedError(PipelineError):
     """The canary is worse than what live does at the same time."""
 
-    id = "gate-closed"
+    id = "canary-failed"
 
 
-class ReleaseUnusable(PipelineError):
+class ReleaseUnusableError(PipelineError):
     """There is no such release, or it cannot be restored."""
 
     id = "release-unusable"
 
 
-class NotReady(PipelineError):
+class NotReadyError(PipelineError):
     """Something that releases need is not in place."""
 
     id = "not-ready"
@@ -172,7 +172,7 @@ class AttestationError(PipelineError):
     id = "attestation-not-verified"
 
 
-class Stopped(PipelineError):
+class StoppedError(PipelineError):
     """A person (Ctrl-C) or a cancelled job (SIGINT, then SIGTERM) stopped the command."""
 
     id = "stopped"
@@ -181,7 +181,7 @@ class Stopped(PipelineError):
 def describe(problem: BaseException) -> str:
     """Return what happened in words, for the ledger."""
     if isinstance(problem, PipelineError):
-        return problem.what
+        return problem.message
     if isinstance(problem, KeyboardInterrupt):
         return "stopped"
     return f"{type(problem).__name__}: {problem}"

@@ -94,7 +94,7 @@ def _checked(table: Any, fields: Mapping[str, Field], place: str) -> dict[str, A
         what = f"{place}{name} is {'missing' if value is None else repr(value)}"
         if not isinstance(value, field.kind):
             raise UsageError(what, f"It must be {_KINDS[field.kind]}.")
-        if not all(_matches(each, field.pattern) for each in _strings(value) if field.pattern):
+        if not all(_matches(string, field.pattern) for string in _strings(value) if field.pattern):
             within = "" if field.kind is str else "Each of them must be a string. "
             raise UsageError(what, f"{within}It must match the pattern {field.pattern}")
     return {name: table.get(name, field.default) for name, field in fields.items()}

@@ -211,7 +211,7 @@ def cancel(run: str) -> None:
         _insist(path, _call("--method", "POST", path))
     except GitHubError as problem:
         # It has ended, or is about to.
-        if "(HTTP 409)" not in problem.what:
+        if "(HTTP 409)" not in problem.message:
             raise
 
 

@@ -81,7 +81,7 @@ def code_owners_problem(repository: str) -> str:
     found = github.get(f"repos/{repository}/codeowners/errors")
     if found is None:
         return "there is no CODEOWNERS"
-    lines = sorted({int(each["line"]) for each in found["errors"]})
+    lines = sorted({int(error["line"]) for error in found["errors"]})
     return f"errors in line {', '.join(map(str, lines))}" if lines else ""
 
 

@@ -22,13 +22,16 @@ def stop_on_signals() -> None:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Defer the signals to stop while something is done that must not be left half done.
 
     The first one is delivered when that has succeeded, to whoever handled it before.
     """
     deferred: list[int] = []
-    before = [signal.signal(each, lambda number, _: deferred.append(number)) for each in _SIGNALS]
+    before = [
+        signal.signal(signal_name, lambda number, _: deferred.append(number))
+        for signal_name in _SIGNALS
+    ]
     try:
         yield
     finally:

@@ -97,7 +97,7 @@ def own_mongod(replica_set: str | None = None) -> Iterator[Mongod]:
     """Give a running MongoDB server that the test may break; skip the test where there is none."""
     try:
         binary = downloads.mongod()
-    except downloads.PartMissing as missing:
+    except downloads.DownloadMissingError as missing:
         pytest.skip(str(missing))
     [port] = processes.free_ports(1)
     # Its data is thrown away, so there is no reason for an orderly end.

@@ -30,8 +30,8 @@ def outside_of_a_job() -> dict[str, str]:
 def quicken(folder: Path) -> None:
     """Let a copy of the project watch its canaries everywhere as briefly as in `local`."""
     environments = folder / "terraform" / "environments"
-    local = (environments / "local" / "release.toml").read_text()
-    for path in environments.glob("*/release.toml"):
+    local = (environments / "local" / "rollout.toml").read_text()
+    for path in environments.glob("*/rollout.toml"):
         after = [line for line in path.read_text().splitlines() if line.startswith("after")]
         path.write_text("\n".join([local, *after]))
 

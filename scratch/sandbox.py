@@ -39,7 +39,7 @@ _SETTINGS = "terraform/environments/staging/terraform.tfvars"
 _PATIENCE_S = 60
 
 
-class StepFailed(Exception):
+class StepFailedError(Exception):
     """A step failed, and those after it build on it."""
 
 
@@ -79,7 +79,7 @@ class Sandbox:
             self._verb(steps.AFTER_CHANGE, *plan)
             self._verb(steps.ROLLBACK, "rollback", *_STAGING, "--reason", "the sandbox plays it")
             self._verb(steps.AFTER_ROLLBACK, *plan)
-        except StepFailed:
+        except StepFailedError:
             return
 
     def destroy(self) -> None:
@@ -100,7 +100,7 @@ class Sandbox:
             account = account.replace("terraform destroy ", "terraform destroy -auto-approve ")
             account = account.replace("-migrate-state", "-migrate-state -force-copy")
             self._run(steps.DESTROY_ACCOUNT, ["bash", "-euxc", account])
-        except StepFailed:
+        except StepFailedError:
             return
 
     def seen(self) -> dict[str, Seen]:
@@ -117,7 +117,7 @@ class Sandbox:
         self._run(step, Project(self.folder / "project").command(*arguments))
 
     def _run(self, step: Step, command: list[str]) -> None:
-        """Do a step with its role, and write down what it did; raise StepFailed."""
+        """Do a step with its role, and write down what it did; raise StepFailedError."""
         print(f"{step.name}, as {step.role}", file=sys.stderr, flush=True)
         self._write(step, CUT_OFF)
         try:
@@ -139,7 +139,7 @@ class Sandbox:
             seen = Seen(done.returncode, done.stdout, done.stderr)
         self._write(step, seen)
         if seen.status:
-            raise StepFailed(step.name)
+            raise StepFailedError(step.name)
 
     def _write(self, step: Step, seen: Seen) -> None:
         everything = self.seen() | {step.name: seen}
@@ -157,7 +157,7 @@ def trusting(trust: Mapping[str, Any], account: str) -> dict[str, Any]:
         "Action": "sts:AssumeRole",
         "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
     }
-    others = [each for each in trust["Statement"] if each.get("Sid") != own["Sid"]]
+    others = [statement for statement in trust["Statement"] if statement.get("Sid") != own["Sid"]]
     return {**trust, "Statement": [*others, own]}
 
 

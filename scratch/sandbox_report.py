@@ -93,9 +93,9 @@ def report(account: str, seen: Mapping[str, Seen]) -> str:
     """Return the report as Markdown: a row a step, and the output of each that differs."""
     differences = {step: difference(step, seen.get(step.name)) for step in STEPS}
     count = sum(map(bool, differences.values()))
-    verdict = f"{count} of {len(STEPS)} steps differ" if count else "as expected"
+    planned = f"{count} of {len(STEPS)} steps differ" if count else "as expected"
     lines = [
-        f"## Account {account}: {verdict}",
+        f"## Account {account}: {planned}",
         "",
         "| step | with the role | expected | what AWS did | |",
         "|---|---|---|---|---|",

@@ -205,7 +205,7 @@ variable "snap_start" {
 }
 
 variable "provisioned_concurrency" {
-  description = "Environments that live has initialised at all times. Only with percents = [100] in release.toml, or deploy --all-at-once: Lambda refuses weights on an alias that has it. While live moves, Lambda initialises as many for the new version, and shares the traffic by itself until they are there."
+  description = "Environments that live has initialised at all times. Only with percents = [100] in rollout.toml, or deploy --all-at-once: Lambda refuses weights on an alias that has it. While live moves, Lambda initialises as many for the new version, and shares the traffic by itself until they are there."
   type        = number
   default     = null
 

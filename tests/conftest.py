@@ -33,11 +33,11 @@ _SLOWEST_FIRST = (
     "e2e/test_runbook.py",
     "e2e/test_adapting.py",
     "e2e/test_job.py",
-    "e2e/test_going_back.py",
+    "e2e/test_rollback.py",
     "crash/test_sample.py",
     "e2e/test_demo.py",
     "service",
-    "e2e/test_afterwards.py",
+    "e2e/test_operations.py",
 )
 
 

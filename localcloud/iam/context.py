@@ -39,7 +39,7 @@ class Resources:
     def role(self, call: ApiCall) -> Role | None:
         """Return the role that a call of IAM names, if it is there."""
         name = call.parameters.get("RoleName")
-        return next((each for each in self.iam.roles.values() if each.name == name), None)
+        return next((role for role in self.iam.roles.values() if role.name == name), None)
 
     def context(self, call: ApiCall) -> dict[str, str]:
         """Return the condition keys, in lower case, that the resource of a call has."""

@@ -52,7 +52,7 @@ def _fits(statement: Mapping[str, Any], request: Request) -> bool:
         any(like(each.lower(), request.action.lower()) for each in listed(statement["Action"]))
         # A role's trust policy names no resource: it is the role's own.
         and any(like(each, request.resource) for each in listed(statement.get("Resource", "*")))
-        and all(_holds(*each, request.context) for each in _conditions(statement))
+        and all(_holds(*condition, request.context) for condition in _conditions(statement))
     )
 
 

@@ -51,8 +51,8 @@ class Access:
         """Have every call of one of moto's applications decided about before it is answered."""
 
         def decide() -> Response | None:
-            asked = getattr(request, "_get_current_object")()
-            call, role = api_request.read(name, asked), self._role()
+            requested = getattr(request, "_get_current_object")()
+            call, role = api_request.read(name, requested), self._role()
             if call is None:
                 return self._refuse_unknown(name, role) if role else None
             # A bucket's policy is for the account's owner, too.
@@ -172,13 +172,17 @@ class Access:
     def _trust(self, role_arn: str, principal: Mapping[str, str]) -> Mapping[str, Any]:
         """Return a role's trust policy, with the statements alone that name one principal."""
         roles = list(self._resources.iam.roles.values())
-        documents = [each.assume_role_policy_document for each in roles if each.arn == role_arn]
+        documents = [role.assume_role_policy_document for role in roles if role.arn == role_arn]
         statements = [
             one
             for each in documents
             for one in evaluation.listed(json.loads(each).get("Statement", []))
         ]
-        return {"Statement": [each for each in statements if each.get("Principal") == principal]}
+        return {
+            "Statement": [
+                statement for statement in statements if statement.get("Principal") == principal
+            ]
+        }
 
     def _write_down(
         self, call: ApiCall, role: Role | None, needed: list[Request], allowed: bool

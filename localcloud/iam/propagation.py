@@ -53,5 +53,5 @@ def document(policy: ManagedPolicy) -> Any:
 
 
 def _documents(role: Role) -> list[Any]:
-    own = [json.loads(each) for each in role.policies.values()]
-    return own + [document(each) for each in role.managed_policies.values()]
+    own = [json.loads(policy) for policy in role.policies.values()]
+    return own + [document(policy) for policy in role.managed_policies.values()]

@@ -142,7 +142,7 @@ def _versions_are_never_numbered_twice() -> None:
         try:
             published = stock_publish(self, name_or_arn, description)
         finally:
-            versions[:] = [each for each in versions if each]
+            versions[:] = [version for version in versions if version]
         last[self, latest.function_name] = number + (len(versions) - len(before))
         return published
 
@@ -206,7 +206,7 @@ def _accounts_have_settings() -> None:
 
     def get_account_settings(self: LambdaResponse) -> str:
         functions = self.backend.list_functions("ALL")
-        size = sum(each.code_size for each in functions)
+        size = sum(function.code_size for function in functions)
         # What an account has at first, but for the concurrency of a new one, which is less.
         limit = {"TotalCodeSize": 75 * 1024**3, "ConcurrentExecutions": 1000}
         return json.dumps(

@@ -15,8 +15,8 @@ import moto.core.responses
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 
-from localcloud.conditions import Sleeping
-from localcloud.runtime.invoker import MAX_EVENT_BYTES, Functions, Target, Throttled
+from localcloud.conditions import VersionInactiveError
+from localcloud.runtime.invoker import MAX_EVENT_BYTES, Functions, Target, ThrottledError
 
 _LOG_TAIL_BYTES = 4096
 _REQUEST_ID = "x-amzn-requestid"
@@ -81,9 +81,9 @@ def _answer(
 ) -> tuple[int, dict[str, str], bytes]:
     try:
         invocation = functions.invoke(backend, target, event)
-    except Throttled:
+    except ThrottledError:
         raise refusal(429, "TooManyRequestsException", "Rate Exceeded.") from None
-    except Sleeping:
+    except VersionInactiveError:
         raise refusal(
             409,
             "SnapStartNotReadyException",

@@ -63,7 +63,7 @@ def _events_come_by_stream_late_and_in_pages() -> None:
 def _arrived(events: list[Any], delay_s: float) -> list[Any]:
     """Return the events that have arrived, in no order."""
     until_ms = (time.time() - delay_s) * 1000
-    arrived = [each for each in events if each["timestamp"] <= until_ms]
+    arrived = [event for event in events if event["timestamp"] <= until_ms]
     return random.sample(arrived, len(arrived))
 
 

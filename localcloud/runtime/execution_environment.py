@@ -92,7 +92,7 @@ class Container:
     """One running execution environment. It takes one call at a time, as Lambda's do."""
 
     def __init__(self, function: FunctionVersion, region: str) -> None:
-        """Start the emulator; raise NotStarted if it does not come up."""
+        """Start the emulator; raise NotStartedError if it does not come up."""
         self.function = function
         self.log_stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{function.version}]"
         self.log_stream += uuid.uuid4().hex
@@ -218,8 +218,8 @@ class Container:
                 return
             time.sleep(0.002)
         self.stop()
-        said = "\n".join(self._records.get().text for _ in range(self._records.qsize()))
-        raise processes.NotStarted(f"the runtime emulator did not come up: {said}")
+        output = "\n".join(self._records.get().text for _ in range(self._records.qsize()))
+        raise processes.NotStartedError(f"the runtime emulator did not come up: {output}")
 
     def _post(self, event: bytes) -> tuple[int, bytes]:
         # The emulator keeps the function's time limit itself; this one only guards against a
@@ -283,7 +283,7 @@ class Container:
     def _runtime_pid(self) -> int:
         """Return the process in which the function runs; raise ProcessLookupError without one."""
         threads = Path(f"/proc/{self._process.pid}/task")
-        children = [pid for each in threads.glob("*/children") for pid in each.read_text().split()]
+        children = [pid for path in threads.glob("*/children") for pid in path.read_text().split()]
         if not children:
             raise ProcessLookupError
         return int(children[-1])
@@ -334,9 +334,9 @@ def _is_timeout(payload: bytes) -> bool:
 def _judge(status: int, payload: bytes, log: _Log) -> tuple[bytes, str | None, str | None]:
     """Return (payload, error type, line for the log), told as Lambda's Invoke tells them."""
     if _is_timeout(payload):
-        told = payload.decode()
-        message = f"RequestId: {log.request_id} Error: {told}"
-        return _error(_TIMEOUT, message), _TIMEOUT, f"{log.request_id} {told}"
+        text = payload.decode()
+        message = f"RequestId: {log.request_id} Error: {text}"
+        return _error(_TIMEOUT, message), _TIMEOUT, f"{log.request_id} {text}"
     answer = _json(payload)
     if status != 200:
         if not isinstance(answer, dict):

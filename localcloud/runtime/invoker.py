@@ -29,7 +29,7 @@ from localcloud.runtime.pool import Pool
 MAX_EVENT_BYTES = 6_291_456
 
 
-class Throttled(Exception):
+class ThrottledError(Exception):
     """As many calls of a function run as its reserved concurrency lets run."""
 
 
@@ -112,7 +112,7 @@ class Functions:
         if not admitted:
             with self._writing:
                 _count(target, [("Throttles", 1.0, "Count")])
-            raise Throttled
+            raise ThrottledError
         try:
             yield
         finally:
@@ -188,12 +188,12 @@ def _count(target: Target, figures: list[tuple[str, float, str]]) -> None:
     data: list[dict[str, Any]] = [
         {
             "MetricName": name,
-            "Dimensions": [{"Name": key, "Value": value} for key, value in each.items()],
+            "Dimensions": [{"Name": key, "Value": value} for key, value in dimension.items()],
             "Value": figure,
             "Unit": unit,
         }
         for name, figure, unit in figures
-        for each in dimensions
+        for dimension in dimensions
     ]
     backend = cloudwatch_backends[function.account_id][function.region]
     backend.put_metric_data("AWS/Lambda", data)

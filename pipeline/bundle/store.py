@@ -63,7 +63,7 @@ def load(aws: Aws, reference: str) -> Bundle:
         return Bundle.read(folder)
     except BundleError as problem:
         if not folder.exists():
-            problem.remedy = f"{_nearest(aws, reference)}\n{problem.remedy}".strip()
+            problem.hint = f"{_nearest(aws, reference)}\n{problem.hint}".strip()
         raise
 
 
@@ -103,7 +103,7 @@ def _show_sent(bar: Bar, name: str, before: int, total: int, sent: int) -> None:
 def fetch(aws: Aws, bundle_id: str) -> Bundle:
     """Return a stored bundle, with every digest verified; raise BundleError if it is not whole."""
     stored = manifest(aws, bundle_id)
-    function_zip, *layer_zip = (_get(aws, package_key(each)) for each in stored.packages())
+    function_zip, *layer_zip = (_get(aws, package_key(package)) for package in stored.packages())
     return Bundle(stored, function_zip, layer_zip[0] if layer_zip else None).verify()
 
 
@@ -114,10 +114,10 @@ def _find_id(aws: Aws, start: str) -> str:
     ids = [item["Key"].split("/")[1] for item in listed.get("Contents", [])]
     if len(ids) != 1:
         problem = "names more than one stored bundle" if ids else "is neither a folder nor stored"
-        asked = "" if ids else _nearest(aws, start)
+        requested = "" if ids else _nearest(aws, start)
         raise BundleError(
             f"{start} {problem}",
-            f"{asked}\nGive a folder that `python -m pipeline build` wrote, or the bundle's "
+            f"{requested}\nGive a folder that `python -m pipeline build` wrote, or the bundle's "
             "whole id (`python -m pipeline releases` lists those that were deployed).".strip(),
         )
     return ids[0]
@@ -126,8 +126,8 @@ def _find_id(aws: Aws, start: str) -> str:
 def _nearest(aws: Aws, reference: str) -> str:
     """Ask whether a folder with a bundle was meant, or a stored one, that is called much alike."""
     manifests = Path(reference).parent.glob(f"*/{MANIFEST}")
-    asked = did_you_mean(reference, (str(each.parent) for each in manifests))
-    return asked or nearest_ids(aws, reference)
+    requested = did_you_mean(reference, (str(each.parent) for each in manifests))
+    return requested or nearest_ids(aws, reference)
 
 
 def nearest_ids(aws: Aws, start: str) -> str:

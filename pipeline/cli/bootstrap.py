@@ -13,7 +13,7 @@ from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if
 from pipeline.errors import GitHubError, UsageError
 from pipeline.cli.help import examples
-from pipeline.terraform.plan import judge
+from pipeline.terraform.plan import read_plan
 from pipeline.cli.options import allow_destroy_option
 from pipeline.terraform.plan import in_words
 from pipeline.config import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, LAYER, SERVICE
@@ -42,11 +42,11 @@ def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: boo
     _make_buckets(account)
     with runner.workspace(_STACK) as tf:
         plan = tf.plan(account, {**variables, "oidc_provider_arn": account.identity_provider()})
-        verdict = judge(plan.document)
-        for line in in_words(verdict):
+        planned = read_plan(plan.document)
+        for line in in_words(planned):
             console.say(line)
-        verdict.refuse_destruction(allowed)
-        if not verdict.empty:
+        planned.refuse_destruction(allowed)
+        if not planned.empty:
             if not yes:
                 click.confirm("Do that?", abort=True)
             tf.apply(plan)
@@ -82,7 +82,7 @@ def _asked(repository: str) -> tuple[int, int]:
         found = setup.ids(repository)
     except GitHubError as error:
         raise UsageError(
-            f"--ids is missing, and GitHub could not be asked: {error.what}",
+            f"--ids is missing, and GitHub could not be asked: {error.message}",
             _how_to_find_ids(repository),
         ) from error
     if found is None:

@@ -18,15 +18,15 @@ from pipeline.cli.options import (
     verify_attestations_option,
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
-from pipeline.errors import AwsError, PlanChanged, UsageError
+from pipeline.errors import AwsError, PlanChangedError, UsageError
 from pipeline.inspection import inspector
 from pipeline.release import attestation, ledger, outcome, promotion, quarantine, state_lock
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.release.deploy import Deployment
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import job_summary
 from pipeline.terraform import runner
-from pipeline.terraform.plan import Verdict, in_words, judge
+from pipeline.terraform.plan import PlannedChanges, in_words, read_plan
 from pipeline.terraform.runner import SavedPlan
 from pipeline.timeline import Timeline
 from pipeline.traffic import deployment_marker, provisioned_concurrency
@@ -74,7 +74,7 @@ from pipeline.traffic.canary import Canary
     help="Digest of the plan that was approved: apply no other one.",
 )
 @verify_attestations_option
-@outcome.untouched("nothing was done")
+@outcome.no_traffic_moved("nothing was done")
 def command(
     environment: Environment,
     reference: str,
@@ -97,34 +97,34 @@ def command(
     source = click.get_current_context().get_parameter_source("reference")
     if origin and source is not ParameterSource.DEFAULT:
         raise UsageError("--from and --bundle both say what to deploy", "Give one of them.")
-    steps = environment.steps()
+    steps = environment.rollout()
     account = aws.connect()
     _require_session(account.session_s(), BESIDE_STEPS_S + (0 if all_at_once else steps.longest_s))
-    with job_summary.summarised("deploy", account, environment, reason) as facts:
+    with job_summary.job_summary("deploy", account, environment, reason) as context:
         if origin:
             reference = promotion.served_by(account, Environment(origin))
-        bundle = _inspected(account, facts, reference, attest)
+        bundle = _inspected(account, context, reference, attest)
         if not from_quarantine:
             quarantine.refuse(account, environment, bundle.id)
         if steps.after and not unproved:
-            promotion.refuse_unproved(account, environment, steps.after, bundle.id)
-        canary = None if all_at_once else Canary(account, environment, steps, facts.timeline)
-        with facts.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
+            promotion.require_promoted(account, environment, steps.after, bundle.id)
+        canary = None if all_at_once else Canary(account, environment, steps, context.timeline)
+        with context.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(account, bundle)
         newest = ledger.close_what_died(account, environment)
         with runner.workspace(runner.service_stack(environment)) as tf:
-            with facts.timeline.phase("plan", f"terraform plan of {environment.name}"):
+            with context.timeline.phase("plan", f"terraform plan of {environment.name}"):
                 plan = state_lock.plan(tf, account, environment, bundle.manifest)
-                facts.verdict = judge(plan.document)
-                facts.serving = Ledger(account, environment).serving()
-            console.say(_change_in_words(environment, facts.serving, bundle))
-            for line in in_words(facts.verdict):
+                context.planned = read_plan(plan.document)
+                context.serving = Ledger(account, environment).serving()
+            console.say(_change_in_words(environment, context.serving, bundle))
+            for line in in_words(context.planned):
                 console.say(line)
-            facts.verdict.refuse_destruction(allowed)
+            context.planned.refuse_destruction(allowed)
             percents = (100.0,) if all_at_once else steps.percents
             _refuse_steps(plan, environment, percents)
-            _refuse_another_plan(facts.verdict, approved_plan)
-            unusual = tuple(
+            _refuse_another_plan(context.planned, approved_plan)
+            overrides = tuple(
                 word
                 for word, given in (
                     ("all at once", all_at_once),
@@ -133,25 +133,25 @@ def command(
                 )
                 if given
             )
-            release = Deployment(account, bundle, tf, facts, canary).run(plan, newest, unusual)
+            release = Deployment(account, bundle, tf, context, canary).run(plan, newest, overrides)
         if from_quarantine:
             # Even if there was nothing to do: the command before may have died just here.
             quarantine.release(account, environment, bundle.id)
-    _tell(environment, bundle, facts.timeline, release, facts.serving)
+    _tell(environment, bundle, context.timeline, release, context.serving)
     if release:
         deployment_marker.put(account, environment, "deploy")
 
 
-def _inspected(account: Aws, facts: Facts, reference: str, attest: bool) -> Bundle:
+def _inspected(account: Aws, context: ReleaseContext, reference: str, attest: bool) -> Bundle:
     """Return the bundle, in which nothing is found; to `attest` it, GitHub vouches for it, too."""
-    with facts.timeline.phase("inspect", f"the bundle {reference}"):
+    with context.timeline.phase("inspect", f"the bundle {reference}"):
         bundle = store.load(account, reference)
-        facts.manifest = bundle.manifest
+        context.manifest = bundle.manifest
         inspector.require_clean(bundle)
     if attest:
-        with facts.timeline.phase("verify", "the attestations of its packages"):
+        with context.timeline.phase("verify", "the attestations of its packages"):
             attestation.verify(bundle)
-        facts.attested = True
+        context.attested = True
     return bundle
 
 
@@ -185,11 +185,11 @@ def _refuse_steps(plan: SavedPlan, environment: Environment, percents: tuple[flo
         raise refusal
 
 
-def _refuse_another_plan(verdict: Verdict, approved: str | None) -> None:
-    """Raise PlanChanged if a plan was approved, and this is not it."""
-    if approved is not None and verdict.sha256 != approved:
-        raise PlanChanged(
-            f"the plan is not the one that was approved: its sha256 is {verdict.sha256}, "
+def _refuse_another_plan(planned: PlannedChanges, approved: str | None) -> None:
+    """Raise PlanChangedError if a plan was approved, and this is not it."""
+    if approved is not None and planned.sha256 != approved:
+        raise PlanChangedError(
+            f"the plan is not the one that was approved: its sha256 is {planned.sha256}, "
             f"approved was {approved}; nothing was applied",
             "Look at the new plan, and approve it: re-run all jobs of the workflow.",
         )

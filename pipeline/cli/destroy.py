@@ -13,9 +13,9 @@ from pipeline.terraform import runner
 from pipeline.aws import Aws
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
-from pipeline.errors import PipelineError, Stopped, UsageError
+from pipeline.errors import PipelineError, StoppedError, UsageError
 from pipeline.cli.help import examples
-from pipeline.terraform.plan import judge
+from pipeline.terraform.plan import read_plan
 from pipeline.release.ledger import Ledger
 from pipeline.config import ARCHITECTURE, HANDLER, LAYER, RUNTIME, SERVICE
 
@@ -45,7 +45,7 @@ def command(environment: Environment, confirmed: str | None) -> None:
     ledger.close_what_died(account, environment)
     with runner.workspace(runner.service_stack(environment)) as tf:
         plan = tf.plan(account, _variables(account, environment), destroy=True)
-        changes = judge(plan.document).changes
+        changes = read_plan(plan.document).changes
         if not changes:
             console.result(f"nothing to destroy: Terraform's state of {environment.name} is empty")
             return
@@ -87,7 +87,7 @@ def _confirm(account: Aws, environment: Environment) -> None:
         "Type the environment's name to confirm"
     )
     if typed != environment.name:
-        raise Stopped(f"{typed!r} is not {environment.name}; nothing was destroyed")
+        raise StoppedError(f"{typed!r} is not {environment.name}; nothing was destroyed")
 
 
 def _variables(account: Aws, environment: Environment) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline import repository as setup
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if, error_code
 from pipeline.config import Environment
-from pipeline.errors import GitHubError, NotReady, PipelineError
+from pipeline.errors import GitHubError, NotReadyError, PipelineError
 from pipeline.cli.help import examples
 from pipeline.config import (
     APPROVAL,
@@ -41,12 +41,12 @@ _MOST_CODE_STORAGE = 0.9
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found: `what` was looked at, and the `remedy` if it is not as it must be."""
+    """What one look found: `what` was looked at, and the `hint` if it is not as it must be."""
 
     what: str
     state: State
     detail: str = ""
-    remedy: str = ""
+    hint: str = ""
 
 
 @click.command("doctor", epilog=examples("doctor --repository octocat/mongo-client"))
@@ -61,15 +61,17 @@ def command(repository: str | None, as_json: bool) -> None:
     """Check that everything is in place."""
     findings = list(_examine(repository))
     if as_json:
-        console.result_json([asdict(each) for each in findings])
+        console.result_json([asdict(finding) for finding in findings])
     else:
-        rows = [[each.state, each.what, each.detail] for each in findings]
+        rows = [[finding.state, finding.what, finding.detail] for finding in findings]
         console.table("", ["", "what", ""], rows)
-        for remedy in dict.fromkeys(each.remedy for each in findings if each.remedy):
-            cured = [each.what for each in findings if each.remedy == remedy]
-            console.result(f"\n{', '.join(cured)}:\n    {remedy}")
-    if missing := [each for each in findings if each.state == "missing"]:
-        raise NotReady(f"{len(missing)} of {len(findings)} are missing", "Each says what to run.")
+        for hint in dict.fromkeys(finding.hint for finding in findings if finding.hint):
+            cured = [finding.what for finding in findings if finding.hint == hint]
+            console.result(f"\n{', '.join(cured)}:\n    {hint}")
+    if missing := [finding for finding in findings if finding.state == "missing"]:
+        raise NotReadyError(
+            f"{len(missing)} of {len(findings)} are missing", "Each says what to run."
+        )
 
 
 def _examine(repository: str | None) -> Iterator[Finding]:
@@ -97,9 +99,7 @@ def _examine(repository: str | None) -> Iterator[Finding]:
     yield from _github(account, repository, bootstrap)
 
 
-def _look(
-    what: str, remedy: str, look: Callable[[], str], problem_is: State = "missing"
-) -> Finding:
+def _look(what: str, hint: str, look: Callable[[], str], problem_is: State = "missing") -> Finding:
     """Look at something in AWS or on GitHub.
 
     What `look` returns is what is wrong with it, or nothing.
@@ -110,15 +110,15 @@ def _look(
         # A job's role, for one, may not look at roles.
         return Finding(what, "note", f"AWS does not tell: {error_code(error)}")
     except GitHubError as error:
-        return Finding(what, "note", error.what, error.remedy)
-    return Finding(what, problem_is, problem, remedy) if problem else Finding(what, "ok")
+        return Finding(what, "note", error.message, error.hint)
+    return Finding(what, problem_is, problem, hint) if problem else Finding(what, "ok")
 
 
 def _terraform() -> Finding:
     try:
         return Finding("Terraform", "ok", runner.version())
     except PipelineError as problem:
-        return Finding("Terraform", "missing", problem.what, problem.remedy)
+        return Finding("Terraform", "missing", problem.message, problem.hint)
 
 
 def _provider() -> Finding:
@@ -186,7 +186,7 @@ def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
         return "there is no such policy"
     pages = account.apis.get_paginator("get_apis").paginate()
     apis = [each for page in pages for each in page["Items"] if each["Name"] in others]
-    unknown = [each["Name"] for each in apis if each["ApiId"] not in document]
+    unknown = [api["Name"] for api in apis if api["ApiId"] not in document]
     return f"it does not deny the API {', '.join(unknown)} yet" if unknown else ""
 
 
@@ -246,25 +246,25 @@ def _quotas(account: Aws) -> Iterator[Finding]:
     limit, usage = settings["AccountLimit"], settings["AccountUsage"]
     concurrency = limit["UnreservedConcurrentExecutions"]
     used = usage["TotalCodeSize"] / limit["TotalCodeSize"]
-    told = f"{concurrency:,} concurrent executions, {used:.0%} of the code storage used"
+    text = f"{concurrency:,} concurrent executions, {used:.0%} of the code storage used"
     if used > _MOST_CODE_STORAGE:
         prune = "python -m pipeline prune --environment ENVIRONMENT"
-        yield Finding(what, "missing", told, prune)
+        yield Finding(what, "missing", text, prune)
     elif concurrency < _LEAST_CONCURRENCY:
         quota = "aws service-quotas request-service-quota-increase --service-code lambda"
         more = f"{quota} --quota-code L-B99A9384 --desired-value 1000"
-        yield Finding(what, "note", told, more)
+        yield Finding(what, "note", text, more)
     else:
-        yield Finding(what, "ok", told)
+        yield Finding(what, "ok", text)
 
 
 def _github(account: Aws, repository: str | None, bootstrap: str) -> Iterator[Finding]:
     if repository is None:
         yield Finding("GitHub", "note", "name the repository: --repository OWNER/NAME")
         return
-    shown = _look("GitHub repository", bootstrap, lambda: _repository(repository))
-    yield shown
-    if shown.state != "ok":
+    displayed = _look("GitHub repository", bootstrap, lambda: _repository(repository))
+    yield displayed
+    if displayed.state != "ok":
         return
     for name, value in account.github_variables.items():
         yield _look(

@@ -15,7 +15,7 @@ from pipeline.cli.options import environment_option
 from pipeline.config import DEPLOYED_FROM_GITHUB, JOB_S, PIPELINE, Environment
 from pipeline.errors import UsageError
 from pipeline.packaging import zipapp
-from pipeline.release import allowed_destruction, approval, deployed_tree, shown_plan, turn
+from pipeline.release import allowed_destruction, approval, deployed_tree, reviewed_plan, turn
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import drift_issue, pull_request
 
@@ -127,14 +127,14 @@ def allowed_destruction_command(name: str | None) -> None:
     github.set_output("allowed", " ".join(allowed))
 
 
-@command.command("shown-plan")
+@command.command("reviewed-plan")
 @environment_option
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
 )
-def shown_plan_command(environment: Environment, out: Path) -> None:
+def reviewed_plan_command(environment: Environment, out: Path) -> None:
     """Fetch the plan that the merged pull request showed."""
-    content = shown_plan.find(environment, os.environ["GITHUB_SHA"])
+    content = reviewed_plan.find(environment, os.environ["GITHUB_SHA"])
     if content is None:
         console.notice(f"No pull request showed a plan for {environment.name}.")
     else:
@@ -145,7 +145,7 @@ def shown_plan_command(environment: Environment, out: Path) -> None:
 @click.option("--bundle", required=True, help="Full id of the bundle.")
 def approval_command(bundle: str) -> None:
     """Check that somebody can approve the plan."""
-    approval.insist(bundle)
+    approval.require(bundle)
 
 
 @command.command("comment")

@@ -16,7 +16,7 @@ from pipeline.traffic import invocations, log_reader
 from pipeline.aws import Aws, absent_if
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.cli.help import examples
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -62,7 +62,7 @@ def command(
     wanted = _Wanted(version, request_id)
     events = absent_if("ResourceNotFoundException", lambda: _read(account, environment, since_ms))
     if events is None:
-        raise ReleaseUnusable(
+        raise ReleaseUnusableError(
             f"there is no log group {environment.log_group}", "Deploy something first."
         )
     _show(wanted.among(events))

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from pipeline import console
 from pipeline.cli import completion
-from pipeline.errors import PipelineError, Stopped
+from pipeline.errors import PipelineError, StoppedError
 from pipeline.sdk_errors import translated_errors
 from pipeline.signals import stop_on_signals
 
@@ -51,7 +51,11 @@ class _Verbs(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         # Names alone, for whoever has pressed a key is waiting: a verb's help is in its module.
-        verbs = [CompletionItem(each) for each in _VERBS if each.startswith(incomplete)]
+        verbs = [
+            CompletionItem(command_name)
+            for command_name in _VERBS
+            if command_name.startswith(incomplete)
+        ]
         return verbs + click.Command.shell_complete(self, ctx, incomplete)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -84,7 +88,9 @@ def main() -> None:
         problem.show()
         sys.exit(problem.exit_code)
     except click.Abort:
-        _fail(Stopped("stopped before it was done", "The list of releases says how far it came."))
+        _fail(
+            StoppedError("stopped before it was done", "The list of releases says how far it came.")
+        )
     except PipelineError as problem:
         _fail(problem)
 

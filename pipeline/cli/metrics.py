@@ -12,7 +12,7 @@ from pipeline import aws, console
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic import alias, log_reader
 from pipeline.traffic.alias import Live
@@ -38,18 +38,18 @@ def command(environment: Environment, hours: float, as_json: bool) -> None:
     """Compare the release that serves with the one before."""
     account = aws.connect()
     live = alias.read(account.functions, environment.function_name)
-    shown = _releases(Ledger(account, environment).releases(), live, environment)
+    displayed = _releases(Ledger(account, environment).releases(), live, environment)
     seen = log_reader.read(account, environment, int((time.time() - hours * 3600) * 1000))
-    figures = [Figures.of([call for call in seen if call.version == r.version]) for r in shown]
+    figures = [Figures.of([call for call in seen if call.version == r.version]) for r in displayed]
     if as_json:
         console.result_json(
             [
                 {"release": release.number, "version": release.version, **asdict(each)}
-                for release, each in zip(shown, figures, strict=True)
+                for release, each in zip(displayed, figures, strict=True)
             ]
         )
         return
-    columns = ["figure", *(f"release {r.number} (version {r.version})" for r in shown)]
+    columns = ["figure", *(f"release {r.number} (version {r.version})" for r in displayed)]
     console.table("", columns, _rows(figures))
 
 
@@ -58,25 +58,25 @@ def _releases(
 ) -> list[Release]:
     """Return the release that live points to, and the newest before it with another version.
 
-    Raises ReleaseUnusable if there is none: a person may have moved live.
+    Raises ReleaseUnusableError if there is none: a person may have moved live.
     """
     if live is None:
-        raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
-    serving = next((each for each in releases if each.version == live.version), None)
+        raise ReleaseUnusableError(f"nothing was ever released to {environment.name}")
+    serving = next((release for release in releases if release.version == live.version), None)
     if serving is None:
-        raise ReleaseUnusable(
+        raise ReleaseUnusableError(
             f"live points to version {live.version}, which no release of {environment.name} has",
             "Find out who moved it. A deployment or a rollback puts it right.",
         )
-    succeeded = (each for each in releases if each.outcome == "succeeded")
-    before = next((each for each in succeeded if each.version != serving.version), None)
+    succeeded = (release for release in releases if release.outcome == "succeeded")
+    before = next((release for release in succeeded if release.version != serving.version), None)
     return [serving, before] if before else [serving]
 
 
 def _rows(figures: Sequence[Figures]) -> list[list[str]]:
     rows = []
     for name in asdict(figures[0]):
-        values = [getattr(each, name) for each in figures]
+        values = [getattr(figure, name) for figure in figures]
         words, _, unit = name.rpartition("_")
         label = f"{words.replace('_', ' ')}, {unit}" if unit in ("ms", "mb") else name
         rows.append(

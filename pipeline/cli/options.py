@@ -17,8 +17,8 @@ class EnvironmentName(click.Choice[str]):
         super().__init__(ENVIRONMENTS)
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        told = super().get_invalid_choice_message(value, ctx)
-        return f"{told} {did_you_mean(str(value), ENVIRONMENTS)}".rstrip()
+        text = super().get_invalid_choice_message(value, ctx)
+        return f"{text} {did_you_mean(str(value), ENVIRONMENTS)}".rstrip()
 
 
 def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environment:

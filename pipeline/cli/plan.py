@@ -15,16 +15,16 @@ from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
 from pipeline.cli.options import allow_destroy_option, environment_option
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.inspection.inspector import inspect_loaded
 from pipeline.markdown import code, one_line
 from pipeline.release import drift, outcome, quarantine, target
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import plan_comment
-from pipeline.report.plan_comment import PlanFacts
+from pipeline.report.plan_comment import PlanComment
 from pipeline.terraform import plan_diff, runner
-from pipeline.terraform.plan import in_words, judge
-from pipeline.terraform.plan_diff import Shown
+from pipeline.terraform.plan import in_words, read_plan
+from pipeline.terraform.plan_diff import PlanSnapshot
 from pipeline.traffic import alias, provisioned_concurrency
 
 # Two of them fit into one issue, which holds 65,536 characters.
@@ -58,7 +58,7 @@ _PAGE_BYTES = 30_000
     help="The plan.json that the pull request showed: say what is different.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
-@outcome.untouched("a plan moves none")
+@outcome.no_traffic_moved("a plan moves none")
 def command(
     environment: Environment,
     reference: str,
@@ -76,7 +76,7 @@ def command(
     if as_json:
         console.result_json(document(facts))
     else:
-        for line in in_words(facts.verdict) + _beyond_in_words(facts.beyond):
+        for line in in_words(facts.planned) + _beyond_in_words(facts.beyond):
             console.result(line)
         for line in _differences_in_words(facts.differences):
             console.result(line)
@@ -87,7 +87,7 @@ def command(
     for warning in filter(None, (facts.quarantined, facts.refused)):
         console.notice(warning)
     _set_outputs(facts)
-    facts.verdict.refuse_destruction(allowed)
+    facts.planned.refuse_destruction(allowed)
 
 
 def _plan(
@@ -96,7 +96,7 @@ def _plan(
     reference: str,
     allowed: tuple[str, ...],
     shown_file: Path | None,
-) -> PlanFacts:
+) -> PlanComment:
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
     records = Ledger(account, environment)
     newest, live = records.newest(), records.serving()
@@ -104,23 +104,23 @@ def _plan(
     with runner.workspace(runner.service_stack(environment)) as tf:
         variables = runner.bundle_variables(account, bundle.manifest)
         plan = tf.plan(account, variables, lock=False).document
-    verdict = judge(plan)
+    planned = read_plan(plan)
     points_to = alias.read(account.functions, environment.function_name)
     differences = None
     if shown_file:
-        differences = plan_diff.differences(Shown.of(verdict), plan_diff.read(shown_file))
-    return PlanFacts(
+        differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(shown_file))
+    return PlanComment(
         environment=environment.name,
         manifest=bundle.manifest,
         commit=github.pull_request_head() or bundle.manifest.commit,
-        verdict=verdict,
+        planned=planned,
         beyond=drift.beyond_terraform(plan, points_to, live),
         allowed=allowed,
         live=live,
         live_manifest=target.manifest_of(account, live) if live else None,
         unfinished=newest if newest and newest.outcome != "succeeded" else None,
         quarantined=quarantine.warning(account, environment, bundle.id),
-        refused=None if verdict.empty else _refused(plan, environment),
+        refused=None if planned.empty else _refused(plan, environment),
         inspection=inspect_loaded(bundle),
         differences=differences,
     )
@@ -130,28 +130,28 @@ def _refused(plan: dict[str, Any], environment: Environment) -> str | None:
     """Return why a deployment of this plan would be refused by what it says of live."""
     if not provisioned_concurrency.is_planned(plan):
         return None
-    refusal = provisioned_concurrency.refusal(plan, environment, environment.steps().percents)
-    return f"a deployment is refused: {refusal.what}. {refusal.remedy}" if refusal else None
+    refusal = provisioned_concurrency.refusal(plan, environment, environment.rollout().percents)
+    return f"a deployment is refused: {refusal.message}. {refusal.hint}" if refusal else None
 
 
-def document(facts: PlanFacts) -> dict[str, Any]:
+def document(facts: PlanComment) -> dict[str, Any]:
     """Return what plan.json holds."""
     live = facts.live
     return {
         "environment": facts.environment,
         "bundle": facts.manifest.id,
-        **facts.verdict.to_json(),
+        **facts.planned.to_json(),
         "empty": facts.empty,
         "beyond_terraform": list(facts.beyond),
         "packages": [
             {
-                "name": each.package.name,
-                "size_bytes": each.package.size_bytes,
-                "sha256": each.package.sha256,
-                "live_size_bytes": each.live.size_bytes if each.live else None,
-                "live_sha256": each.live.sha256 if each.live else None,
+                "name": package.package.name,
+                "size_bytes": package.package.size_bytes,
+                "sha256": package.package.sha256,
+                "live_size_bytes": package.live.size_bytes if package.live else None,
+                "live_sha256": package.live.sha256 if package.live else None,
             }
-            for each in facts.packages()
+            for package in facts.packages()
         ],
         "live": (
             {"release": live.number, "bundle": live.bundle, "commit": live.commit} if live else None
@@ -161,11 +161,11 @@ def document(facts: PlanFacts) -> dict[str, Any]:
 
 
 def _load(account: Aws, environment: Environment, reference: str, live: Release | None) -> Bundle:
-    """Return the bundle that is meant; raise ReleaseUnusable if it is `live` and nothing is."""
+    """Return the bundle that is meant; raise ReleaseUnusableError if it is `live` and nothing is."""
     if reference != "live":
         return store.load(account, reference)
     if live is None:
-        raise ReleaseUnusable(
+        raise ReleaseUnusableError(
             f"no bundle is live in {environment.name}: nothing was ever released to it",
             "Plan with a bundle that you have built: --bundle build",
         )
@@ -184,7 +184,7 @@ def _differences_in_words(differences: tuple[str, ...] | None) -> list[str]:
     return [plan_comment.DIFFERENT, *(f"    {one_line(line)}" for line in differences)]
 
 
-def save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
+def save(folder: Path, facts: PlanComment, page: str, reference: str) -> None:
     """Write plan.json, and plan.md, which says where the rest is if it is too long."""
     if url := github.run_url():
         pointer = f"Cut off here: [the summary of the run]({url}) has the whole."
@@ -196,15 +196,15 @@ def save(folder: Path, facts: PlanFacts, page: str, reference: str) -> None:
     (folder / "plan.md").write_text(github.cut(page, _PAGE_BYTES, pointer), "utf-8")
 
 
-def _set_outputs(facts: PlanFacts) -> None:
+def _set_outputs(facts: PlanComment) -> None:
     """Tell the job's later steps."""
-    github.set_output("sha256", facts.verdict.sha256)
-    told = {
+    github.set_output("sha256", facts.planned.sha256)
+    text = {
         "empty": facts.empty,
         "nothing-to-do": facts.nothing_to_do,
         "quarantined": facts.quarantined is not None,
     }
     if facts.differences is not None:
-        told["differs"] = bool(facts.differences)
-    for name, holds in told.items():
+        text["differs"] = bool(facts.differences)
+    for name, holds in text.items():
         github.set_output(name, str(holds).lower())

@@ -43,7 +43,7 @@ class _Pruning:
     help="How many of the last releases keep their versions.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, and delete nothing.")
-@outcome.untouched("prune moves none")
+@outcome.no_traffic_moved("prune moves none")
 def command(environment: Environment, keep: int, dry_run: bool) -> None:
     """Delete versions that nothing needs."""
     account = aws.connect()
@@ -77,17 +77,17 @@ def _choose(account: Aws, environment: Environment, keep: int) -> _Pruning:
     versions: dict[str, int] = {}
     layers_in_use: set[str] = set()
     for page in functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
-        for each in page["Versions"]:
-            number = each["Version"]
+        for version in page["Versions"]:
+            number = version["Version"]
             if number == "$LATEST" or number in needed or int(number) > newest_needed:
-                layers_in_use.update(layer["Arn"] for layer in each.get("Layers", []))
+                layers_in_use.update(layer["Arn"] for layer in version.get("Layers", []))
             else:
-                versions[number] = each["CodeSize"]
+                versions[number] = version["CodeSize"]
     layers: dict[int, int] = {}
     pages = functions.get_paginator("list_layer_versions").paginate(
         LayerName=environment.layer_name
     )
-    listed = [each for page in pages for each in page["LayerVersions"]]
+    listed = [layer_version for page in pages for layer_version in page["LayerVersions"]]
     newest = max((each["Version"] for each in listed), default=0)
     for layer in listed:
         if layer["LayerVersionArn"] not in layers_in_use and layer["Version"] != newest:
@@ -111,9 +111,11 @@ def _aliased(account: Aws, name: str) -> set[str]:
 def _released(account: Aws, environment: Environment, keep: int) -> set[str]:
     """Return the versions of the last `keep` releases that succeeded."""
     succeeded = (
-        each for each in Ledger(account, environment).releases() if each.outcome == "succeeded"
+        release
+        for release in Ledger(account, environment).releases()
+        if release.outcome == "succeeded"
     )
-    return {each.version for each in islice(succeeded, keep) if each.version}
+    return {release.version for release in islice(succeeded, keep) if release.version}
 
 
 def _delete(account: Aws, environment: Environment, found: _Pruning) -> int:

@@ -22,9 +22,9 @@ def command(environment: Environment, reference: str) -> None:
     """
     account = aws.connect()
     bundle = store.load(account, reference)
-    told = warning(account, environment, bundle.id)
-    if told:
-        console.notice(told)
+    text = warning(account, environment, bundle.id)
+    if text:
+        console.notice(text)
     else:
         console.result(f"bundle {bundle.id[:12]} is not in quarantine in {environment.name}")
-    github.set_output("quarantined", str(told is not None).lower())
+    github.set_output("quarantined", str(text is not None).lower())

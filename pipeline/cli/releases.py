@@ -42,7 +42,9 @@ def _as_json(release: Release) -> dict[str, object]:
 
 def _row(release: Release) -> list[str]:
     kind = f"{release.kind} to {release.restores}" if release.restores else release.kind
-    kind = ", ".join([kind, *release.unusual, *(f"{each} pending" for each in release.pending)])
+    kind = ", ".join(
+        [kind, *release.overrides, *(f"{pending_name} pending" for pending_name in release.pending)]
+    )
     return [
         str(release.number),
         kind,

@@ -19,15 +19,15 @@ from pipeline.cli.options import (
 from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.errors import UsageError
 from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, target
-from pipeline.release.context import Facts, Verb
+from pipeline.release.context import ReleaseContext, Verb
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
-from pipeline.release.target import Way
+from pipeline.release.target import RollbackTarget
 from pipeline.report import job_summary, release_summary
 from pipeline.terraform import runner
-from pipeline.terraform.plan import in_words, judge
+from pipeline.terraform.plan import in_words, read_plan
 from pipeline.traffic import configuration, deployment_marker
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 
 _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
 
@@ -57,7 +57,7 @@ _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
     "has restored it.",
 )
 @verify_attestations_option
-@outcome.untouched("nothing was done")
+@outcome.no_traffic_moved("nothing was done")
 def command(
     environment: Environment,
     number: int | None,
@@ -83,35 +83,35 @@ def command(
         console.result(f"nothing to do: no rollback of {environment.name} is unfinished")
         return
     verb: Verb = "dry run" if dry_run else "follow-up" if unfinished else "rollback"
-    with job_summary.summarised(verb, account, environment, reason) as facts:
-        facts.switch = Switch(account.functions, environment.function_name)
+    with job_summary.job_summary(verb, account, environment, reason) as context:
+        context.switch = AliasSwitch(account.functions, environment.function_name)
         if unfinished:
-            release, bundle = unfinished, _restored(account, facts, unfinished)
-        elif number and not dry_run and _is_done(account, facts, number):
+            release, bundle = unfinished, _restored(account, context, unfinished)
+        elif number and not dry_run and _is_done(account, context, number):
             return
         else:
-            way, bundle, version = _prove(account, facts, number)
+            way, bundle, version = _prove(account, context, number)
             if dry_run:
-                _show(account, way, bundle, allowed, facts)
+                _show(account, way, bundle, allowed, context)
                 return
             if version is None and only == _TRAFFIC:
                 _say_that_terraform_comes_first(way)
                 return
-            for line in release_summary.preview(facts, target.manifest_of(account, way.left)):
+            for line in release_summary.preview(context, target.manifest_of(account, way.left)):
                 console.say(line)
-            way = _clear(account, facts, way, cancel)
-            rollback = Rollback(account, way, bundle, facts, facts.switch)
+            way = _clear(account, context, way, cancel)
+            rollback = Rollback(account, way, bundle, context, context.switch)
             release = (
                 rollback.move_traffic(version, attest=attest)
                 if version
                 else rollback.publish(allowed, attest=attest)
             )
             deployment_marker.put(account, environment, "rollback")
-        _tell(release, facts)
+        _tell(release, context)
         if release.pending and only != _TRAFFIC:
-            follow_up.follow(account, facts, bundle, release, allowed)
+            follow_up.follow(account, context, bundle, release, allowed)
             console.result(f"Terraform has followed release {release.number}")
-    facts.timeline.show()
+    context.timeline.show()
 
 
 def _warn_of_expiry(valid_s: float | None) -> None:
@@ -124,61 +124,65 @@ def _warn_of_expiry(valid_s: float | None) -> None:
         )
 
 
-def _restored(account: Aws, facts: Facts, release: Release) -> Bundle:
+def _restored(account: Aws, context: ReleaseContext, release: Release) -> Bundle:
     """Return the bundle of a rollback that is to be finished."""
-    records = Ledger(account, facts.environment)
-    facts.release, facts.restored = release, records.release(release.restores or 0)
+    records = Ledger(account, context.environment)
+    context.release, context.restored = release, records.release(release.restores or 0)
     bundle = store.fetch(account, release.bundle)
-    facts.manifest = bundle.manifest
+    context.manifest = bundle.manifest
     return bundle
 
 
-def _is_done(account: Aws, facts: Facts, number: int) -> bool:
+def _is_done(account: Aws, context: ReleaseContext, number: int) -> bool:
     """Say, to people too, whether a rollback to this release came to its end, and serves."""
-    assert facts.switch
-    done = target.is_done(Ledger(account, facts.environment), facts.switch.before, number)
+    assert context.switch
+    done = target.is_done(Ledger(account, context.environment), context.switch.before, number)
     if done:
-        facts.manifest = target.manifest_of(account, done)
-        console.result(f"nothing to do: {facts.environment.name} serves release {number} already")
+        context.manifest = target.manifest_of(account, done)
+        console.result(f"nothing to do: {context.environment.name} serves release {number} already")
     return done is not None
 
 
-def _prove(account: Aws, facts: Facts, number: int | None) -> tuple[Way, Bundle, str | None]:
+def _prove(
+    account: Aws, context: ReleaseContext, number: int | None
+) -> tuple[RollbackTarget, Bundle, str | None]:
     """Choose what to restore, and prove that it can be.
 
     Returns the way, the bundle, and its version; None if that must be published again.
     """
-    environment, switch = facts.environment, facts.switch
+    environment, switch = context.environment, context.switch
     assert switch
-    with facts.timeline.phase("prove", "that the release can be restored"):
+    with context.timeline.phase("prove", "that the release can be restored"):
         way = target.choose(account, environment, switch.before, number)
-        facts.serving, facts.restored = way.left, way.target
+        context.serving, context.restored = way.left, way.target
         bundle = store.fetch(account, way.target.bundle)
-        facts.manifest = bundle.manifest
-        version = target.prove(account, environment, way, bundle)
-        facts.proved = True
-        facts.quarantined = quarantine.why(account, environment, bundle.id)
+        context.manifest = bundle.manifest
+        version = target.preflight(account, environment, way, bundle)
+        context.proved = True
+        context.quarantined = quarantine.why(account, environment, bundle.id)
         if version and switch.before:
-            facts.settings = configuration.look_at_differences(
+            context.settings = configuration.get_differences(
                 account.functions, environment.function_name, switch.before.version, version
             )
     github.set_output("restores", str(way.target.number))
     return way, bundle, version
 
 
-def _clear(account: Aws, facts: Facts, way: Way, cancel: bool) -> Way:
+def _clear(
+    account: Aws, context: ReleaseContext, way: RollbackTarget, cancel: bool
+) -> RollbackTarget:
     """Close what died, or `cancel` the deployment that is under way; return the way from there."""
     if way.newest.outcome != "under way":
         return way
-    environment = facts.environment
+    environment = context.environment
     clear = cancellation.cancel_deployments if cancel else ledger.close_what_died
     newest = clear(account, environment) or way.newest
     # It has put live back where it was.
-    facts.switch = Switch(account.functions, environment.function_name)
+    context.switch = AliasSwitch(account.functions, environment.function_name)
     return replace(way, newest=newest)
 
 
-def _say_that_terraform_comes_first(way: Way) -> None:
+def _say_that_terraform_comes_first(way: RollbackTarget) -> None:
     github.set_output("traffic", "unmoved")
     console.notice(
         f"version {way.target.version} of release {way.target.number} is gone: before traffic can "
@@ -186,7 +190,7 @@ def _say_that_terraform_comes_first(way: Way) -> None:
     )
 
 
-def _tell(release: Release, facts: Facts) -> None:
+def _tell(release: Release, context: ReleaseContext) -> None:
     """Tell people and the job's later steps that traffic is back."""
     for name, value in (
         ("release", str(release.number)),
@@ -194,20 +198,26 @@ def _tell(release: Release, facts: Facts) -> None:
         ("traffic", "restored"),
     ):
         github.set_output(name, value)
-    what = f"release {release.number}: {facts.environment.name} serves release {release.restores}"
+    what = f"release {release.number}: {context.environment.name} serves release {release.restores}"
     what += f" again (bundle {release.bundle[:12]}, version {release.version})"
-    what += f"; {release_summary.what_follows(facts)}" if facts.serving else ""
+    what += f"; {release_summary.what_follows(context)}" if context.serving else ""
     console.result(what)
 
 
-def _show(account: Aws, way: Way, bundle: Bundle, allowed: tuple[str, ...], facts: Facts) -> None:
+def _show(
+    account: Aws,
+    way: RollbackTarget,
+    bundle: Bundle,
+    allowed: tuple[str, ...],
+    context: ReleaseContext,
+) -> None:
     """Show what a rollback would do; raise if Terraform would fail, or be refused, in the end."""
-    for line in release_summary.preview(facts, target.manifest_of(account, way.left)):
+    for line in release_summary.preview(context, target.manifest_of(account, way.left)):
         console.result(line)
-    with runner.workspace(runner.service_stack(facts.environment)) as tf:
-        with facts.timeline.phase("plan", f"terraform plan of {facts.environment.name}"):
+    with runner.workspace(runner.service_stack(context.environment)) as tf:
+        with context.timeline.phase("plan", f"terraform plan of {context.environment.name}"):
             variables = runner.bundle_variables(account, bundle.manifest)
-            facts.verdict = judge(tf.plan(account, variables, lock=False).document)
-    for line in in_words(facts.verdict):
+            context.planned = read_plan(tf.plan(account, variables, lock=False).document)
+    for line in in_words(context.planned):
         console.result(f"terraform {line}")
-    facts.verdict.refuse_destruction(allowed)
+    context.planned.refuse_destruction(allowed)

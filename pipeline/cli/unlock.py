@@ -18,7 +18,7 @@ from pipeline.cli.help import examples
 )
 @environment_option
 @click.argument("lock_id", metavar="ID")
-@outcome.untouched("a lock moves none")
+@outcome.no_traffic_moved("a lock moves none")
 def command(environment: Environment, lock_id: str) -> None:
     """Take a dead process's lock of the state away.
 

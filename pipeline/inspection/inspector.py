@@ -17,7 +17,7 @@ from pipeline.errors import BundleError, InspectionError, UsageError
 from pipeline.inspection import code, entries, manifest as manifest_rules, native, report
 from pipeline.inspection.code import Target
 from pipeline.inspection.contents import Contents, imported_without_guard, read_contents
-from pipeline.inspection.report import Facts, PackageFacts, Report
+from pipeline.inspection.report import BundleInfo, PackageInfo, Report
 from pipeline.inspection.rules import Finding, Rule
 from pipeline.inspection.zip_reader import OpenedPackage, open_package
 from pipeline.secret_scan import CredentialScanner
@@ -102,7 +102,7 @@ def inspect_packages(
         findings += _check_libraries(packages, contents, target)
     findings += _check_function_file()
     left, allowed = _sort_out(sorted(findings, key=_place))
-    return Report(manifest.id if manifest else None, _facts(manifest, packages), left, allowed)
+    return Report(manifest.id if manifest else None, _context(manifest, packages), left, allowed)
 
 
 def _check_function_file() -> list[Finding]:
@@ -119,8 +119,8 @@ def _sort_out(
     findings: list[Finding],
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...]]:
     """Return the findings that count, and those that function.toml allows, with its reason."""
-    reasons = {(each.rule, each.file): each.reason for each in ALLOWED}
-    if unknown := {each.rule for each in ALLOWED} - {rule.id for rule in Rule}:
+    reasons = {(allowed.rule, allowed.file): allowed.reason for allowed in ALLOWED}
+    if unknown := {allowed.rule for allowed in ALLOWED} - {rule.id for rule in Rule}:
         raise UsageError(
             f"{FUNCTION_FILE.name}: [[allow]]: there is no rule {min(unknown)}",
             "`inspect` names the rule of each finding at the beginning of its line.",
@@ -183,16 +183,16 @@ def _check_libraries(
             yield Finding(Rule.LIBRARY_NOT_PROVIDED, *places[place], message)
 
 
-def _facts(manifest: Manifest | None, packages: list[OpenedPackage]) -> Facts:
+def _context(manifest: Manifest | None, packages: list[OpenedPackage]) -> BundleInfo:
     runtime = runtimes.RUNTIMES.get(manifest.runtime) if manifest else None
-    return Facts(
+    return BundleInfo(
         handler=manifest.handler if manifest else None,
         architecture=manifest.architecture if manifest else None,
         runtime=manifest.runtime if manifest else None,
         deprecated=runtime.deprecated if runtime else None,
         updates_blocked=runtime.updates_blocked if runtime else None,
         packages=tuple(
-            PackageFacts(
+            PackageInfo(
                 name=package.name,
                 files=sum(not entry.is_folder for entry in package.entries),
                 size_bytes=package.size_bytes,

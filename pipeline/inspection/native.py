@@ -110,7 +110,7 @@ def _search(path: str, needs: SharedObject) -> list[str]:
     A file's own folder is among them: what is there, is loaded for the same reason (auditwheel).
     """
     own = posixpath.dirname(path)
-    stated = [re.sub(r"\$ORIGIN|\$\{ORIGIN\}", own, each) for each in needs.search_path]
+    stated = [re.sub(r"\$ORIGIN|\$\{ORIGIN\}", own, folder) for folder in needs.search_path]
     return [*map(posixpath.normpath, stated), own, *_LIBRARY_FOLDERS]
 
 

@@ -14,7 +14,7 @@ from pipeline.inspection.rules import Finding
 
 
 @dataclass(frozen=True)
-class PackageFacts:
+class PackageInfo:
     """How large a package is; `unzipped_bytes` is what the zip states."""
 
     name: str
@@ -24,7 +24,7 @@ class PackageFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class BundleInfo:
     """What a bundle is, as far as it could be read.
 
     `deprecated` and `updates_blocked` are the days on which AWS does that to the runtime.
@@ -35,7 +35,7 @@ class Facts:
     runtime: str | None
     deprecated: datetime.date | None
     updates_blocked: datetime.date | None
-    packages: tuple[PackageFacts, ...]
+    packages: tuple[PackageInfo, ...]
 
     @property
     def unzipped_bytes(self) -> int:
@@ -50,7 +50,7 @@ class Report:
     """
 
     bundle_id: str | None
-    facts: Facts
+    info: BundleInfo
     findings: tuple[Finding, ...]
     allowed: tuple[tuple[Finding, str], ...] = ()
 
@@ -59,16 +59,16 @@ class Report:
         return sorted({finding.rule.id for finding in self.findings})
 
     def as_json(self) -> dict[str, Any]:
-        facts = self.facts
+        info = self.info
         return {
             "bundle": self.bundle_id,
             "clean": not self.findings,
             "facts": {
-                "handler": facts.handler,
-                "architecture": facts.architecture,
-                "runtime": facts.runtime,
-                "runtime_deprecated": _iso(facts.deprecated),
-                "runtime_updates_blocked": _iso(facts.updates_blocked),
+                "handler": info.handler,
+                "architecture": info.architecture,
+                "runtime": info.runtime,
+                "runtime_deprecated": _iso(info.deprecated),
+                "runtime_updates_blocked": _iso(info.updates_blocked),
                 "packages": [
                     {
                         "name": package.name,
@@ -76,11 +76,11 @@ class Report:
                         "size_bytes": package.size_bytes,
                         "unzipped_bytes": package.unzipped_bytes,
                     }
-                    for package in facts.packages
+                    for package in info.packages
                 ],
-                "unzipped_bytes": facts.unzipped_bytes,
+                "unzipped_bytes": info.unzipped_bytes,
                 "unzipped_limit_bytes": MAX_UNZIPPED_BYTES,
-                "unzipped_limit_percent": _percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES),
+                "unzipped_limit_percent": _percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES),
             },
             "findings": [finding.as_json() for finding in self.findings],
             "allowed": [finding.as_json() | {"reason": why} for finding, why in self.allowed],
@@ -89,7 +89,7 @@ class Report:
 
 def show(report: Report) -> None:
     """Print the report for people, and annotate the findings on GitHub."""
-    facts = report.facts
+    info = report.info
     rows = [
         [
             package.name,
@@ -98,24 +98,24 @@ def show(report: Report) -> None:
             f"{package.unzipped_bytes:,}",
             f"{_percent(package.unzipped_bytes, MAX_UNZIPPED_BYTES)} %",
         ]
-        for package in facts.packages
+        for package in info.packages
     ]
-    unzipped = f"{facts.unzipped_bytes:,}"
-    share = f"{_percent(facts.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
+    unzipped = f"{info.unzipped_bytes:,}"
+    share = f"{_percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
     rows.append(["together", "", "", unzipped, share])
     console.result(f"bundle   {report.bundle_id or 'unknown'}")
-    if facts.runtime:
-        line = f"function {facts.handler} on {facts.runtime}, {facts.architecture}"
+    if info.runtime:
+        line = f"function {info.handler} on {info.runtime}, {info.architecture}"
         console.result(_printable(line))
-    if facts.deprecated:
+    if info.deprecated:
         console.result(
-            f"runtime  AWS deprecates {facts.runtime} on {facts.deprecated}, "
-            f"and blocks updates from {facts.updates_blocked} on"
+            f"runtime  AWS deprecates {info.runtime} on {info.deprecated}, "
+            f"and blocks updates from {info.updates_blocked} on"
         )
     columns = ["package", "files", "zipped bytes", "unzipped bytes", "of 250 MB"]
     console.table("", columns, rows)
     for finding in report.findings:
-        console.result(f"{describe(finding)}\n    {finding.rule.remedy}")
+        console.result(f"{describe(finding)}\n    {finding.rule.hint}")
     for finding, reason in report.allowed:
         console.result(f"allowed: {describe(finding)}\n    {_printable(reason)}")
     count = len(report.findings) or "no"
@@ -134,7 +134,7 @@ def github_annotations(report: Report) -> list[str]:
     annotations = []
     for finding in report.findings:
         file = _source_file(finding)
-        text = f"{describe(finding)}. {finding.rule.remedy}"
+        text = f"{describe(finding)}. {finding.rule.hint}"
         line = finding.line if file else None
         annotations.append(github.annotation(text, file=file, line=line))
     return annotations

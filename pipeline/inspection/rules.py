@@ -1,7 +1,7 @@
 """The rules that a bundle must keep: a stable id, what must hold, what to do if it does not.
 
 To add a rule: name it here, look for it in the module of its subject (`manifest`, `zip_reader`,
-`entries`, `code`, `native`), and break it in the tests/unit/inspection/break_*.py of its kind.
+`entries`, `code`, `native`), and break it in the tests/unit/inspection/violate_*.py of its kind.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Rule(Enum):
         return self.value[0]
 
     @property
-    def remedy(self) -> str:
+    def hint(self) -> str:
         return self.value[1]
 
 
@@ -166,5 +166,5 @@ class Finding:
             "path": self.path,
             "line": self.line,
             "message": self.message,
-            "remedy": self.rule.remedy,
+            "hint": self.rule.hint,
         }

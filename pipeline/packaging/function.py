@@ -54,10 +54,10 @@ def check_source(source: bytes, name: str) -> None:
         compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
-        shown = (error.text or "").rstrip("\n")
-        caret = re.sub(r"[^\t]", " ", shown[: column - 1]) + "^"
+        displayed = (error.text or "").rstrip("\n")
+        caret = re.sub(r"[^\t]", " ", displayed[: column - 1]) + "^"
         raise SourceError(
-            f"{name}:{line}:{column}: {error.msg}\n    {shown}\n    {caret}",
+            f"{name}:{line}:{column}: {error.msg}\n    {displayed}\n    {caret}",
             "Correct it and build again; the bundle that was there is untouched.",
             file=name,
             line=line,

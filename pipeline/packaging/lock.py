@@ -79,8 +79,8 @@ class Lock:
         marker, requirement.marker = requirement.marker, None
         return requirement if marker is None or marker.evaluate(_environment()) else None
 
-    def _error(self, what: str, remedy: str) -> LayerError:
-        return LayerError(f"{self._name} {what}", remedy)
+    def _error(self, what: str, hint: str) -> LayerError:
+        return LayerError(f"{self._name} {what}", hint)
 
 
 def _environment() -> Mapping[str, str | Set[str]]:

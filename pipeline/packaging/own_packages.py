@@ -86,5 +86,5 @@ class OwnPackage(NamedTuple):
     def _within(self, path: Path) -> str:
         return path.relative_to(self.place).as_posix()
 
-    def _error(self, what: str, remedy: str) -> LayerError:
-        return LayerError(f"{self.place.relative_to(ROOT, walk_up=True)} {what}", remedy)
+    def _error(self, what: str, hint: str) -> LayerError:
+        return LayerError(f"{self.place.relative_to(ROOT, walk_up=True)} {what}", hint)

@@ -91,11 +91,11 @@ def _explained(complaints: str) -> LayerError:
     """Return the error for pip's own: what pip says of it, and what to do."""
     if match := _NOT_FOUND.search(complaints):
         return _not_found(match[1])
-    said = "\n".join(re.findall(r"^(?:ERROR: |    ).*", complaints, re.MULTILINE)) or complaints
-    remedy = "Correct the lock file, or what pip names."
+    output = "\n".join(re.findall(r"^(?:ERROR: |    ).*", complaints, re.MULTILINE)) or complaints
+    hint = "Correct the lock file, or what pip names."
     if "DO NOT MATCH THE HASHES" in complaints:
-        remedy = "The index has another file than was locked. Find out why before you lock again."
-    return LayerError(f"pip could not install the layer's packages:\n{said.strip()}", remedy)
+        hint = "The index has another file than was locked. Find out why before you lock again."
+    return LayerError(f"pip could not install the layer's packages:\n{output.strip()}", hint)
 
 
 def _not_found(requirement: str) -> LayerError:
@@ -104,9 +104,9 @@ def _not_found(requirement: str) -> LayerError:
         command = [sys.executable, "-m", "pip", "download", _NO_CHECK, "-vv", "--no-deps"]
         command += ["--retries", "0", *lambda_platform.pip_options(), "--dest", folder]
         done = subprocess.run([*command, requirement], capture_output=True, text=True)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     name, _, version = requirement.partition("==")
-    found = _PASSED_OVER.findall(said)
+    found = _PASSED_OVER.findall(output)
     if others := sorted({each for why, file in found for each in _made_for(why, file, version)}):
         more = f" and {len(others) - _MOST} others" if len(others) > _MOST else ""
         return LayerError(
@@ -115,7 +115,7 @@ def _not_found(requirement: str) -> LayerError:
             "Lock a release that has one, or build a wheel and name its path in the layer's "
             "requirements (docs/layer.md). pip does not compile source for another machine.",
         )
-    if pages := _UNREADABLE.findall(said):
+    if pages := _UNREADABLE.findall(output):
         return LayerError(
             f"pip cannot read the index, {pages[0][0]}: {pages[0][1]}",
             "Check the network, and pip's settings: PIP_INDEX_URL, its credentials, HTTPS_PROXY.",

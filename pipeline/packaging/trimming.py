@@ -134,5 +134,5 @@ def _identifiers(source: bytes) -> Iterator[tuple[str, int]]:
                 yield name, node.lineno
 
 
-def _wrong(what: str, remedy: str) -> LayerError:
-    return LayerError(f"{FUNCTION_FILE.name}: layer.{what}", remedy)
+def _wrong(what: str, hint: str) -> LayerError:
+    return LayerError(f"{FUNCTION_FILE.name}: layer.{what}", hint)

@@ -95,11 +95,11 @@ def _dependencies() -> Iterator[tuple[str, bytes]]:
 
 
 def _installed(name: str, version: str) -> Distribution:
-    remedy = f"python -m pip install --require-hashes --requirement {_LOCK.relative_to(ROOT)}"
+    hint = f"python -m pip install --require-hashes --requirement {_LOCK.relative_to(ROOT)}"
     try:
         found = distribution(name)
     except PackageNotFoundError as error:
-        raise UsageError(f"{name} is not installed here", remedy) from error
+        raise UsageError(f"{name} is not installed here", hint) from error
     if found.version != version:
-        raise UsageError(f"{name} {found.version} is installed here, not {version}", remedy)
+        raise UsageError(f"{name} {found.version} is installed here, not {version}", hint)
     return found

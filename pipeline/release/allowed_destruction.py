@@ -36,7 +36,7 @@ def of_merges(since: str | None, commit: str) -> tuple[str, ...]:
 
 def addresses(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the addresses that labels name, each once."""
-    named = {each.removeprefix(_PREFIX) for each in labels if each.startswith(_PREFIX)}
+    named = {label.removeprefix(_PREFIX) for label in labels if label.startswith(_PREFIX)}
     return tuple(sorted(named))
 
 
@@ -48,13 +48,13 @@ def _between(base: str, head: str) -> list[str]:
 
 def _labels(commits: Iterable[str]) -> Iterator[str]:
     """Yield the labels of the pull requests that were merged into main as these commits."""
-    asked = "\n".join(
+    requested = "\n".join(
         f'c{number}: object(oid: "{sha}") {{ ... on Commit {{ {_LABELS} }} }}'
         for number, sha in enumerate(commits)
     )
     owner, _, name = github.repository().partition("/")
     query = f"""query($owner: String!, $name: String!) {{
-      repository(owner: $owner, name: $name) {{ {asked} }} }}"""
+      repository(owner: $owner, name: $name) {{ {requested} }} }}"""
     found = github.graphql(query, owner=owner, name=name)["repository"]
     for commit in filter(None, found.values()):
         for request in commit["associatedPullRequests"]["nodes"]:

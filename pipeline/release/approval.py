@@ -7,7 +7,7 @@ from pipeline.config import APPROVAL
 from pipeline.errors import ApprovalError
 
 
-def insist(bundle: str) -> None:
+def require(bundle: str) -> None:
     """Raise ApprovalError unless there is somebody to approve a plan that nobody has seen.
 
     Raises GitHubError, too.

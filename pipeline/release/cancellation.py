@@ -7,7 +7,7 @@ import time
 from pipeline import console, github
 from pipeline.aws import Aws
 from pipeline.config import Environment
-from pipeline.errors import GitHubError, LostRace
+from pipeline.errors import GitHubError, LostRaceError
 from pipeline.release import ledger
 from pipeline.release.ledger import Ledger, Release
 
@@ -19,7 +19,7 @@ def cancel_deployments(account: Aws, environment: Environment) -> Release | None
     """Cancel the run of a deployment that is under way, and wait until it has put live back.
 
     What begins after it in the meantime is cancelled, too. Returns the newest release. Raises
-    LostRace if there is no run to cancel, or a deployment ended well before it was cancelled.
+    LostRaceError if there is no run to cancel, or a deployment ended well before it was cancelled.
     """
     records = Ledger(account, environment)
     cancelled: set[int] = set()
@@ -28,7 +28,7 @@ def cancel_deployments(account: Aws, environment: Environment) -> Release | None
         try:
             newest = ledger.close_what_died(account, environment)
             break
-        except LostRace as race:
+        except LostRaceError as race:
             in_the_way = records.newest()
             if in_the_way and in_the_way.outcome != "under way" and not in_the_way.pending:
                 continue
@@ -38,7 +38,7 @@ def cancel_deployments(account: Aws, environment: Environment) -> Release | None
                 _cancel(in_the_way, race)
                 cancelled.add(in_the_way.number)
     if cancelled and newest and newest.outcome == "succeeded":
-        raise LostRace(
+        raise LostRaceError(
             f"release {newest.number}, a {newest.kind} of bundle {newest.bundle[:12]}, ended well "
             "before it was cancelled, and serves now; nothing was changed",
             "See whether it is good (`python -m pipeline releases`), and decide again.",
@@ -46,7 +46,7 @@ def cancel_deployments(account: Aws, environment: Environment) -> Release | None
     return newest
 
 
-def _cancel(release: Release, race: LostRace) -> None:
+def _cancel(release: Release, race: LostRaceError) -> None:
     """Cancel a deployment's run; raise `race`, with why, if that cannot be."""
     if release.kind != "deploy" or release.run is None:
         raise race
@@ -54,5 +54,5 @@ def _cancel(release: Release, race: LostRace) -> None:
     try:
         github.cancel(release.run)
     except GitHubError as problem:
-        what = f"{race.what}; its run could not be cancelled: {problem}"
-        raise LostRace(what, race.remedy) from problem
+        what = f"{race.message}; its run could not be cancelled: {problem}"
+        raise LostRaceError(what, race.hint) from problem

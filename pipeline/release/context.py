@@ -9,16 +9,16 @@ from typing import Literal
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
 from pipeline.release.ledger import Release
-from pipeline.terraform.plan import Verdict
+from pipeline.terraform.plan import PlannedChanges
 from pipeline.timeline import Timeline
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.invoke import Health
 
 type Verb = Literal["deploy", "rollback", "follow-up", "dry run"]
 
 
 @dataclass
-class Facts:
+class ReleaseContext:
     """What is known of a deployment or a rollback, filled in as it goes on.
 
     `manifest` is that of the bundle that is to serve, `serving` the release that served before,
@@ -36,12 +36,12 @@ class Facts:
     manifest: Manifest | None = None
     serving: Release | None = None
     restored: Release | None = None
-    switch: Switch | None = None
+    switch: AliasSwitch | None = None
     proved: bool = False
     settings: Sequence[str] = ()
     quarantined: str | None = None
     attested: bool = False
-    verdict: Verdict | None = None
+    planned: PlannedChanges | None = None
     release: Release | None = None
     health_before: Health | None = None
     health_after: Health | None = None

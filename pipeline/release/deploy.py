@@ -10,16 +10,16 @@ from pipeline import console
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
-from pipeline.errors import LostRace, describe
+from pipeline.errors import LostRaceError, describe
 from pipeline.release import drift, ledger, publish, target
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.publish import Published
-from pipeline.signals import uninterrupted
-from pipeline.terraform.plan import judge
+from pipeline.signals import deferred_signals
+from pipeline.terraform.plan import read_plan
 from pipeline.terraform.runner import SavedPlan, Terraform
 from pipeline.traffic import alias, api_url, invoke, provisioned_concurrency, smoke
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.canary import Canary
 
 
@@ -27,21 +27,26 @@ class Deployment:
     """One deployment from its plan on: whatever fails, live goes back and it is recorded."""
 
     def __init__(
-        self, account: Aws, bundle: Bundle, tf: Terraform, facts: Facts, canary: Canary | None
+        self,
+        account: Aws,
+        bundle: Bundle,
+        tf: Terraform,
+        context: ReleaseContext,
+        canary: Canary | None,
     ) -> None:
         self._account = account
-        self._environment = facts.environment
-        self._name = facts.environment.function_name
+        self._environment = context.environment
+        self._name = context.environment.function_name
         self._bundle = bundle
         self._terraform = tf
-        self._facts = facts
+        self._context = context
         self._canary = canary
-        self._timeline = facts.timeline
-        self._ledger = Ledger(account, facts.environment)
+        self._timeline = context.timeline
+        self._ledger = Ledger(account, context.environment)
         self._applied = False
 
     def run(
-        self, plan: SavedPlan, newest: Release | None, unusual: tuple[str, ...]
+        self, plan: SavedPlan, newest: Release | None, overrides: tuple[str, ...]
     ) -> Release | None:
         """Do it and return the release, or None if there was nothing to do.
 
@@ -52,18 +57,18 @@ class Deployment:
             alias.wait_until_alone(self._account.functions, self._name)
         if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
             return None
-        verdict = judge(plan.document)
-        switch = self._facts.switch = Switch(self._account.functions, self._name)
+        planned = read_plan(plan.document)
+        switch = self._context.switch = AliasSwitch(self._account.functions, self._name)
         switch.provisioned = moved_by_lambda
         release = ledger.next_release(
             newest,
             "deploy",
             self._bundle.manifest,
-            reason=self._facts.reason,
-            unusual=unusual,
-            attested=self._facts.attested,
+            reason=self._context.reason,
+            overrides=overrides,
+            attested=self._context.attested,
         )
-        release = replace(release, plan_sha256=verdict.sha256)
+        release = replace(release, plan_sha256=planned.sha256)
         self._ledger.begin(release)
         try:
             self._settle(switch)
@@ -75,23 +80,23 @@ class Deployment:
             switch.provisioned = provisioned_concurrency.is_planned(plan.document)
             version = published.version
             release = replace(release, version=version)
-            if switch.before and verdict.at_once():
+            if switch.before and planned.at_once():
                 # Whatever it changed of the API meets the callers already.
                 self._call_api(published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
-                smoke.run(self._account, self._environment, version, verdict)
+                smoke.run(self._account, self._environment, version, planned)
             self._move_live(switch, version)
             self._call_api(published)
         except BaseException as problem:
-            with uninterrupted():
+            with deferred_signals():
                 self._go_back(switch, release, problem)
             raise
         # From here on it is released; being told to stop changes nothing any more.
-        with uninterrupted():
+        with deferred_signals():
             return self._record(release, "succeeded")
 
     def _is_served(self) -> bool:
-        serving = self._facts.serving
+        serving = self._context.serving
         live = alias.read(self._account.functions, self._name)
         return (
             serving is not None
@@ -100,40 +105,40 @@ class Deployment:
             and live.route == (serving.version, ())
         )
 
-    def _settle(self, switch: Switch) -> None:
+    def _settle(self, switch: AliasSwitch) -> None:
         """Take back what a deployment that died, or a person, left of a canary."""
         if switch.before is None:
             return
         version = target.where_live_belongs(self._ledger.releases(), switch.before)
         if switch.before.route != (version, ()):
             console.say(f"version {version} serves alone again", "yellow")
-            switch.settle(version)
+            switch.reset(version)
 
-    def _move_live(self, switch: Switch, version: str) -> None:
+    def _move_live(self, switch: AliasSwitch, version: str) -> None:
         """Move all traffic, in steps if there is a canary, and see how live answers around it."""
         functions = self._account.functions
-        self._facts.health_before = (
-            invoke.look_at_health(functions, self._name, LIVE)
+        self._context.health_before = (
+            invoke.get_health(functions, self._name, LIVE)
             if switch.before
             else invoke.NOTHING_SERVED
         )
         if self._canary and switch.before and switch.before.version != version:
             self._canary.release(switch, version)
         with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
-            switch.to(version)
-            self._facts.health_after = invoke.call_health(functions, self._name, LIVE)
+            switch.promote(version)
+            self._context.health_after = invoke.require_health(functions, self._name, LIVE)
 
     def _call_api(self, published: Published) -> None:
-        """See that callers reach live through the API; raise CheckFailed if not."""
+        """See that callers reach live through the API; raise CheckFailedError if not."""
         functions = self._account.functions
-        verdict = self._facts.verdict
-        assert verdict
+        planned = self._context.planned
+        assert planned
         for url in published.urls:
             with self._timeline.phase("call", f"{url}, as callers do"):
-                self._facts.health_of_api = api_url.require_answer(
+                self._context.health_of_api = api_url.require_answer(
                     url,
-                    lambda: invoke.look_at_health(functions, self._name, LIVE),
-                    api_url.patience_s(verdict),
+                    lambda: invoke.get_health(functions, self._name, LIVE),
+                    api_url.patience_s(planned),
                 )
 
     def _record(
@@ -147,10 +152,10 @@ class Deployment:
             error=error,
         )
         self._ledger.end(ended)
-        self._facts.release = ended
+        self._context.release = ended
         return ended
 
-    def _go_back(self, switch: Switch, release: Release, problem: BaseException) -> None:
+    def _go_back(self, switch: AliasSwitch, release: Release, problem: BaseException) -> None:
         """Put live back where it was, and record why, whatever else fails."""
         # Terraform makes the alias with the first version, and nothing was there to go back to.
         way = (
@@ -159,22 +164,22 @@ class Deployment:
             else f"nothing served before it, and {LIVE} may point to the version that failed"
         )
         console.say(f"release {release.number} failed; {way}", "yellow")
-        told = describe(problem) + self._what_stays()
+        text = describe(problem) + self._what_stays()
         result: ledger.Outcome = "failed"
         try:
-            switch.undo()
-        except LostRace as race:
-            told += f"; {race.what}"
+            switch.revert()
+        except LostRaceError as race:
+            text += f"; {race.message}"
         except (ClientError, BotoCoreError) as failure:
             # As if it had died: the next deployment puts live back.
             result = "interrupted"
-            told += f"; live is not back where it was: {describe(failure)}"
-            console.say(told, "red")
-        self._record(release, result, error=told)
+            text += f"; live is not back where it was: {describe(failure)}"
+            console.say(text, "red")
+        self._record(release, result, error=text)
 
     def _what_stays(self) -> str:
         """Say what the apply may have changed for all versions, which live's way back leaves."""
-        at_once = self._facts.verdict.at_once() if self._facts.verdict and self._applied else []
+        at_once = self._context.planned.at_once() if self._context.planned and self._applied else []
         if not at_once:
             return ""
         stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"

@@ -27,7 +27,7 @@ from pipeline import console, github
 from pipeline.aws import Aws, absent_if, create_object
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
-from pipeline.errors import AwsError, LostRace, describe
+from pipeline.errors import AwsError, LostRaceError, describe
 from pipeline.release.lease import Lease
 from pipeline.timeline import Phase
 
@@ -45,7 +45,7 @@ class Release:
     """One line of the ledger.
 
     `version` is the Lambda version that it published or restored; `restores` the number of the
-    release that a rollback went back to; `unusual` what a person asked for that is not the usual
+    release that a rollback went back to; `overrides` what a person asked for that is not the usual
     way (`all at once`, `unproved`, `from quarantine`); `tree` is the commit whose files a
     deployment ran and applied, `commit` the one that the bundle was built from; `attested` whether
     the attestations of its packages were verified before it was deployed; `pending` what has not
@@ -67,7 +67,7 @@ class Release:
     plan_sha256: str | None
     phases: tuple[Phase, ...] = ()
     error: str | None = None
-    unusual: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
     tree: str | None = None
     attested: bool = False
     pending: tuple[Pending, ...] = ()
@@ -78,9 +78,13 @@ class Release:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what this or another pipeline wrote: what only a newer one knows is left out."""
-        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        known = {
+            field_name.name: data[field_name.name]
+            for field_name in fields(cls)
+            if field_name.name in data
+        }
         known["phases"] = tuple(Phase(**phase) for phase in data["phases"])
-        for name in ("unusual", "pending"):
+        for name in ("overrides", "pending"):
             known[name] = tuple(data.get(name, ()))
         return cls(**known)
 
@@ -93,12 +97,12 @@ def next_release(
     reason: str | None,
     restores: int | None = None,
     version: str | None = None,
-    unusual: tuple[str, ...] = (),
+    overrides: tuple[str, ...] = (),
     attested: bool = False,
 ) -> Release:
     """Return the release that begins now, after the `newest` one, by whoever runs this.
 
-    Raises LostRace, which names it, if the newest is under way.
+    Raises LostRaceError, which names it, if the newest is under way.
     """
     if newest and newest.outcome == "under way":
         raise _somebody_else(newest)
@@ -116,7 +120,7 @@ def next_release(
         run=github.run_url(),
         reason=reason,
         plan_sha256=None,
-        unusual=unusual,
+        overrides=overrides,
         tree=os.environ.get("GITHUB_SHA", manifest.commit) if kind == "deploy" else None,
         attested=attested,
     )
@@ -162,12 +166,14 @@ class Ledger:
 
     def serving(self) -> Release | None:
         """Return the release that serves: the newest that succeeded."""
-        return next((each for each in self.releases() if each.outcome == "succeeded"), None)
+        return next(
+            (release for release in self.releases() if release.outcome == "succeeded"), None
+        )
 
     def close_what_died(self) -> Release | None:
         """Return the newest release; if it is under way but dead, close it as interrupted first.
 
-        Raises LostRace, which names it, if it is alive, or what has to follow it is under way.
+        Raises LostRaceError, which names it, if it is alive, or what has to follow it is under way.
         Waits for its next sign of life.
         """
         newest = self.newest()
@@ -184,7 +190,7 @@ class Ledger:
     def begin(self, release: Release) -> None:
         """Reserve a release's number, and give signs of life until it ends.
 
-        Raises LostRace, which names the winner, if somebody else began one meanwhile.
+        Raises LostRaceError, which names the winner, if somebody else began one meanwhile.
         """
         # The lease comes first: a release without a fresh one counts as dead.
         self._lease.take(release.number)
@@ -193,7 +199,7 @@ class Ledger:
             raise _somebody_else(self._read(self._key(release.number, "begin")))
 
     def end(self, release: Release) -> None:
-        """Record how a release ended; raise LostRace if somebody else closed it meanwhile."""
+        """Record how a release ended; raise LostRaceError if somebody else closed it meanwhile."""
         self._lease.give_up()
         try:
             recorded = self._create(release, "end")
@@ -204,7 +210,7 @@ class Ledger:
                 "The ledger has it under way, until the next deployment or rollback closes it.",
             ) from error
         if not recorded:
-            raise LostRace(
+            raise LostRaceError(
                 f"release {release.number} was closed as interrupted by a later command",
                 "Look at what serves now.",
                 command=f"python -m pipeline releases --environment {self._environment.name}",
@@ -216,7 +222,7 @@ class Ledger:
     def following(self, release: Release) -> Iterator[None]:
         """Give signs of life for a rollback that has ended, while the rest follows its traffic.
 
-        Raises LostRace, which names the winner, if somebody else does that already, or a later
+        Raises LostRaceError, which names the winner, if somebody else does that already, or a later
         release has begun.
         """
         self._require_newest(release)
@@ -236,7 +242,7 @@ class Ledger:
     def _require_newest(self, release: Release) -> None:
         newest = self.newest()
         if newest is None or newest.number != release.number:
-            raise LostRace(
+            raise LostRaceError(
                 f"release {newest.number if newest else '?'} has begun since release "
                 f"{release.number}, so nothing follows that one any more",
                 "See how it went: `python -m pipeline releases`.",
@@ -256,7 +262,7 @@ class Ledger:
 
 
 def close_what_died(aws: Aws, environment: Environment) -> Release | None:
-    """Close a release that died as interrupted, and say so; raise LostRace if it is alive.
+    """Close a release that died as interrupted, and say so; raise LostRaceError if it is alive.
 
     Returns the newest release: the next one comes after it, or somebody else was first.
     """
@@ -270,9 +276,9 @@ def close_what_died(aws: Aws, environment: Environment) -> Release | None:
     return newest
 
 
-def _somebody_else(winner: Release) -> LostRace:
+def _somebody_else(winner: Release) -> LostRaceError:
     cancel = f"cancel its run ({winner.run})" if winner.run else "stop it where it runs"
-    return LostRace(
+    return LostRaceError(
         f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
         f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
         "Wait until it has ended, and decide again. If it must not "

@@ -14,28 +14,28 @@ from pipeline import github
 from pipeline.traffic import alias
 from pipeline.aws import Aws
 from pipeline.config import LIVE, Environment
-from pipeline.errors import AwsError, InspectionError, PipelineError, Stopped, UsageError
+from pipeline.errors import AwsError, InspectionError, PipelineError, StoppedError, UsageError
 from pipeline.sdk_errors import translated_errors
-from pipeline.traffic.alias import Live, Switch
+from pipeline.traffic.alias import Live, AliasSwitch
 
 if TYPE_CHECKING:
-    from pipeline.release.context import Facts
+    from pipeline.release.context import ReleaseContext
 
 
 @contextmanager
-def told(account: Aws, facts: Facts) -> Iterator[None]:
+def report_traffic_on_error(account: Aws, context: ReleaseContext) -> Iterator[None]:
     """Let what ends a deployment or a rollback say where live points by then."""
     try:
         with translated_errors():
             yield
     except (PipelineError, KeyboardInterrupt) as problem:
         error = problem if isinstance(problem, PipelineError) else _stopped()
-        error.traffic = _look(account, facts)
-        error.command = error.command or _after(facts, error)
+        error.traffic = _look(account, context)
+        error.command = error.command or _after(context, error)
         raise error from problem.__cause__
 
 
-def untouched[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def no_traffic_moved[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Let an error that ends a verb, or what it does first, say that it moved no traffic."""
 
     def decorate(command: Callable[P, None]) -> Callable[P, None]:
@@ -45,7 +45,7 @@ def untouched[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]
                 with translated_errors():
                     command(*arguments, **options)
             except PipelineError as problem:
-                # What `told` knows is more.
+                # What `report_traffic_on_error` knows is more.
                 if not problem.traffic:
                     problem.traffic = f"unchanged: {why}"
                     problem.command = problem.command or _instead(problem, options["environment"])
@@ -56,7 +56,7 @@ def untouched[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]
     return decorate
 
 
-def in_words(switch: Switch | None, now: Live | None) -> str:
+def in_words(switch: AliasSwitch | None, now: Live | None) -> str:
     """Say what serves `now`, and what a command had to do with it.
 
     Without a `switch` it did not come as far as to move anything.
@@ -77,13 +77,13 @@ def in_words(switch: Switch | None, now: Live | None) -> str:
     return f"{serves}, and it could not be taken back" if switch.undoing else f"moved: {serves}"
 
 
-def _look(account: Aws, facts: Facts) -> str:
-    name = facts.environment.function_name
+def _look(account: Aws, context: ReleaseContext) -> str:
+    name = context.environment.function_name
     try:
-        return in_words(facts.switch, alias.read(account.functions, name))
+        return in_words(context.switch, alias.read(account.functions, name))
     # Being told to stop again ends this, too.
     except (ClientError, BotoCoreError, KeyboardInterrupt):
-        untouched = "" if facts.switch else "not touched; what serves is "
+        untouched = "" if context.switch else "not touched; what serves is "
         return (
             f"{untouched}not known, for AWS could not be asked: see "
             f"aws lambda get-alias --function-name {name} --name {LIVE}"
@@ -94,24 +94,24 @@ def _serves(live: Live | None) -> str:
     return live.in_words() if live else "nothing serves"
 
 
-def _stopped() -> Stopped:
-    return Stopped("stopped before it was done")
+def _stopped() -> StoppedError:
+    return StoppedError("stopped before it was done")
 
 
-def _after(facts: Facts, problem: PipelineError) -> str:
+def _after(context: ReleaseContext, problem: PipelineError) -> str:
     """Return the command that shows most of what failed, or ends what was begun."""
-    environment, release = facts.environment, facts.release
+    environment, release = context.environment, context.release
     options = f"--environment {environment.name}"
     if isinstance(problem, InspectionError):
         return "python -m pipeline build"
-    if facts.verb in ("rollback", "follow-up") and release and facts.restored:
+    if context.verb in ("rollback", "follow-up") and release and context.restored:
         if github.in_actions():
-            return how_to_roll_back(environment, facts.restored.number)[0]
-        return f"python -m pipeline rollback {options} --to {facts.restored.number}"
-    if facts.verb == "deploy" and release and release.version:
+            return how_to_roll_back(environment, context.restored.number)[0]
+        return f"python -m pipeline rollback {options} --to {context.restored.number}"
+    if context.verb == "deploy" and release and release.version:
         return f"python -m pipeline logs {options} --version {release.version}"
-    if facts.verb == "deploy" and facts.manifest and facts.verdict:
-        return f"python -m pipeline plan {options} --bundle {facts.manifest.id[:12]}"
+    if context.verb == "deploy" and context.manifest and context.planned:
+        return f"python -m pipeline plan {options} --bundle {context.manifest.id[:12]}"
     return _instead(problem, environment)
 
 

@@ -6,24 +6,24 @@ from pipeline.release import quarantine
 from pipeline.traffic import alias
 from pipeline.aws import Aws
 from pipeline.config import Environment
-from pipeline.errors import NotPromoted
+from pipeline.errors import NotPromotedError
 from pipeline.release.ledger import Ledger
 
 
 def served_by(account: Aws, environment: Environment) -> str:
-    """Return the id of the bundle that an environment serves; raise NotPromoted if it is unsure."""
+    """Return the id of the bundle that an environment serves; raise NotPromotedError if it is unsure."""
     newest = Ledger(account, environment).newest()
     if newest and newest.outcome == "under way":
-        raise NotPromoted(
+        raise NotPromotedError(
             f"release {newest.number} of {environment.name} is under way",
             "Wait until it has ended, and promote then.",
         )
     serving = Ledger(account, environment).serving()
     live = alias.read(account.functions, environment.function_name)
     if serving is None or live is None:
-        raise NotPromoted(f"nothing was ever released to {environment.name}")
+        raise NotPromotedError(f"nothing was ever released to {environment.name}")
     if live.route != (serving.version, ()):
-        raise NotPromoted(
+        raise NotPromotedError(
             f"{environment.name} does not serve what its ledger says: live points to version "
             f"{live.version}, release {serving.number} is version {serving.version}",
             "Find out who moved it. A deployment or a rollback there puts it right.",
@@ -31,12 +31,12 @@ def served_by(account: Aws, environment: Environment) -> str:
     return serving.bundle
 
 
-def refuse_unproved(account: Aws, environment: Environment, before: str, bundle_id: str) -> None:
-    """Raise NotPromoted unless a bundle served in the environment `before`, and is good there."""
+def require_promoted(account: Aws, environment: Environment, before: str, bundle_id: str) -> None:
+    """Raise NotPromotedError unless a bundle served in the environment `before`, and is good there."""
     first = Environment(before)
     served = any(
-        each.bundle == bundle_id and each.outcome == "succeeded"
-        for each in Ledger(account, first).releases()
+        release.bundle == bundle_id and release.outcome == "succeeded"
+        for release in Ledger(account, first).releases()
     )
     problem = ""
     if not served:
@@ -44,7 +44,7 @@ def refuse_unproved(account: Aws, environment: Environment, before: str, bundle_
     elif quarantine.is_in(account, first, bundle_id):
         problem = f"bundle {bundle_id[:12]} was rolled back in {before}"
     if problem:
-        raise NotPromoted(
+        raise NotPromotedError(
             f"{problem}, and {environment.name} takes only what did well there",
             f"Deploy it to {before} first. If that cannot be: --unproved --reason '…'",
         )

@@ -13,8 +13,8 @@ from pipeline.traffic import api_url, configuration, invoke
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
-from pipeline.terraform.plan import judge
-from pipeline.signals import uninterrupted
+from pipeline.terraform.plan import read_plan
+from pipeline.signals import deferred_signals
 from pipeline.terraform.runner import SavedPlan, Terraform
 
 if TYPE_CHECKING:
@@ -38,18 +38,18 @@ def apply(
     own state only, would let it be. SIGINT and SIGTERM count when that is done: it moves no
     traffic, and a provider that is stopped between changing the function and publishing it leaves a
     change that no version has. So does one that is killed, or fails, there: then the version is
-    published here, and Terraform's state is updated. Raises CheckFailed if the version has not the
+    published here, and Terraform's state is updated. Raises CheckFailedError if the version has not the
     bundle's code and layer: somebody else changed them meanwhile.
     """
     functions, name = account.functions, environment.function_name
-    with uninterrupted():
+    with deferred_signals():
         published = _applied(functions, name, tf, plan)
         if drift.code_was_changed(plan.document):
             _put_code_right(account, name, manifest)
         if _is_behind(functions, name, published.version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
             again = tf.plan(account, runner.bundle_variables(account, manifest))
-            judge(again.document).refuse_destruction(())
+            read_plan(again.document).refuse_destruction(())
             published = _applied(functions, name, tf, again)
     invoke.require_code(functions, name, published.version, manifest)
     return published

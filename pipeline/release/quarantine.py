@@ -6,18 +6,18 @@ import json
 
 from pipeline.aws import Aws, absent_if, persistently
 from pipeline.config import Environment
-from pipeline.errors import Quarantined
+from pipeline.errors import QuarantinedError
 from pipeline.markdown import one_line
 from pipeline.release.ledger import Release
 
 
 def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
     """Return why nothing deploys a bundle, and what a person does about it on GitHub, or None."""
-    told = why(aws, environment, bundle_id)
-    if told is None:
+    text = why(aws, environment, bundle_id)
+    if text is None:
         return None
     return (
-        f"{told}. A merge that leaves it as it is deploys nothing. If it may be deployed again: "
+        f"{text}. A merge that leaves it as it is deploys nothing. If it may be deployed again: "
         f"gh workflow run deploy.yml --ref main -f bundle={bundle_id} "
         "-f release-from-quarantine=true -f reason='…'"
     )
@@ -44,11 +44,11 @@ def is_in(aws: Aws, environment: Environment, bundle_id: str) -> bool:
 
 
 def refuse(aws: Aws, environment: Environment, bundle_id: str) -> None:
-    """Raise Quarantined, with when and why, if a bundle is in quarantine."""
-    told = why(aws, environment, bundle_id)
-    if told:
-        raise Quarantined(
-            told, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
+    """Raise QuarantinedError, with when and why, if a bundle is in quarantine."""
+    text = why(aws, environment, bundle_id)
+    if text:
+        raise QuarantinedError(
+            text, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
         )
 
 

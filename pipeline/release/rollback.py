@@ -15,12 +15,12 @@ from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import AttestationError, describe
 from pipeline.release import attestation, follow_up, ledger, quarantine
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Pending, Release
-from pipeline.release.target import Way
-from pipeline.signals import uninterrupted
+from pipeline.release.target import RollbackTarget
+from pipeline.signals import deferred_signals
 from pipeline.traffic import invoke, provisioned_concurrency, smoke
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.invoke import Health
 
 
@@ -28,16 +28,21 @@ class Rollback:
     """One rollback, from the moment that it is proved to be possible, until traffic is back."""
 
     def __init__(
-        self, account: Aws, way: Way, bundle: Bundle, facts: Facts, switch: Switch
+        self,
+        account: Aws,
+        way: RollbackTarget,
+        bundle: Bundle,
+        context: ReleaseContext,
+        switch: AliasSwitch,
     ) -> None:
         self._account = account
         self._way = way
         self._bundle = bundle
-        self._facts = facts
+        self._context = context
         self._switch = switch
-        self._ledger = Ledger(account, facts.environment)
+        self._ledger = Ledger(account, context.environment)
         self._functions = account.functions
-        self._name = facts.environment.function_name
+        self._name = context.environment.function_name
 
     def move_traffic(self, version: str, *, attest: bool) -> Release:
         """Move live to a version that is still published; return the release, with what follows.
@@ -65,16 +70,16 @@ class Rollback:
                 self._verify()
             health_before = self._look_at_health_meanwhile()
             published = follow_up.apply(
-                self._account, self._facts, self._bundle, self._switch, allowed
+                self._account, self._context, self._bundle, self._switch, allowed
             )
-            verdict = self._facts.verdict
-            assert verdict
-            smoke.run(self._account, self._facts.environment, published.version, verdict)
+            planned = self._context.planned
+            assert planned
+            smoke.run(self._account, self._context.environment, published.version, planned)
             self._move_live(published.version, release)
             self._check(published.version, health_before)
-            follow_up.call_api(self._account, self._facts, published)
-            self._switch.to(published.version)
-            return replace(release, version=published.version, plan_sha256=verdict.sha256)
+            follow_up.call_api(self._account, self._context, published)
+            self._switch.promote(published.version)
+            return replace(release, version=published.version, plan_sha256=planned.sha256)
 
         return self._recorded(None, restore)
 
@@ -84,7 +89,7 @@ class Rollback:
             self._way.newest,
             "rollback",
             self._bundle.manifest,
-            reason=self._facts.reason,
+            reason=self._context.reason,
             restores=self._way.target.number,
             version=version,
             attested=self._way.target.attested,
@@ -96,15 +101,15 @@ class Rollback:
             )
             restored = restore(release)
         except BaseException as problem:
-            with uninterrupted():
+            with deferred_signals():
                 self._record(replace(release, outcome="failed", error=describe(problem)))
             raise
-        with uninterrupted():
+        with deferred_signals():
             return self._record(replace(restored, outcome="succeeded"))
 
     def _verify(self) -> None:
         """Verify the attestations; the ledger's word is enough where nobody can be asked."""
-        with self._facts.timeline.phase("verify", "the attestations of the packages"):
+        with self._context.timeline.phase("verify", "the attestations of the packages"):
             try:
                 attestation.verify(self._bundle)
             except AttestationError:
@@ -113,25 +118,25 @@ class Rollback:
 
     def _look_at_health_meanwhile(self) -> Future[Health]:
         # What is left may hang when it is called: going back does not wait for it.
-        return invoke.look_at_health_meanwhile(self._functions, self._name, LIVE)
+        return invoke.start_health_check(self._functions, self._name, LIVE)
 
     def _move_live(self, version: str, release: Release) -> None:
         doing = f"{LIVE} to version {version}: traffic is restored"
-        with self._facts.timeline.phase("switch", doing):
-            self._switch.back_to(version)
+        with self._context.timeline.phase("switch", doing):
+            self._switch.restore(version)
         # At once: whatever comes of the rest, nobody shall deploy it again unasked.
         if self._way.leaves_bundle:
-            quarantine.put(self._account, self._facts.environment, self._way.left.bundle, release)
+            quarantine.put(self._account, self._context.environment, self._way.left.bundle, release)
 
     def _check(self, version: str, health_before: Future[Health]) -> None:
-        with self._facts.timeline.phase("check", f"{LIVE}, at version {version}"):
-            self._facts.health_before = health_before.result()
-            self._facts.health_after = invoke.call_health(
-                self._functions, self._name, LIVE, no_worse_than=self._facts.health_before
+        with self._context.timeline.phase("check", f"{LIVE}, at version {version}"):
+            self._context.health_before = health_before.result()
+            self._context.health_after = invoke.require_health(
+                self._functions, self._name, LIVE, no_worse_than=self._context.health_before
             )
 
     def _record(self, release: Release) -> Release:
-        ended = replace(release, ended=ledger.now(), phases=tuple(self._facts.timeline.phases))
+        ended = replace(release, ended=ledger.now(), phases=tuple(self._context.timeline.phases))
         self._ledger.end(ended)
-        self._facts.release = ended
+        self._context.release = ended
         return ended

@@ -11,7 +11,7 @@ from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
-from pipeline.errors import StateLocked
+from pipeline.errors import StateLockedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.terraform.runner import SavedPlan, Terraform
 
@@ -25,12 +25,12 @@ _SOON = timedelta(minutes=10)
 def plan(tf: Terraform, account: Aws, environment: Environment, manifest: Manifest) -> SavedPlan:
     """Plan with a bundle; take away the lock that a release left which died long enough ago.
 
-    Raises StateLocked if anybody else may hold it.
+    Raises StateLockedError if anybody else may hold it.
     """
     variables = runner.bundle_variables(account, manifest)
     try:
         return tf.plan(account, variables)
-    except StateLocked:
+    except StateLockedError:
         if not _give_back(tf, account, environment):
             raise
         return tf.plan(account, variables)
@@ -44,12 +44,12 @@ def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) 
     """
     if now - created < _LONGEST:
         return False
-    for each in releases:
-        began = datetime.fromisoformat(each.began)
+    for release in releases:
+        began = datetime.fromisoformat(release.began)
         if began <= created:
-            ended = datetime.fromisoformat(each.ended) if each.ended else now
+            ended = datetime.fromisoformat(release.ended) if release.ended else now
             in_time = created <= min(ended, began + _SOON)
-            return in_time and each.outcome == "interrupted"
+            return in_time and release.outcome == "interrupted"
     return False
 
 

@@ -17,7 +17,7 @@ from pipeline.traffic import alias, invoke
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle.manifest import Bundle, Manifest
 from pipeline.config import LIVE, Environment
-from pipeline.errors import BundleError, ReleaseUnusable
+from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
 
@@ -28,7 +28,7 @@ _OFFERED = 100  # the newest releases, where the one that was asked for cannot b
 
 
 @dataclass(frozen=True)
-class Way:
+class RollbackTarget:
     """From the release that is left to the one to restore.
 
     `left` is what serves now: the newest release that succeeded, or one that died or failed half
@@ -48,37 +48,37 @@ class Way:
 
 def choose(
     account: Aws, environment: Environment, live: Live | None, number: int | None = None
-) -> Way:
+) -> RollbackTarget:
     """Choose what to restore: the release asked for, or the one before what `live` serves.
 
     "Before" follows the ledger, not version numbers: after a rollback it is what came before the
     release that was restored, so rolling back twice goes further back. A rollback that did not
-    come to its end is finished first. Raises ReleaseUnusable.
+    come to its end is finished first. Raises ReleaseUnusableError.
     """
     records = Ledger(account, environment)
     newest = records.newest()
-    succeeded = (each for each in records.releases() if each.outcome == "succeeded")
+    succeeded = (release for release in records.releases() if release.outcome == "succeeded")
     current = next(succeeded, None)
     if newest is None or current is None:
-        raise ReleaseUnusable(f"nothing was ever released to {environment.name}")
+        raise ReleaseUnusableError(f"nothing was ever released to {environment.name}")
     if number is None and newest.outcome != "succeeded" and newest.restores:
         number = newest.restores
     left_traffic = live is not None and live.route != (current.version, ())
     if left_traffic or (newest.outcome != "succeeded" and newest.restores == current.number):
         half_way = _deployed_after(records, current)
         if half_way and number in (None, current.number):
-            return Way(half_way, current, newest)
+            return RollbackTarget(half_way, current, newest)
     if number is not None:
         target = records.release(number)
         if target and may_be_asked_for(target, current):
-            return Way(current, target, newest)
+            return RollbackTarget(current, target, newest)
         raise _no_such_release(records, current, number)
     restored = current.restores or current.number
-    for each in succeeded:
+    for release in succeeded:
         # Another version of the same bundle has other settings only: that is to be asked for.
-        fits = each.number < restored and each.bundle != current.bundle
-        if fits and not quarantine.is_in(account, environment, each.bundle):
-            return Way(current, each, newest)
+        fits = release.number < restored and release.bundle != current.bundle
+        if fits and not quarantine.is_in(account, environment, release.bundle):
+            return RollbackTarget(current, release, newest)
     raise _no_such_release(records, current, number)
 
 
@@ -117,22 +117,22 @@ def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
     back, unless a rollback moved live since.
     """
     interrupted = False
-    for each in releases:
-        if each.outcome == "succeeded":
-            return each.version if interrupted and each.version else live.version
-        if each.kind == "rollback" and each.version == live.version:
+    for release in releases:
+        if release.outcome == "succeeded":
+            return release.version if interrupted and release.version else live.version
+        if release.kind == "rollback" and release.version == live.version:
             break
-        interrupted = interrupted or (each.kind, each.outcome) == ("deploy", "interrupted")
+        interrupted = interrupted or (release.kind, release.outcome) == ("deploy", "interrupted")
     return live.version
 
 
 def _deployed_after(records: Ledger, current: Release) -> Release | None:
     """Return the newest deployment after the release that serves: it ended half way."""
     later = takewhile(lambda each: each.number > current.number, records.releases())
-    return next((each for each in later if each.kind == "deploy"), None)
+    return next((release for release in later if release.kind == "deploy"), None)
 
 
-def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusable:
+def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusableError:
     newest = records.newest() or current
     if number is None:
         what = f"no release before {current.restores or current.number} can be restored"
@@ -141,32 +141,34 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
     else:
         what = f"release {number} is not one that can be restored"
     there_are = [
-        f"  {each.number:>4}  {each.began}  bundle {each.bundle[:12]}  by {each.actor}"
-        for each in islice(records.releases(), _OFFERED)
-        if may_be_asked_for(each, current)
+        f"  {release.number:>4}  {release.began}  bundle {release.bundle[:12]}  by {release.actor}"
+        for release in islice(records.releases(), _OFFERED)
+        if may_be_asked_for(release, current)
     ]
     if not there_are:
-        return ReleaseUnusable(what, "The ledger has no other bundle that ever served.")
-    return ReleaseUnusable(what, "\n".join(["Choose one with --to:", *there_are]))
+        return ReleaseUnusableError(what, "The ledger has no other bundle that ever served.")
+    return ReleaseUnusableError(what, "\n".join(["Choose one with --to:", *there_are]))
 
 
-def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> str | None:
+def preflight(
+    account: Aws, environment: Environment, way: RollbackTarget, bundle: Bundle
+) -> str | None:
     """Prove that a release can be restored; return its version, None if it must be published again.
 
     The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
     and the version, if it is still published with that code and its layer, answers when it is
-    called (no worse than live does now). Raises ReleaseUnusable or CheckFailed.
+    called (no worse than live does now). Raises ReleaseUnusableError or CheckFailedError.
     """
     functions, name = account.functions, environment.function_name
     if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
-        raise ReleaseUnusable(
+        raise ReleaseUnusableError(
             f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
             "Build the old source for a newer runtime, and deploy that.",
         )
     version = way.target.version or ""
     if not _is_published(functions, name, version, bundle):
         if way.left.bundle == bundle.id:
-            raise ReleaseUnusable(
+            raise ReleaseUnusableError(
                 f"version {version} of release {way.target.number} is gone, and with it its "
                 "settings, in which alone it differed from what serves",
                 "Take the change of settings in terraform/ back, and deploy.",
@@ -175,8 +177,8 @@ def prove(account: Aws, environment: Environment, way: Way, bundle: Bundle) -> s
     invoke.wake(functions, name, version)
     answer = invoke.warm(functions, name, version, alias.running_at_once(account, name))
     if answer.outcome != "200":
-        now = invoke.look_at_health(functions, name, LIVE)
-        invoke.call_health(functions, name, version, no_worse_than=now)
+        now = invoke.get_health(functions, name, LIVE)
+        invoke.require_health(functions, name, version, no_worse_than=now)
     return version
 
 

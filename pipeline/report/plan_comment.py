@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.report import attributes
 from pipeline.bundle.manifest import Manifest, Package
-from pipeline.terraform.plan import Change, Verdict, without_index
+from pipeline.terraform.plan import Change, PlannedChanges, without_index
 from pipeline.release.ledger import Release
 from pipeline.markdown import bullets, code
 from pipeline.inspection.report import Report, describe
@@ -38,7 +38,7 @@ class PackageSizes:
 
 
 @dataclass(frozen=True)
-class PlanFacts:
+class PlanComment:
     """What is known of a plan.
 
     `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
@@ -52,7 +52,7 @@ class PlanFacts:
     environment: str
     manifest: Manifest
     commit: str | None
-    verdict: Verdict
+    planned: PlannedChanges
     beyond: tuple[str, ...]
     allowed: tuple[str, ...]
     live: Release | None
@@ -71,7 +71,7 @@ class PlanFacts:
     @property
     def empty(self) -> bool:
         """Whether what was released, Terraform and reality agree."""
-        return self.verdict.empty and not self.beyond
+        return self.planned.empty and not self.beyond
 
     @property
     def nothing_to_do(self) -> bool:
@@ -80,62 +80,62 @@ class PlanFacts:
         return self.empty and same
 
 
-def page(facts: PlanFacts) -> str:
+def page(comment: PlanComment) -> str:
     """Return the page of a plan."""
     parts = [
         [
-            f"### Plan for {facts.environment}: {headline(facts.verdict, facts.beyond)}",
-            _which(facts),
+            f"### Plan for {comment.environment}: {headline(comment.planned, comment.beyond)}",
+            _which(comment),
         ],
-        _warnings(facts),
-        _beyond(facts.beyond),
-        _resources(facts.verdict),
-        _at_once(facts.verdict),
-        _differences(facts.differences),
-        _packages(facts),
-        _inspection(facts.inspection),
+        _warnings(comment),
+        _beyond(comment.beyond),
+        _resources(comment.planned),
+        _at_once(comment.planned),
+        _differences(comment.differences),
+        _packages(comment),
+        _inspection(comment.inspection),
     ]
     body = "\n\n".join(paragraph for part in parts for paragraph in part)
     return f"{body}\n"
 
 
-def headline(verdict: Verdict, beyond: tuple[str, ...]) -> str:
+def headline(planned: PlannedChanges, beyond: tuple[str, ...]) -> str:
     """Return what a plan does, in numbers."""
-    if verdict.empty:
+    if planned.empty:
         return "not as it was released" if beyond else "no changes"
-    actions = [change.action for change in verdict.changes]
-    told = [
+    actions = [change.action for change in planned.changes]
+    parts = [
         f"{actions.count(action)} {heading.lower()}"
         for action, heading in _HEADINGS.items()
         if action in actions
     ]
-    if not told:
+    if not parts:
         return "only outputs change"
     if not {"replace", "delete"} & set(actions):
-        told.append("nothing destroyed")
-    return ", ".join(told)
+        parts.append("nothing destroyed")
+    return ", ".join(parts)
 
 
-def _which(facts: PlanFacts) -> str:
-    commit = f"commit {code(facts.commit[:12])}" if facts.commit else "built from no commit"
-    return f"Bundle {code(facts.manifest.id[:12])}, {commit}"
+def _which(comment: PlanComment) -> str:
+    commit = f"commit {code(comment.commit[:12])}" if comment.commit else "built from no commit"
+    return f"Bundle {code(comment.manifest.id[:12])}, {commit}"
 
 
-def _warnings(facts: PlanFacts) -> Iterator[str]:
-    if release := facts.unfinished:
+def _warnings(comment: PlanComment) -> Iterator[str]:
+    if release := comment.unfinished:
         what = f"a {release.kind} of bundle {code(release.bundle[:12])} by {code(release.actor)}"
         yield (
             f"**Release {release.number}, {what}, {_UNFINISHED[release.outcome]}: "
             "what it may have done half-way is part of this plan.**"
         )
-    if facts.quarantined:
-        yield f"**In quarantine:** {code(facts.quarantined)}"
-    if facts.refused:
-        yield f"**{code(facts.refused)}**"
-    for address in facts.verdict.destroyed():
+    if comment.quarantined:
+        yield f"**In quarantine:** {code(comment.quarantined)}"
+    if comment.refused:
+        yield f"**{code(comment.refused)}**"
+    for address in comment.planned.destroyed():
         name = without_index(address)
         label = code(f"allow-destroy:{name}")
-        if {address, name} & set(facts.allowed):
+        if {address, name} & set(comment.allowed):
             how = f"which {label} allows."
         else:
             how = (
@@ -152,23 +152,23 @@ def _beyond(beyond: tuple[str, ...]) -> Iterator[str]:
         yield "To undo it, see docs/runbook.md, Reality and Terraform differ."
 
 
-def _resources(verdict: Verdict) -> Iterator[str]:
-    fold = len(verdict.changes) > _UNFOLDED
+def _resources(planned: PlannedChanges) -> Iterator[str]:
+    fold = len(planned.changes) > _UNFOLDED
     if fold:
-        yield f"<details><summary>All {len(verdict.changes)} resources</summary>"
+        yield f"<details><summary>All {len(planned.changes)} resources</summary>"
     for action, heading in _HEADINGS.items():
-        changes = [change for change in verdict.changes if change.action == action]
+        changes = [change for change in planned.changes if change.action == action]
         if changes:
             yield f"{heading}:"
             yield bullets(map(_change, changes))
-    if verdict.outputs:
-        yield f"Outputs: {', '.join(map(code, verdict.outputs))}"
+    if planned.outputs:
+        yield f"Outputs: {', '.join(map(code, planned.outputs))}"
     if fold:
         yield "</details>"
 
 
-def _at_once(verdict: Verdict) -> Iterator[str]:
-    if addresses := verdict.at_once():
+def _at_once(planned: PlannedChanges) -> Iterator[str]:
+    if addresses := planned.at_once():
         yield (
             "**This takes effect with the apply itself, for all versions, also for the one that "
             "serves. No canary covers it, and it stays when live goes back:**"
@@ -195,20 +195,20 @@ def _differences(differences: tuple[str, ...] | None) -> Iterator[str]:
         yield bullets(map(code, differences))
 
 
-def _packages(facts: PlanFacts) -> Iterator[str]:
-    live = facts.live
+def _packages(comment: PlanComment) -> Iterator[str]:
+    live = comment.live
     against = "against what is live"
     if live is None:
-        yield f"Nothing is live in {facts.environment} yet."
+        yield f"Nothing is live in {comment.environment} yet."
     else:
         against = f"against release {live.number}, which is live"
         against += f": commit {_cell(live.commit[:12])}" if live.commit else ""
-        if facts.live_manifest is None:
+        if comment.live_manifest is None:
             yield f"The bundle of release {live.number} is damaged in the store, or missing."
     rows = [
-        f"| {_cell(each.package.name)} | {each.package.size_bytes:,} | {_against(each)} "
-        f"| {len(each.package.files):,} |"
-        for each in facts.packages()
+        f"| {_cell(package.package.name)} | {package.package.size_bytes:,} | {_against(package)} "
+        f"| {len(package.package.files):,} |"
+        for package in comment.packages()
     ]
     yield "\n".join([f"| package | zipped bytes | {against} | files |", "|---|--:|--:|--:|", *rows])
 
@@ -235,7 +235,7 @@ def _inspection(report: Report) -> Iterator[str]:
     if not report.findings:
         counts = [
             f"{code(package.name)} ({package.files:,} file{'s' if package.files != 1 else ''})"
-            for package in report.facts.packages
+            for package in report.info.packages
         ]
         yield f"Inspection: no findings in {' and '.join(counts)}."
         return

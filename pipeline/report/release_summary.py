@@ -9,7 +9,7 @@ from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
 from pipeline.errors import PipelineError, describe
 from pipeline.markdown import block, bullets, code, one_line
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Release
 from pipeline.release.outcome import how_to_roll_back
 from pipeline.terraform.plan import in_words
@@ -33,55 +33,55 @@ class Ending:
     health: Health | None
 
 
-def page(facts: Facts, ending: Ending | None) -> str:
+def page(context: ReleaseContext, ending: Ending | None) -> str:
     """Return the summary; without an `ending`, AWS could not be asked how things are."""
     left = ending.left if ending else None
     parts = [
-        [f"## {facts.environment.name}: {_headline(facts, ending)}"],
-        [_by_whom(facts)],
-        _what_changes(facts, left),
-        _timeline(facts.timeline) if facts.verb != "dry run" else [],
-        _health(facts, ending),
-        _failure(facts, ending) if facts.problem else [],
-        _how_to_do_it(facts) if facts.verb == "dry run" else _way_back(facts, ending),
+        [f"## {context.environment.name}: {_headline(context, ending)}"],
+        [_by_whom(context)],
+        _what_changes(context, left),
+        _timeline(context.timeline) if context.verb != "dry run" else [],
+        _health(context, ending),
+        _failure(context, ending) if context.problem else [],
+        _how_to_do_it(context) if context.verb == "dry run" else _way_back(context, ending),
     ]
     return "\n\n".join(paragraph for part in parts for paragraph in part) + "\n"
 
 
-def preview(facts: Facts, left: Manifest | None) -> list[str]:
+def preview(context: ReleaseContext, left: Manifest | None) -> list[str]:
     """Return what a rollback would do, for a terminal, a line each."""
-    lines = [f"{label:<8} {one_line(text)}" for label, text in _releases(facts)]
-    if facts.manifest:
-        lines += [f"{'package':<8} {line}" for line in _packages(left, facts.manifest)]
-        lines += [f"{'needs':<8} {line}" for line in _dependencies(left, facts.manifest)]
-    lines += [f"{'settings':<8} {name} is different" for name in facts.settings]
-    return lines + [f"{'then':<8} {line}" for line in _after_rollback(facts)]
+    lines = [f"{label:<8} {one_line(text)}" for label, text in _releases(context)]
+    if context.manifest:
+        lines += [f"{'package':<8} {line}" for line in _packages(left, context.manifest)]
+        lines += [f"{'needs':<8} {line}" for line in _dependencies(left, context.manifest)]
+    lines += [f"{'settings':<8} {name} is different" for name in context.settings]
+    return lines + [f"{'then':<8} {line}" for line in _after_rollback(context)]
 
 
-def _headline(facts: Facts, ending: Ending | None) -> str:
-    bundle = facts.manifest.id[:12] if facts.manifest else ""
-    if facts.release and facts.release.pending:
-        rest = "something has not followed" if facts.problem else "Terraform follows"
-        return f"traffic is back at release {facts.release.restores}, {rest}"
-    if facts.problem and facts.verb == "dry run" and facts.proved:
+def _headline(context: ReleaseContext, ending: Ending | None) -> str:
+    bundle = context.manifest.id[:12] if context.manifest else ""
+    if context.release and context.release.pending:
+        rest = "something has not followed" if context.problem else "Terraform follows"
+        return f"traffic is back at release {context.release.restores}, {rest}"
+    if context.problem and context.verb == "dry run" and context.proved:
         return "a rollback would restore traffic, and then fail"
-    if facts.problem:
+    if context.problem:
         what = {
             "deploy": "deployment",
             "rollback": "rollback",
             "follow-up": "end of a rollback",
             "dry run": "dry run of a rollback",
         }
-        return f"{what[facts.verb]} failed, {_where(ending)}"
-    if facts.verb == "dry run":
+        return f"{what[context.verb]} failed, {_where(ending)}"
+    if context.verb == "dry run":
         return "what a rollback would do"
-    if facts.release is None:
+    if context.release is None:
         return f"nothing to do, it serves bundle {bundle} already"
-    if facts.verb == "follow-up":
-        return f"Terraform has followed the rollback to release {facts.release.restores}"
-    if facts.restored:
-        return f"rolled back to release {facts.restored.number}"
-    return f"release {facts.release.number} serves bundle {bundle}"
+    if context.verb == "follow-up":
+        return f"Terraform has followed the rollback to release {context.release.restores}"
+    if context.restored:
+        return f"rolled back to release {context.restored.number}"
+    return f"release {context.release.number} serves bundle {bundle}"
 
 
 def _where(ending: Ending | None) -> str:
@@ -94,29 +94,29 @@ def _where(ending: Ending | None) -> str:
     return f"live {'stays at' if stayed else 'points to'} version {ending.live.version}"
 
 
-def _by_whom(facts: Facts) -> str:
-    told = [f"By {code(facts.actor)}"]
-    if facts.manifest and facts.manifest.commit:
-        told.append(f"commit {code(facts.manifest.commit[:12])}")
-    if facts.verb != "dry run":
-        told.append(f"reason: {code(facts.reason)}" if facts.reason else "no reason given")
-    return ", ".join(told)
+def _by_whom(context: ReleaseContext) -> str:
+    parts = [f"By {code(context.actor)}"]
+    if context.manifest and context.manifest.commit:
+        parts.append(f"commit {code(context.manifest.commit[:12])}")
+    if context.verb != "dry run":
+        parts.append(f"reason: {code(context.reason)}" if context.reason else "no reason given")
+    return ", ".join(parts)
 
 
-def _what_changes(facts: Facts, left: Manifest | None) -> Iterator[str]:
-    if facts.manifest is None:
+def _what_changes(context: ReleaseContext, left: Manifest | None) -> Iterator[str]:
+    if context.manifest is None:
         return
-    if facts.verb == "dry run":
+    if context.verb == "dry run":
         yield "### What would change"
-        yield bullets(f"{label}: {code(text)}" for label, text in _releases(facts))
+        yield bullets(f"{label}: {code(text)}" for label, text in _releases(context))
     else:
-        yield "### What was to change" if facts.problem else "### What changed"
-    if facts.verdict:
-        yield block(in_words(facts.verdict))
-    changes = [*_packages(left, facts.manifest), *_dependencies(left, facts.manifest)]
-    changes += [f"setting {name} is different" for name in facts.settings]
-    if not facts.problem:
-        changes += _after_rollback(facts)
+        yield "### What was to change" if context.problem else "### What changed"
+    if context.planned:
+        yield block(in_words(context.planned))
+    changes = [*_packages(left, context.manifest), *_dependencies(left, context.manifest)]
+    changes += [f"setting {name} is different" for name in context.settings]
+    if not context.problem:
+        changes += _after_rollback(context)
     yield bullets(map(code, changes))
 
 
@@ -145,7 +145,7 @@ def _dependencies(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
 
 def _files(old: Package, new: Package) -> Iterator[str]:
     """Name what differs in two packages, but for the many files of a dependency: its name does."""
-    before, after = ({each.path: each.sha256 for each in one.files} for one in (old, new))
+    before, after = ({file.path: file.sha256 for file in one.files} for one in (old, new))
     parts: dict[str, set[str]] = {}
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
@@ -158,32 +158,32 @@ def _files(old: Package, new: Package) -> Iterator[str]:
         yield f"{new.name}: {part} {'changed' if len(ways) > 1 else min(ways)}"
 
 
-def _releases(facts: Facts) -> Iterator[tuple[str, str]]:
-    for label, release in (("serves", facts.serving), ("restore", facts.restored)):
+def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
+    for label, release in (("serves", context.serving), ("restore", context.restored)):
         if release:
-            told = f"release {release.number}, bundle {release.bundle[:12]}"
-            told += f", commit {release.commit[:12]}" if release.commit else ""
-            told += f", by {release.actor} at {release.began[:19]}Z"
-            yield label, told + (f": {release.reason}" if release.reason else "")
+            text = f"release {release.number}, bundle {release.bundle[:12]}"
+            text += f", commit {release.commit[:12]}" if release.commit else ""
+            text += f", by {release.actor} at {release.began[:19]}Z"
+            yield label, text + (f": {release.reason}" if release.reason else "")
 
 
-def what_follows(facts: Facts) -> str:
+def what_follows(context: ReleaseContext) -> str:
     """Say what comes after a rollback: what was left must not come back by itself."""
-    assert facts.serving and facts.manifest
-    if facts.serving.bundle == facts.manifest.id:
+    assert context.serving and context.manifest
+    if context.serving.bundle == context.manifest.id:
         return (
-            f"the settings of release {facts.serving.number}, in which alone it was different, are "
+            f"the settings of release {context.serving.number}, in which alone it was different, are "
             "still in terraform/: take them back there, or the next release brings them again"
         )
-    would = "would be" if facts.verb == "dry run" else "is"
-    return f"bundle {facts.serving.bundle[:12]} {would} in quarantine"
+    would = "would be" if context.verb == "dry run" else "is"
+    return f"bundle {context.serving.bundle[:12]} {would} in quarantine"
 
 
-def _after_rollback(facts: Facts) -> Iterator[str]:
-    if facts.verb != "deploy" and facts.serving and facts.manifest:
-        yield what_follows(facts)
-        if facts.quarantined:
-            yield f"{facts.quarantined}; it stays in quarantine, though it serves again"
+def _after_rollback(context: ReleaseContext) -> Iterator[str]:
+    if context.verb != "deploy" and context.serving and context.manifest:
+        yield what_follows(context)
+        if context.quarantined:
+            yield f"{context.quarantined}; it stays in quarantine, though it serves again"
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:
@@ -192,43 +192,43 @@ def _timeline(timeline: Timeline) -> Iterator[str]:
         yield "\n".join(["```mermaid", *timeline.to_mermaid(), "```"])
 
 
-def _health(facts: Facts, ending: Ending | None) -> Iterator[str]:
+def _health(context: ReleaseContext, ending: Ending | None) -> Iterator[str]:
     seen = {
-        "before the switch": facts.health_before,
-        "after the switch": facts.health_after,
-        "at the API's URL": facts.health_of_api,
+        "before the switch": context.health_before,
+        "after the switch": context.health_after,
+        "at the API's URL": context.health_of_api,
         "now": ending.health if ending else None,
     }
-    told = [f"{when}: {code(health.in_words())}" for when, health in seen.items() if health]
-    if told:
+    parts = [f"{when}: {code(health.in_words())}" for when, health in seen.items() if health]
+    if parts:
         yield "### Health of live"
-        yield bullets(told)
+        yield bullets(parts)
 
 
-def _failure(facts: Facts, ending: Ending | None) -> Iterator[str]:
-    problem = facts.problem
+def _failure(context: ReleaseContext, ending: Ending | None) -> Iterator[str]:
+    problem = context.problem
     assert problem
     yield "### What failed"
-    if facts.timeline.failed:
-        yield f"In the phase {code(facts.timeline.failed)}:"
-    told = [describe(problem)]
+    if context.timeline.failed:
+        yield f"In the phase {code(context.timeline.failed)}:"
+    parts = [describe(problem)]
     if isinstance(problem, PipelineError):
-        told += filter(None, (problem.remedy, problem.command))
-    yield block("\n\n".join(told).splitlines())
+        parts += filter(None, (problem.hint, problem.command))
+    yield block("\n\n".join(parts).splitlines())
     where = _where(ending)
     yield f"{where[0].upper()}{where[1:]}."
-    if facts.release and facts.release.pending:
-        yield f"Not done yet: {', '.join(facts.release.pending)}. This finishes it:"
-        yield from _commands(facts.environment, facts.release.restores)
+    if context.release and context.release.pending:
+        yield f"Not done yet: {', '.join(context.release.pending)}. This finishes it:"
+        yield from _commands(context.environment, context.release.restores)
 
 
-def _how_to_do_it(facts: Facts) -> Iterator[str]:
-    if facts.restored and facts.proved:
+def _how_to_do_it(context: ReleaseContext) -> Iterator[str]:
+    if context.restored and context.proved:
         yield "### To do it"
-        yield from _commands(facts.environment, facts.restored.number)
+        yield from _commands(context.environment, context.restored.number)
 
 
-def _way_back(facts: Facts, ending: Ending | None) -> Iterator[str]:
+def _way_back(context: ReleaseContext, ending: Ending | None) -> Iterator[str]:
     if ending is None:
         return
     yield "### Going back"
@@ -238,8 +238,8 @@ def _way_back(facts: Facts, ending: Ending | None) -> Iterator[str]:
         target = f"release {ending.way_back.number}, bundle {ending.way_back.bundle[:12]}"
         yield f"If what serves now is bad, this restores {code(target)}:"
         # A rollback without a number finishes first what is pending.
-        pending = facts.release and facts.release.pending
-        yield from _commands(facts.environment, ending.way_back.number if pending else None)
+        pending = context.release and context.release.pending
+        yield from _commands(context.environment, ending.way_back.number if pending else None)
 
 
 def _commands(environment: Environment, number: int | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.errors import PlanRefused
+from pipeline.errors import PlanRefusedError
 
 # To lose anything else is to lose requests, data, rights or the way back. A role that is made again
 # under its name breaks every published version: Lambda's key grants name the old role's id.
@@ -78,7 +78,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PlannedChanges:
     """What a plan does.
 
     `sha256` is the same for plans that do the same to the same; `effects_sha256` for plans that do
@@ -108,12 +108,12 @@ class Verdict:
         return [change.address for change in self.changes if change.at_once]
 
     def refuse_destruction(self, allowed: Collection[str]) -> None:
-        """Raise PlanRefused if a guarded resource goes whose address is not `allowed`."""
+        """Raise PlanRefusedError if a guarded resource goes whose address is not `allowed`."""
         refused = [
             each for each in self.destroyed() if not {each, without_index(each)} & set(allowed)
         ]
         if refused:
-            raise PlanRefused(
+            raise PlanRefusedError(
                 f"the plan destroys or replaces {', '.join(refused)}; nothing was applied",
                 "If that is what you want, say so: "
                 + " ".join(
@@ -142,7 +142,7 @@ def without_index(address: str) -> str:
     return address.partition("[")[0]
 
 
-def judge(plan: dict[str, Any]) -> Verdict:
+def read_plan(plan: dict[str, Any]) -> PlannedChanges:
     """Read a plan as `terraform show -json` writes it (format version 1.x)."""
     configured = _configured_attributes(plan)
     changing = [
@@ -166,11 +166,11 @@ def judge(plan: dict[str, Any]) -> Verdict:
     }
     effects = [(resource["address"], resource["change"]) for resource in changing]
     effects += [(f"output.{name}", change) for name, change in outputs.items()]
-    return Verdict(
+    return PlannedChanges(
         tuple(changes),
         tuple(outputs),
         _digest(effects),
-        _digest_of_lines(json.dumps(_effect(*each), sort_keys=True) for each in effects),
+        _digest_of_lines(json.dumps(_effect(*effect), sort_keys=True) for effect in effects),
     )
 
 
@@ -267,11 +267,11 @@ def _digest_of_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def in_words(verdict: Verdict) -> list[str]:
+def in_words(planned: PlannedChanges) -> list[str]:
     """Return what a plan does, a line each."""
-    if verdict.empty:
+    if planned.empty:
         return ["No changes."]
-    lines = [change.in_words() for change in verdict.changes]
-    if verdict.outputs:
-        lines.append(f"    outputs: {', '.join(verdict.outputs)}")
+    lines = [change.in_words() for change in planned.changes]
+    if planned.outputs:
+        lines.append(f"    outputs: {', '.join(planned.outputs)}")
     return lines

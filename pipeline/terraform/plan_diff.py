@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.terraform.plan import Verdict
+from pipeline.terraform.plan import PlannedChanges
 
 PAST = {
     "create": "created",
@@ -20,7 +20,7 @@ PAST = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlanSnapshot:
     """A plan as far as plan.json tells it.
 
     `changes` has the action, and the names of the attributes that change, by address.
@@ -31,9 +31,9 @@ class Shown:
     outputs: frozenset[str]
 
     @classmethod
-    def of(cls, verdict: Verdict) -> Self:
+    def of(cls, planned: PlannedChanges) -> Self:
         """Return what plan.json would tell of a plan of now."""
-        return cls.from_json(verdict.to_json())
+        return cls.from_json(planned.to_json())
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -51,15 +51,15 @@ class Shown:
         )
 
 
-def read(file: Path) -> Shown | None:
+def read(file: Path) -> PlanSnapshot | None:
     """Read a plan.json; None if there is none that can be read."""
     try:
-        return Shown.from_json(json.loads(file.read_text("utf-8")))
+        return PlanSnapshot.from_json(json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def differences(now: Shown, shown: Shown | None) -> tuple[str, ...]:
+def differences(now: PlanSnapshot, shown: PlanSnapshot | None) -> tuple[str, ...]:
     """Return in what a plan differs from the one that was shown, a line each; none if in nothing.
 
     Compared is what the plans do. What was there before, and the bundle, are others after every
@@ -82,7 +82,7 @@ def differences(now: Shown, shown: Shown | None) -> tuple[str, ...]:
     return effects or ("the same resources and attributes, with other values",)
 
 
-def _of_resource(address: str, now: Shown, shown: Shown) -> Iterator[str]:
+def _of_resource(address: str, now: PlanSnapshot, shown: PlanSnapshot) -> Iterator[str]:
     action, attributes = now.changes.get(address, (None, frozenset()))
     shown_action, shown_attributes = shown.changes.get(address, (None, frozenset()))
     if action != shown_action:

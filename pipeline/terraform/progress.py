@@ -11,7 +11,7 @@ from pipeline.console import Bar
 _OPERATIONS = {"create": 1, "update": 1, "delete": 1, "replace": 2}
 
 
-class Applying:
+class ApplyProgress:
     """Says what was changed, and shows how many resources of how many, and which are under way.
 
     Source of the messages: Terraform's documentation, "Machine-Readable UI".

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import console
-from pipeline.terraform.progress import Applying
+from pipeline.terraform.progress import ApplyProgress
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package, sha256_hex
 from pipeline.config import Environment
-from pipeline.errors import StateLocked, TerraformError
-from pipeline.signals import uninterrupted
-from pipeline.terraform.plan import judge
+from pipeline.errors import StateLockedError, TerraformError
+from pipeline.signals import deferred_signals
+from pipeline.terraform.plan import read_plan
 from pipeline.config import FUNCTION, LAYER, ROOT, SERVICE, TERRAFORM_DIR
 from pipeline.bundle.store import package_key
 
@@ -43,7 +43,7 @@ class SavedPlan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to apply."""
-        return judge(self.document).empty
+        return read_plan(self.document).empty
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -111,20 +111,22 @@ class Terraform:
                 *("plan", "-json", "-input=false", f"-out={path}"),
                 f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
                 *(["-destroy"] if destroy else []),
-                *(f"-var-file={each}" for each in files),
+                *(f"-var-file={file}" for file in files),
             )
             return SavedPlan(path, json.loads(self._run("show", "-json", str(path))))
 
     def apply(self, plan: SavedPlan) -> dict[str, Any]:
         """Apply exactly a saved plan, say what changes as it goes, and return the outputs."""
         with console.step("apply") as bar:
-            said = self._run(
+            output = self._run(
                 *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
                 str(plan.path),
-                on_message=Applying(bar).take,
+                on_message=ApplyProgress(bar).take,
             )
-        messages = (_message(line) for line in said.splitlines())
-        return _values(next(each["outputs"] for each in messages if each and "outputs" in each))
+        messages = (_message(line) for line in output.splitlines())
+        return _values(
+            next(message["outputs"] for message in messages if message and "outputs" in message)
+        )
 
     def unlock(self, aws: Aws, lock_id: str) -> None:
         """Take away the lock with this id; raise TerraformError if that is not the lock's."""
@@ -167,20 +169,20 @@ class Terraform:
     ) -> str:
         """Run Terraform to its end and return its standard output.
 
-        Raises StateLocked or TerraformError. If this process gets SIGINT or SIGTERM meanwhile,
+        Raises StateLockedError or TerraformError. If this process gets SIGINT or SIGTERM meanwhile,
         Terraform gets it too, and is waited for: it then finishes what it is doing, stores its
         state and gives up its lock.
         """
         # Into files, not pipes: should this process die, Terraform would die of a broken pipe, and
         # leave a locked and stale state behind. So it ends what it does.
-        said, complaints = self._folder / "said", self._folder / "complaints"
+        output, complaints = self._folder / "said", self._folder / "complaints"
         process: subprocess.Popen[bytes] | None = None
         try:
             # A signal that ended this between the start and the assignment would leave a Terraform
             # behind that nobody stops or waits for.
-            with uninterrupted():
-                process = self._start(arguments, said, complaints)
-            lines = list(_lines_until_end(process, said, on_message))
+            with deferred_signals():
+                process = self._start(arguments, output, complaints)
+            lines = list(_lines_until_end(process, output, on_message))
         except BaseException:
             if process:
                 _stop(process)
@@ -292,19 +294,17 @@ def version() -> str:
 def _executable() -> str:
     """Return Terraform's path; raise TerraformError if there is none, or one too old."""
     wanted = ".".join(map(str, _MIN_VERSION))
-    remedy = (
-        f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
-    )
+    hint = f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
     path = shutil.which("terraform")
     if path is None:
-        raise TerraformError("there is no `terraform` on PATH", remedy)
+        raise TerraformError("there is no `terraform` on PATH", hint)
     if path not in _accepted:
-        said = subprocess.run([path, "version"], capture_output=True, text=True).stdout
-        found = re.search(r"^Terraform v((\d+)\.(\d+)\S*)", said, re.MULTILINE)
+        output = subprocess.run([path, "version"], capture_output=True, text=True).stdout
+        found = re.search(r"^Terraform v((\d+)\.(\d+)\S*)", output, re.MULTILINE)
         if found is None:
-            raise TerraformError(f"{path} does not print Terraform's version", remedy)
+            raise TerraformError(f"{path} does not print Terraform's version", hint)
         if (int(found[2]), int(found[3])) < _MIN_VERSION:
-            raise TerraformError(f"Terraform {found[1]} is too old: {path}", remedy)
+            raise TerraformError(f"Terraform {found[1]} is too old: {path}", hint)
         _accepted[path] = found[1]
     return path
 
@@ -327,7 +327,7 @@ def _message(line: str) -> dict[str, Any] | None:
 
 def _failure(
     command: str, stack: Stack, lines: list[str], errors: str
-) -> StateLocked | TerraformError:
+) -> StateLockedError | TerraformError:
     """Turn Terraform's diagnostics into one error."""
     directory = stack.directory.relative_to(ROOT).as_posix()
     found = [
@@ -356,9 +356,9 @@ def _tell(diagnostic: dict[str, Any], directory: str) -> str:
     return f"{where}{diagnostic['summary']}\n{diagnostic.get('detail', '')}".strip()
 
 
-def _locked(detail: str, stack: Stack) -> StateLocked:
+def _locked(detail: str, stack: Stack) -> StateLockedError:
     facts = dict(re.findall(r"^\s*(ID|Who|Created|Operation):\s+(.*)$", detail, re.MULTILINE))
-    return StateLocked(
+    return StateLockedError(
         f"the state is locked by {facts.get('Who', 'somebody')} since "
         f"{facts.get('Created', 'some time')} ({facts.get('Operation', 'unknown operation')})",
         "Wait for it. If that process is surely dead: "

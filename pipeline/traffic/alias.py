@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws import Aws, absent_if, error_code, persistently
 from pipeline.config import LIVE
-from pipeline.errors import AwsError, LostRace
+from pipeline.errors import AwsError, LostRaceError
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -108,10 +108,10 @@ def running_at_once(account: Aws, function_name: str) -> int:
     return min(max(1, round(most)), _MOST_AT_ONCE)
 
 
-class Switch:
+class AliasSwitch:
     """Moves live for one release, and can take the move back.
 
-    Every move insists that nobody else changed the alias meanwhile, and raises LostRace otherwise.
+    Every move insists that nobody else changed the alias meanwhile, and raises LostRaceError otherwise.
     """
 
     def __init__(self, functions: LambdaClient, function_name: str) -> None:
@@ -138,7 +138,7 @@ class Switch:
         """Say whether live points where it did before the release."""
         return self.before is not None and _same(self._meant(live), self.before.route)
 
-    def to(self, version: str) -> None:
+    def promote(self, version: str) -> None:
         """Point all of live's traffic at `version`, unless it points there already.
 
         The switch is atomic: calls that run finish on the old version, new ones get the new. With
@@ -148,7 +148,7 @@ class Switch:
         self._point((version, ()))
         self.wait()
 
-    def back_to(self, version: str) -> None:
+    def restore(self, version: str) -> None:
         """Do `to` at once: what is left may never be initialised, and Lambda's weights stay then.
 
         They are waited for only if Lambda refuses the move.
@@ -158,7 +158,7 @@ class Switch:
         except ClientError:
             if not self.provisioned:
                 raise
-            self.to(version)
+            self.promote(version)
 
     def wait(self) -> None:
         """Wait until Lambda's own weights are gone from live, if it has provisioned concurrency."""
@@ -169,20 +169,20 @@ class Switch:
             raise _lost_race(now)
         self._known = now
 
-    def share(self, version: str, percent: float) -> None:
+    def shift(self, version: str, percent: float) -> None:
         """Give `version` a share of live's traffic; what live pointed to keeps the rest."""
         assert self._known
         self._point((self._known.version, ((version, percent / 100),)))
 
-    def settle(self, version: str) -> None:
+    def reset(self, version: str) -> None:
         """Let one version serve alone. This is where `undo` goes back to, then."""
         assert self.before
         # What is taken away is still there if the call is lost on its way.
         self._tried.add(self.before.route)
         self.before = replace(self.before, version=version, weights=())
-        self.to(version)
+        self.promote(version)
 
-    def undo(self) -> None:
+    def revert(self) -> None:
         """Point live where it pointed before, weights and all, if this moved it.
 
         A move whose answer was lost may have been made: where live points now decides.
@@ -246,10 +246,10 @@ def _same(one: _Route, other: _Route) -> bool:
     )
 
 
-def _lost_race(now: Live | None) -> LostRace:
+def _lost_race(now: Live | None) -> LostRaceError:
     """Return the error that says that somebody else moved live, and where it points now."""
     where = f"points to version {now.version}" if now else "is gone"
-    return LostRace(
+    return LostRaceError(
         f"somebody else changed the alias {LIVE} meanwhile: it {where} now, and stays there",
         "See in the list of releases and in CloudTrail what was done, and decide again.",
     )

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, lgamma, log
 
-from pipeline.traffic.invocations import Call
+from pipeline.traffic.invocations import Invocation
 from pipeline.traffic.statistics import quantile
 
 _FALSE_STOPS = 0.01
@@ -37,14 +37,14 @@ class _Quantile:
 
     name: str
     unit: str
-    of: Callable[[Call], float | None]
+    of: Callable[[Invocation], float | None]
     share: float
     factor: float
     on_top: float
     fewest: int = 20
 
 
-def _warm_ms(call: Call) -> float | None:
+def _warm_ms(call: Invocation) -> float | None:
     return call.duration_ms if call.init_ms is None else None
 
 
@@ -74,8 +74,8 @@ class Comparison:
     worse: bool
 
     def in_words(self) -> str:
-        told = [f"{_number(value)}{self.unit}" for value in (self.canary, self.live)]
-        return f"{self.figure} {told[0]}, live {told[1]}"
+        parts = [f"{_number(value)}{self.unit}" for value in (self.canary, self.live)]
+        return f"{self.figure} {parts[0]}, live {parts[1]}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,10 @@ class Throttled:
 
 
 def compare(
-    canary: Sequence[Call], live: Sequence[Call], looks: int, throttled: Throttled = Throttled()
+    canary: Sequence[Invocation],
+    live: Sequence[Invocation],
+    looks: int,
+    throttled: Throttled = Throttled(),
 ) -> list[Comparison]:
     """Compare calls of both versions, made in the same time; a deployment has `looks` of these."""
     level = _FALSE_STOPS / (_FIGURES * looks)
@@ -103,13 +106,13 @@ def compare(
     ]
 
 
-def summary(canary: Sequence[Call], live: Sequence[Call]) -> str:
+def summary(canary: Sequence[Invocation], live: Sequence[Invocation]) -> str:
     """Return one line with what was compared: how many calls, errors, p95 and memory of both."""
     both = [_summary(calls) for calls in (canary, live)]
     return f"canary {both[0]}; live {both[1]}"
 
 
-def _summary(calls: Sequence[Call]) -> str:
+def _summary(calls: Sequence[Invocation]) -> str:
     good = [call for call in calls if call.known and not call.failed]
     warm = [value for call in good if (value := _warm_ms(call)) is not None]
     memory = [call.memory_mb for call in good if call.memory_mb is not None]
@@ -131,7 +134,7 @@ def _rates(figure: str, bad: list[int], tried: list[int], level: float) -> Compa
 
 
 def _quantiles(
-    figure: _Quantile, canary: Sequence[Call], live: Sequence[Call], level: float
+    figure: _Quantile, canary: Sequence[Invocation], live: Sequence[Invocation], level: float
 ) -> Comparison:
     seen, known = (
         [
@@ -161,12 +164,12 @@ def fisher(bad: int, tried: int, other_bad: int, other_tried: int) -> float:
         1.0,
         sum(
             exp(
-                _log_choose(all_bad, each)
-                + _log_choose(everything - all_bad, tried - each)
+                _log_choose(all_bad, index)
+                + _log_choose(everything - all_bad, tried - index)
                 - _log_choose(everything, tried)
             )
-            for each in range(bad, most + 1)
-            if tried - each <= everything - all_bad
+            for index in range(bad, most + 1)
+            if tried - index <= everything - all_bad
         ),
     )
 
@@ -176,8 +179,8 @@ def binomial(hits: int, tried: int, chance: float) -> float:
     return min(
         1.0,
         sum(
-            exp(_log_choose(tried, each) + each * log(chance) + (tried - each) * log(1 - chance))
-            for each in range(hits, tried + 1)
+            exp(_log_choose(tried, index) + index * log(chance) + (tried - index) * log(1 - chance))
+            for index in range(hits, tried + 1)
         ),
     )
 

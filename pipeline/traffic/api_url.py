@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from pipeline import console
 from pipeline.traffic.invoke import Health
-from pipeline.errors import CheckFailed
-from pipeline.terraform.plan import Verdict
+from pipeline.errors import CheckFailedError
+from pipeline.terraform.plan import PlannedChanges
 
 # What was changed just now takes a while to be deployed, or to hold everywhere.
 _PATIENCE_S = 15
@@ -40,10 +40,10 @@ _CAUSES = {
 }
 
 
-def patience_s(verdict: Verdict) -> float:
+def patience_s(planned: PlannedChanges) -> float:
     """Return how long to wait for the API after a plan was applied."""
     kinds = ("aws_apigatewayv2_", "aws_lambda_permission")
-    touched = any(change.address.startswith(kinds) for change in verdict.changes)
+    touched = any(change.address.startswith(kinds) for change in planned.changes)
     return _PATIENCE_AFTER_CHANGE_S if touched else _PATIENCE_S
 
 
@@ -72,7 +72,7 @@ def require_answer(
     """Call /api/health at the API's URL until it answers 200, and return how it answered.
 
     With a database that is down for all versions, the same status will do that `live` answers with
-    when it is called directly. Raises CheckFailed after `patience` seconds.
+    when it is called directly. Raises CheckFailedError after `patience` seconds.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -83,7 +83,7 @@ def require_answer(
             break
         time.sleep(pause_s)
     cause = _CAUSES.get(health.outcome, "nothing answers there")
-    raise CheckFailed(
+    raise CheckFailedError(
         f"the API does not answer GET {url}{_PATH} with 200, but with {health.outcome}: {body}\n"
         f"Called directly, the version that serves answers with {direct.outcome}; so {cause}",
         "See the API's route, integration and stage, the permission of the alias and, with a "

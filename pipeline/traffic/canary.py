@@ -21,15 +21,15 @@ from typing import Any
 from pipeline import console
 from pipeline.traffic import analysis, invocations, invoke, smoke
 from pipeline.aws import Aws
-from pipeline.traffic.invocations import Call
-from pipeline.config import LIVE, OWN_CALLS_S, Environment, Steps
-from pipeline.errors import GateClosed, UsageError
+from pipeline.traffic.invocations import Invocation
+from pipeline.config import LIVE, OWN_CALLS_S, Environment, Rollout
+from pipeline.errors import CanaryFailedError, UsageError
 from pipeline.traffic.analysis import Comparison, Throttled
 from pipeline.console import Bar
-from pipeline.traffic.log_reader import Reading
+from pipeline.traffic.log_reader import LogReader
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 
 _COUNTED_AFTER_S = 60
 _SHOWN_EVERY_S = 0.5
@@ -42,7 +42,7 @@ class Canary:
 
     account: Aws
     environment: Environment
-    steps: Steps
+    steps: Rollout
     timeline: Timeline
     comparisons: list[Comparison] = field(default_factory=list)
     _firing: frozenset[str] = frozenset()
@@ -51,8 +51,8 @@ class Canary:
         """Find the alarms: one that is missing is told before anything is done."""
         self._alarms()
 
-    def release(self, switch: Switch, version: str) -> None:
-        """Move live to `version`, step by step; raise GateClosed if it is worse than what served.
+    def release(self, switch: AliasSwitch, version: str) -> None:
+        """Move live to `version`, step by step; raise CanaryFailedError if it is worse than what served.
 
         Live then stays where it is: to put it back is the caller's.
         """
@@ -63,20 +63,20 @@ class Canary:
         for percent in self.steps.percents:
             with self.timeline.phase(f"{percent:g} %", f"of {LIVE} to version {version}, watched"):
                 if percent < 100:
-                    switch.share(version, percent)
+                    switch.shift(version, percent)
                 else:
-                    switch.to(version)
+                    switch.promote(version)
                 with console.step(f"{percent:g} %", self.steps.watch_s) as bar:
                     callers = self._watch(old, version, bar)
                 compared = self._fill_up(callers, old, version)
                 console.say(f"         {percent:g} %: {analysis.summary(*compared)}")
         console.say(f"         version {version} takes over: it is not worse than version {old}")
 
-    def _watch(self, old: str, version: str, bar: Bar) -> list[Call]:
+    def _watch(self, old: str, version: str, bar: Bar) -> list[Invocation]:
         """Look again and again for as long as the step lasts, and return the callers' calls."""
         began_s = time.time()
-        reading = Reading(self.account, self.environment, int(began_s * 1000))
-        callers: list[Call] = []
+        reading = LogReader(self.account, self.environment, int(began_s * 1000))
+        callers: list[Invocation] = []
         for look in range(1, _LOOKS + 1):
             until_s = began_s + self.steps.watch_s * look / _LOOKS
             while (now_s := time.time()) < until_s:
@@ -92,8 +92,8 @@ class Canary:
         bar.update(watched_s, f"{self.steps.watch_s - watched_s:.0f} s left  {figures}")
 
     def _fill_up(
-        self, callers: Sequence[Call], old: str, version: str
-    ) -> tuple[list[Call], list[Call]]:
+        self, callers: Sequence[Invocation], old: str, version: str
+    ) -> tuple[list[Invocation], list[Invocation]]:
         """Make calls of our own where too few of the callers' have a known outcome.
 
         Returns the calls that decided: the canary's and live's.
@@ -106,20 +106,20 @@ class Canary:
         return _of(version, callers), _of(old, callers)
 
     def _judge(
-        self, seen: Sequence[Call], old: str, version: str, throttled: Throttled = Throttled()
+        self, seen: Sequence[Invocation], old: str, version: str, throttled: Throttled = Throttled()
     ) -> None:
-        """Compare, and raise GateClosed if the canary is worse, or if an alarm began to fire."""
+        """Compare, and raise CanaryFailedError if the canary is worse, or if an alarm began to fire."""
         canary, live = _of(version, seen), _of(old, seen)
         looks = (_LOOKS + 1) * len(self.steps.percents)
         self.comparisons = analysis.compare(canary, live, looks, throttled)
         worse = [
-            f"{each.in_words()} (more than chance explains)"
-            for each in self.comparisons
-            if each.worse
+            f"{comparison.in_words()} (more than chance explains)"
+            for comparison in self.comparisons
+            if comparison.worse
         ]
         worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
         if worse:
-            raise GateClosed(
+            raise CanaryFailedError(
                 f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
                 f"calls compared): {'; '.join(worse)}",
                 "See its log.",
@@ -127,14 +127,14 @@ class Canary:
                 f"--version {version}",
             )
 
-    def _call_both(self, old: str, version: str) -> list[Call]:
+    def _call_both(self, old: str, version: str) -> list[Invocation]:
         """Call both versions in turn, and return the calls: health, and what may be repeated."""
         console.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
         until_s = time.monotonic() + OWN_CALLS_S
         key = smoke.data_key(self.account, self.environment)
-        own = [each for each in SMOKE_CALLS if each.canary and key]
+        own = [smoke_call for smoke_call in SMOKE_CALLS if smoke_call.canary and key]
         turns = itertools.cycle([None, *own])
-        made: list[Call] = []
+        made: list[Invocation] = []
         with console.step("calls", self.steps.least_calls) as bar:
             for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
                 if time.monotonic() > until_s:
@@ -144,7 +144,7 @@ class Canary:
                 bar.update(done, _figures(made, old, version))
         return made
 
-    def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Call:
+    def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Invocation:
         account, environment, began_ms = self.account, self.environment, int(time.time() * 1000)
         if key and own:
             answer = smoke.make(account, environment, version, key, own)
@@ -153,12 +153,12 @@ class Canary:
         lines = [(began_ms, line) for line in answer.log.splitlines()]
         failed = answer.health.outcome != str(own.status if own else 200)
         # A call that was cut off has no report.
-        cut_off = Call(
+        cut_off = Invocation(
             answer.request_id, version, began_ms, answer.health.milliseconds or 0, None, None, True
         )
-        told = next(iter(invocations.in_lines(lines)), cut_off)
+        text = next(iter(invocations.in_lines(lines)), cut_off)
         # The answer itself says how the call went, whatever its log holds.
-        return replace(told, version=version, failed=told.failed or failed, known=True)
+        return replace(text, version=version, failed=text.failed or failed, known=True)
 
     def _throttled(self, version: str, since_s: float) -> int:
         """Return how many calls through live that were for a version were throttled."""
@@ -192,7 +192,7 @@ class Canary:
         if missing := sorted(set(wanted) - set(named)):
             raise UsageError(
                 f"there is no metric alarm {', '.join(missing)}",
-                f"{self.environment.steps_file} names it: correct the name, or create it. A "
+                f"{self.environment.rollout_file} names it: correct the name, or create it. A "
                 "composite alarm takes no part: name the metric alarms that it is made of.",
             )
         return frozenset(name for name, state in (own | named).items() if state == "ALARM")
@@ -202,11 +202,13 @@ class Canary:
             AlarmTypes=["MetricAlarm"], **which
         )
         return {
-            each["AlarmName"]: each["StateValue"] for page in pages for each in page["MetricAlarms"]
+            alarm["AlarmName"]: alarm["StateValue"]
+            for page in pages
+            for alarm in page["MetricAlarms"]
         }
 
 
-def _of(version: str, seen: Sequence[Call]) -> list[Call]:
+def _of(version: str, seen: Sequence[Invocation]) -> list[Invocation]:
     return [call for call in seen if call.version == version]
 
 
@@ -221,10 +223,10 @@ def _whole_minutes(since_s: float, now_s: float) -> tuple[datetime, datetime] | 
     return datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)
 
 
-def _figures(seen: Sequence[Call], old: str, version: str) -> str:
+def _figures(seen: Sequence[Invocation], old: str, version: str) -> str:
     """Return in words how many calls there were of either version, and how many failed."""
-    told = []
+    parts = []
     for each in (version, old):
         of_it = [call.failed for call in seen if call.version == each]
-        told.append(f"version {each}: {len(of_it)} calls, {sum(of_it)} failed")
-    return "; ".join(told)
+        parts.append(f"version {each}: {len(of_it)} calls, {sum(of_it)} failed")
+    return "; ".join(parts)

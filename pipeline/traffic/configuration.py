@@ -42,7 +42,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
-def look_at_differences(
+def get_differences(
     functions: LambdaClient, function_name: str, before: str, after: str
 ) -> list[str]:
     """Name the settings that two published versions do not share; none if AWS cannot be asked."""

@@ -32,7 +32,7 @@ _VERSION_IN_STREAM = re.compile(r"\[([^\]]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """One call that has ended.
 
     `failed` says that the function ended with an error, or answered with an HTTP status of 5xx.
@@ -65,7 +65,7 @@ class _Request:
     failed: bool = False
 
 
-class Calls:
+class Invocations:
     """Puts calls together from the lines of the log, in whatever order they come."""
 
     def __init__(self) -> None:
@@ -107,11 +107,11 @@ class Calls:
         elif _EXCEPTION.search(line):
             self._loose.append((stream, time_ms))
 
-    def ended(self) -> list[Call]:
+    def ended(self) -> list[Invocation]:
         """Return the calls that have ended, as far as their lines have come."""
         loose = set(map(id, self._loosely_failed()))
         return [
-            Call(
+            Invocation(
                 request_id,
                 each.version,
                 each.began_ms,
@@ -158,9 +158,9 @@ class Calls:
                 yield min(fits, key=attrgetter("answered", "began_ms"))
 
 
-def in_lines(lines: Iterable[tuple[int, str]]) -> list[Call]:
+def in_lines(lines: Iterable[tuple[int, str]]) -> list[Invocation]:
     """Return the calls that the lines of one stream tell; each with the time that it was logged."""
-    calls = Calls()
+    calls = Invocations()
     for time_ms, line in lines:
         calls.take("", time_ms, line)
     return calls.ended()

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline import console
 from pipeline.aws import absent_if, error_code, wait_until_active
 from pipeline.bundle.manifest import Manifest
-from pipeline.errors import CheckFailed
+from pipeline.errors import CheckFailedError
 from pipeline.traffic.proxy_response import ProxyResponse
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ NOTHING_SERVED = Health("nothing served")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a call of the function gave: its health, the payload, the log's end, its request id."""
 
     health: Health
@@ -57,7 +57,7 @@ class Answer:
         return ProxyResponse.from_payload(self.payload)
 
 
-def call_health(
+def require_health(
     functions: LambdaClient,
     function_name: str,
     qualifier: str,
@@ -65,20 +65,20 @@ def call_health(
 ) -> Health:
     """Call /api/health of a version (or alias) directly, and return how it answered.
 
-    Raises CheckFailed, with the end of the call's log, unless it answers 200 (or, with a database
+    Raises CheckFailedError, with the end of the call's log, unless it answers 200 (or, with a database
     that is down for all versions, with the same HTTP status as `no_worse_than`).
     """
-    return healthy_answer(functions, function_name, qualifier, no_worse_than).health
+    return require_healthy_response(functions, function_name, qualifier, no_worse_than).health
 
 
-def healthy_answer(
+def require_healthy_response(
     functions: LambdaClient,
     function_name: str,
     qualifier: str,
     no_worse_than: Health | None = None,
     patience_s: float = 0,
-) -> Answer:
-    """Do `call_health`, and return all that the call gave; wait while it is answered with 503."""
+) -> Response:
+    """Do `require_health`, and return all that the call gave; wait while it is answered with 503."""
     deadline = time.monotonic() + patience_s
     answer = call(functions, function_name, qualifier)
     while answer.health.outcome == "503" and time.monotonic() < deadline:
@@ -87,7 +87,7 @@ def healthy_answer(
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
     if found.outcome != "200" and not as_bad:
-        raise CheckFailed(
+        raise CheckFailedError(
             f"{function_name}:{qualifier} does not answer GET /api/health with 200, but with "
             f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
             "The log above is the end of that call's.",
@@ -98,16 +98,16 @@ def healthy_answer(
 def require_code(
     functions: LambdaClient, function_name: str, version: str, manifest: Manifest
 ) -> None:
-    """Raise CheckFailed unless a published version has the bundle's code and layer."""
+    """Raise CheckFailedError unless a published version has the bundle's code and layer."""
     published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
     wanted = manifest.function.sha256_base64
     if published["CodeSha256"] != wanted:
-        raise CheckFailed(
+        raise CheckFailedError(
             f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
             "Somebody else changed the function meanwhile. Find out who, and deploy again.",
         )
     if not has_layer(functions, published, manifest):
-        raise CheckFailed(
+        raise CheckFailedError(
             f"the layer of version {version} is not the bundle's",
             "Somebody else changed the package in the store, or the function, meanwhile. Find out "
             "who (CloudTrail), and see docs/runbook.md, A stored bundle is missing or damaged.",
@@ -130,8 +130,8 @@ def has_layer(
     return digests == ([stated.sha256_base64] if stated else [])
 
 
-def look_at_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
-    """Call /api/health as `call_health` does, for the record only: nothing is raised."""
+def get_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
+    """Call /api/health as `require_health` does, for the record only: nothing is raised."""
     try:
         return call(functions, function_name, qualifier).health
     except ClientError as error:
@@ -151,7 +151,7 @@ def wake(functions: LambdaClient, function_name: str, version: str) -> None:
     if state == "Active":
         return
     console.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
-    look_at_health(functions, function_name, version)
+    get_health(functions, function_name, version)
     wait_until_active(functions, function_name, version)
 
 
@@ -161,19 +161,17 @@ def warm(functions: LambdaClient, function_name: str, version: str, at_once: int
     Returns how well it was answered at best, for some may be throttled.
     """
     with ThreadPoolExecutor(at_once) as pool:
-        calls = [
-            pool.submit(look_at_health, functions, function_name, version) for _ in range(at_once)
-        ]
+        calls = [pool.submit(get_health, functions, function_name, version) for _ in range(at_once)]
         found = [each.result() for each in calls]
     return next((each for each in found if each.outcome == "200"), found[0])
 
 
-def look_at_health_meanwhile(
+def start_health_check(
     functions: LambdaClient, function_name: str, qualifier: str
 ) -> Future[Health]:
-    """Do `look_at_health` in the background: what hangs holds nothing up."""
+    """Do `get_health` in the background: what hangs holds nothing up."""
     pool = ThreadPoolExecutor(max_workers=1)
-    found = pool.submit(look_at_health, functions, function_name, qualifier)
+    found = pool.submit(get_health, functions, function_name, qualifier)
     pool.shutdown(wait=False)
     return found
 
@@ -187,7 +185,7 @@ def call(
     *,
     headers: Mapping[str, str] = {},
     body: str = "",
-) -> Answer:
+) -> Response:
     """Call a version (or alias) as API Gateway would for a request."""
     started = time.monotonic()
     answer = functions.invoke(
@@ -201,7 +199,7 @@ def call(
     outcome = _outcome(payload, failed="FunctionError" in answer)
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
     request_id = answer["ResponseMetadata"]["RequestId"]
-    return Answer(Health(outcome, milliseconds), payload, log, request_id)
+    return Response(Health(outcome, milliseconds), payload, log, request_id)
 
 
 def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.traffic.invocations import Call, Calls
+from pipeline.traffic.invocations import Invocation, Invocations
 from pipeline.config import Environment
 
 # Any of these terms: "Filter pattern syntax" in the CloudWatch Logs user guide.
@@ -26,7 +26,7 @@ _MOST_PAGES = 100
 _MOST_CALLS = 50_000
 
 
-class Reading:
+class LogReader:
     """Reads calls on from where it was left, and holds the newest of them.
 
     Where there are more than one look can take in, the next one begins later: what is read is then
@@ -39,10 +39,10 @@ class Reading:
         self._since_ms = self._next_ms = since_ms
         # How much time a look covers, where there is more than it can take in.
         self._span_ms: int | None = None
-        self._calls = Calls()
+        self._calls = Invocations()
         self._seen: dict[str, int] = {}
 
-    def look(self, now_ms: int) -> list[Call]:
+    def look(self, now_ms: int) -> list[Invocation]:
         """Read what has come since the last look, and return the calls that have ended."""
         begin_ms = self._next_ms
         if self._span_ms:
@@ -79,13 +79,13 @@ def read(
     *,
     streams_of: Sequence[str] = ("",),
     most_lines: int | None = None,
-) -> list[Call]:
+) -> list[Invocation]:
     """Return the calls of an environment's function that its log records between two moments.
 
     `streams_of` is how the names of the streams begin that are read, `most_lines` how many lines
     are read at most.
     """
-    calls = Calls()
+    calls = Invocations()
     found = (
         event
         for prefix in streams_of

@@ -60,7 +60,7 @@ def refusal(
     return UsageError(
         f"{environment.name} has provisioned concurrency, and Lambda refuses weights on an "
         f"alias that has: {LIVE} cannot move in steps",
-        f"Write percents = [100] in {environment.steps_file.relative_to(ROOT)}, deploy with "
+        f"Write percents = [100] in {environment.rollout_file.relative_to(ROOT)}, deploy with "
         "--all-at-once, or unset provisioned_concurrency.",
     )
 

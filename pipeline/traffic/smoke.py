@@ -10,10 +10,10 @@ from uuid import uuid4
 from pipeline import console
 from pipeline.traffic import invocations, invoke, log_reader
 from pipeline.aws import Aws, absent_if
-from pipeline.traffic.invoke import Answer
+from pipeline.traffic.invoke import Response
 from pipeline.config import Environment
-from pipeline.errors import CheckFailed
-from pipeline.terraform.plan import Verdict
+from pipeline.errors import CheckFailedError
+from pipeline.terraform.plan import PlannedChanges
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ _REQUEST_LINE = "Method: GET, Path: /api/health"
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(account: Aws, environment: Environment, version: str, verdict: Verdict) -> None:
+def run(account: Aws, environment: Environment, version: str, planned: PlannedChanges) -> None:
     """Call health, make the function's own calls, and find health's in the log.
 
-    What the plan of the `verdict` changed of the role's rights takes seconds to hold everywhere
+    What the plan of the `planned` changed of the role's rights takes seconds to hold everywhere
     ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
     function may answer 503, for it cannot read its secrets.
 
-    Raises CheckFailed if one fails. Its own calls need a key, which a parameter holds. Without it
+    Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without it
     they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
-    role = any(change.address.startswith("aws_iam_role") for change in verdict.changes)
+    role = any(change.address.startswith("aws_iam_role") for change in planned.changes)
     patience_s = _ROLE_PATIENCE_S if role else 0
-    health = invoke.healthy_answer(functions, name, version, patience_s=patience_s)
+    health = invoke.require_healthy_response(functions, name, version, patience_s=patience_s)
     key = data_key(account, environment)
     if key:
         _call_all(account, environment, version, key)
@@ -65,14 +65,14 @@ def data_key(account: Aws, environment: Environment) -> str | None:
 
 
 def _call_all(account: Aws, environment: Environment, version: str, key: str) -> None:
-    """Make the function's own calls, in their order; raise CheckFailed if an answer is wrong."""
+    """Make the function's own calls, in their order; raise CheckFailedError if an answer is wrong."""
     new_id = uuid4().hex
-    for each in SMOKE_CALLS:
-        wanted = each.filled({"ID": new_id})
+    for smoke_call in SMOKE_CALLS:
+        wanted = smoke_call.filled({"ID": new_id})
         answer = make(account, environment, version, key, wanted)
         status = answer.health.outcome
         if status != str(wanted.status):
-            raise CheckFailed(
+            raise CheckFailedError(
                 f"version {version} does not answer {wanted.request} with {wanted.status}, but "
                 f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
                 (
@@ -82,14 +82,16 @@ def _call_all(account: Aws, environment: Environment, version: str, key: str) ->
                 ),
             )
         if not wanted.is_held_by(answer.response()):
-            raise CheckFailed(
+            raise CheckFailedError(
                 f"version {version} answers {wanted.request} without {wanted.holds}: "
                 f"{answer.payload[:500]}",
                 "function.toml says what the answer must hold.",
             )
 
 
-def make(account: Aws, environment: Environment, version: str, key: str, call: SmokeCall) -> Answer:
+def make(
+    account: Aws, environment: Environment, version: str, key: str, call: SmokeCall
+) -> Response:
     """Make one of the function's own calls to a version."""
     functions, name = account.functions, environment.function_name
     filled = call.filled(_variables(functions, name, version))
@@ -123,7 +125,7 @@ def _find_in_log(
         if stream and any(log_reader.events(account, environment, began_ms, None, pattern, stream)):
             return
         if time.monotonic() > deadline:
-            raise CheckFailed(
+            raise CheckFailedError(
                 f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
                 f"{version}, or none `{_REQUEST_LINE}` beside it",
                 "May the function write its log, and does the handler print each request?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.traffic.invocations import Call
+from pipeline.traffic.invocations import Invocation
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
@@ -33,7 +33,7 @@ class Figures:
     init_duration_p50_ms: float | None
 
     @classmethod
-    def of(cls, seen: Sequence[Call]) -> Figures:
+    def of(cls, seen: Sequence[Invocation]) -> Figures:
         warm = [call.duration_ms for call in seen if call.init_ms is None]
         cold = [call.init_ms for call in seen if call.init_ms is not None]
         return cls(

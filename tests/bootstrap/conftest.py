@@ -14,7 +14,7 @@ from scratch.source import ROOT
 from tests.bootstrap.account import AUDIENCES, IDS, OPTIONS, Account
 from tests.bootstrap.journey import Journey, release_with_roles
 from tests.support import provider
-from tests.workflows.hub import REPOSITORY
+from tests.workflows.fake_github import REPOSITORY
 
 
 @pytest.fixture(scope="package")

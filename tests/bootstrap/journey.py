@@ -41,7 +41,7 @@ class Journey:
         file = self.project.folder / _SETTINGS
         before = file.read_text()
         ec2 = self.account.client("ec2")
-        subnets = json.dumps([each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]])
+        subnets = json.dumps([subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]])
         groups = ec2.describe_security_groups()["SecurityGroups"]
         region = f"us-east-1:{ACCOUNT}"
         certificate = f"arn:aws:acm:{region}:certificate/12345678-1234-1234-1234-123456789012"

@@ -50,7 +50,7 @@ class Policies:
 
     def allow(self, role: str, request: Request) -> bool:
         """Say whether a role may do something."""
-        return allow([self.managed[each] for each in self.attached[role]], request)
+        return allow([self.managed[policy] for policy in self.attached[role]], request)
 
 
 def render(
@@ -88,7 +88,7 @@ def render(
 def _make_what_is_there(settings: Mapping[str, str], service: str) -> None:
     """Make what the stack imports, and the APIs that it keeps from one another."""
     s3, apis = (_client(each, settings) for each in ("s3", "apigatewayv2"))
-    there = {each["Name"] for each in s3.list_buckets()["Buckets"]}
+    there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     for purpose in ("terraform-state", "artifacts"):
         name = f"{service}-{purpose}-{ACCOUNT}"
         if name not in there:
@@ -123,15 +123,15 @@ def _terraform(folder: Path, environment: Mapping[str, str], verb: str, *argumen
 
 def _read(service: str, plan: Mapping[str, Any]) -> Policies:
     by_type: dict[str, list[dict[str, Any]]] = {}
-    for each in plan["planned_values"]["root_module"]["resources"]:
-        by_type.setdefault(each["type"], []).append(each)
+    for resource in plan["planned_values"]["root_module"]["resources"]:
+        by_type.setdefault(resource["type"], []).append(resource)
     managed = {
         each["values"]["name"].removeprefix(f"{service}-"): json.loads(each["values"]["policy"])
         for each in by_type["aws_iam_policy"]
     }
     attached: dict[str, tuple[str, ...]] = {}
-    for each in by_type["aws_iam_role_policy_attachment"]:
-        role, _, policy = each["index"].partition("/")
+    for attachment in by_type["aws_iam_role_policy_attachment"]:
+        role, _, policy = attachment["index"].partition("/")
         environment = role.partition("-")[0]
         attached[role] = (*attached.get(role, ()), f"{environment}-{policy}")
     buckets = {

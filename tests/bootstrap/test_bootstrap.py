@@ -14,7 +14,7 @@ from pipeline.config import DEPLOYED_FROM_GITHUB, PURPOSES, Environment
 from tests.bootstrap.account import ACCOUNT, AUDIENCES, IDS, Account
 from scratch.project import Result
 from scratch.source import ROOT
-from tests.workflows.hub import REPOSITORY, Hub, serving, settings_of_gh
+from tests.workflows.fake_github import REPOSITORY, Hub, serving, settings_of_gh
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,8 @@ def test_it_takes_the_identity_provider_that_is_there(account: Account) -> None:
     """An account has one for GitHub, which others may use: nothing of it is changed."""
     iam = account.client("iam")
     [arn] = [
-        each["Arn"] for each in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        provider["Arn"]
+        for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
     ]
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert found["ClientIDList"] == AUDIENCES and not found.get("Tags")
@@ -50,7 +51,7 @@ def _state(account: Account) -> Any:
 
 
 def test_its_state_is_in_the_bucket_that_it_made(account: Account) -> None:
-    assert "aws_s3_bucket" in {each["type"] for each in _state(account)["resources"]}
+    assert "aws_s3_bucket" in {resource["type"] for resource in _state(account)["resources"]}
 
 
 def test_what_it_made_is_called_as_the_pipeline_and_the_workflows_call_it(account: Account) -> None:
@@ -62,17 +63,19 @@ def test_what_it_made_is_called_as_the_pipeline_and_the_workflows_call_it(accoun
     assert made["state_bucket"] == ours.state_bucket
     assert made["artifact_bucket"] == ours.artifact_bucket
     assert made["permissions_boundaries"] == {
-        each.name: each.permissions_boundary for each in environments
+        environment.name: environment.permissions_boundary for environment in environments
     }
     assert made["role_arns"] == {
-        f"{each.name}-{purpose}": ours.iam_arn(f"role/{each.role_name(purpose)}")
-        for each in environments
+        f"{environment.name}-{purpose}": ours.iam_arn(f"role/{environment.role_name(purpose)}")
+        for environment in environments
         for purpose in PURPOSES
     }
     prefix = ours.github_variables["AWS_ROLE_PREFIX"]
     assert all(arn == prefix + role for role, arn in made["role_arns"].items())
     policies = account.client("iam").list_policies(Scope="Local", MaxItems=100)["Policies"]
-    assert {each.api_policy for each in environments} <= {each["PolicyName"] for each in policies}
+    assert {environment.api_policy for environment in environments} <= {
+        policy["PolicyName"] for policy in policies
+    }
 
 
 @pytest.mark.parametrize("bucket", BUCKETS)
@@ -83,8 +86,10 @@ def test_a_bucket_is_versioned_encrypted_private_and_tidy(account: Account, buck
     block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     assert set(block.values()) == {True} and len(block) == 4
     statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
-    assert {"Bool": {"aws:SecureTransport": "false"}} in [each["Condition"] for each in statements]
-    assert {each["Effect"] for each in statements} == {"Deny"}
+    assert {"Bool": {"aws:SecureTransport": "false"}} in [
+        statement["Condition"] for statement in statements
+    ]
+    assert {statement["Effect"] for statement in statements} == {"Deny"}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert any("NoncurrentVersionExpiration" in rule for rule in rules)
 
@@ -111,7 +116,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "remedy"),
+    ("arguments", "hint"),
     [
         (("--repository", "mongo-client"), "OWNER/NAME"),
         (("--repository", "octo-org/*"), "OWNER/NAME"),
@@ -120,12 +125,12 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
     ],
 )
 def test_a_wrong_call_changes_nothing(
-    account: Account, arguments: tuple[str, ...], remedy: str
+    account: Account, arguments: tuple[str, ...], hint: str
 ) -> None:
     before = len(account.calls())
     account.project.environment = account.settings()
     done = account.project.run("bootstrap", *arguments, "--yes")
-    assert done.returncode == 2 and remedy in done.stderr
+    assert done.returncode == 2 and hint in done.stderr
     assert len(account.calls()) == before
 
 
@@ -179,15 +184,15 @@ def test_the_doctor_examines_a_prepared_account(account: Account, hub: Hub, tmp_
     """All that is left to say: the settings name no topic for the alarms."""
     done = _examine(account, hub, tmp_path, "--json")
     findings: list[dict[str, Any]] = json.loads(done.stdout)
-    left = [each for each in findings if each["state"] != "ok"]
+    left = [finding for finding in findings if finding["state"] != "ok"]
     assert done.returncode == 0, left
     assert [each["what"] for each in left] == ["alarms of staging", "alarms of production"]
-    assert any(each["what"] == "GitHub variable AWS_REGION" for each in findings)
+    assert any(finding["what"] == "GitHub variable AWS_REGION" for finding in findings)
 
 
 def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path) -> None:
     """A variable with another account's number, an environment and a rule that are gone."""
-    hub.rules = [each for each in hub.rules if each["type"] != "non_fast_forward"]
+    hub.rules = [rule for rule in hub.rules if rule["type"] != "non_fast_forward"]
     hub.variables["AWS_ACCOUNT_ID"] = "999999999999"
     del hub.reviewers_of["production-rollback"]
     done = _examine(account, hub, tmp_path)

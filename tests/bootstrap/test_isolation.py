@@ -227,7 +227,9 @@ def test_productions_api_is_not_touched(account: Account, role: str) -> None:
 def _examined(project: Project) -> dict[str, str]:
     """Return what the doctor finds about the policy that keeps staging from production's API."""
     findings: list[dict[str, str]] = json.loads(project.run("doctor", "--json").stdout)
-    [found] = [each for each in findings if each["what"] == "policy mongo-client-staging-api"]
+    [found] = [
+        finding for finding in findings if finding["what"] == "policy mongo-client-staging-api"
+    ]
     return found
 
 
@@ -249,7 +251,7 @@ def test_an_api_that_bootstrap_has_not_seen_is_kept_apart_in_part(
     apis.delete_route(ApiId=made, RouteId=new["RouteId"])
     found = _examined(project)
     assert found["detail"] == "it does not deny the API mongo-client-production yet"
-    assert "pipeline bootstrap" in found["remedy"]
+    assert "pipeline bootstrap" in found["hint"]
     owner.delete_api(ApiId=made)
 
 

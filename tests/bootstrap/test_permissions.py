@@ -183,7 +183,7 @@ def test_the_policies_fit_with_the_longest_names(settings: dict[str, str], tmp_p
     sizes = {name: size(json.dumps(document)) for name, document in longest.managed.items()}
     assert {name: length for name, length in sizes.items() if length > 6_144} == {}
     assert max(len(attached) for attached in longest.attached.values()) <= 10
-    assert all(_LONGEST_SERVICE in json.dumps(each) for each in longest.managed.values())
+    assert all(_LONGEST_SERVICE in json.dumps(policy) for policy in longest.managed.values())
 
 
 def test_a_wildcard_stands_where_aws_has_no_finer_resource(policies: Policies) -> None:
@@ -212,7 +212,11 @@ def test_the_boundary_is_asked_for_where_aws_knows_it(policies: Policies) -> Non
                 continue
             for granted in _listed(statement["Action"]):
                 details = _IAM.actions.get_action_details(*granted.split(":"))
-                keys = {key for each in details["resourceTypes"] for key in each["conditionKeys"]}
+                keys = {
+                    key
+                    for resource_type in details["resourceTypes"]
+                    for key in resource_type["conditionKeys"]
+                }
                 assert "iam:PermissionsBoundary" in keys | {*details["conditionKeys"]}, (
                     name,
                     granted,

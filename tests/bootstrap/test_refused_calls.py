@@ -116,14 +116,19 @@ def test_what_is_left_of_a_destroyed_environment(journey: Journey) -> None:
     clients = {
         name: journey.account.client(name) for name in ("lambda", "logs", "iam", "cloudwatch")
     }
-    functions = [each["FunctionName"] for each in clients["lambda"].list_functions()["Functions"]]
-    groups = [each["logGroupName"] for each in clients["logs"].describe_log_groups()["logGroups"]]
-    roles = [each["RoleName"] for each in clients["iam"].list_roles()["Roles"]]
+    functions = [
+        function["FunctionName"] for function in clients["lambda"].list_functions()["Functions"]
+    ]
+    groups = [
+        log_group["logGroupName"]
+        for log_group in clients["logs"].describe_log_groups()["logGroups"]
+    ]
+    roles = [role["RoleName"] for role in clients["iam"].list_roles()["Roles"]]
     alarms = clients["cloudwatch"].describe_alarms()["MetricAlarms"]
     assert functions == ["mongo-client-production"]
     assert all(name.endswith("mongo-client-production") for name in groups)
     assert "mongo-client-staging" not in roles and "mongo-client-production" in roles
-    assert alarms and all("production" in each["AlarmName"] for each in alarms)
+    assert alarms and all("production" in alarm["AlarmName"] for alarm in alarms)
     layers = clients["lambda"].list_layer_versions(LayerName="mongo-client-staging-pymongo")
     assert layers["LayerVersions"]
 

@@ -94,7 +94,7 @@ def test_no_other_job_of_ours_gets_a_role(account: Account, role: str) -> None:
     """A pull request gets none that writes, staging none of production's, a rollback no deploy."""
     subjects = {MAIN, *(subject_of(each) for each in ROLES)}
     wanted = {subject_of(role), MAIN} if role.endswith("-plan") else {subject_of(role)}
-    got = {each for each in subjects if gets(account, role, sub=each)}
+    got = {subject for subject in subjects if gets(account, role, sub=subject)}
     assert got == wanted
 
 

@@ -133,7 +133,7 @@ def test_the_document_leads_to_a_release(followed: Followed) -> None:
 
 def test_make_checks_it_and_runs_its_own_test(followed: Followed) -> None:
     """It lints the handler's file and its test, with the types of the packages it imports."""
-    [printed] = [each for each in followed.printed if "passed" in each]
+    [printed] = [line for line in followed.printed if "passed" in line]
     assert "3 passed" in printed and "-m mypy" in printed
     [linted] = re.findall(r"-m flake8 .*", printed)
     assert {"orders.py", "tests"} <= set(linted.split())

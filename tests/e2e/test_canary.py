@@ -40,7 +40,7 @@ def lambda_handler(event, context):
 
 
 def _steps(project: Project, watch_s: float, least_calls: int, alarms: list[str]) -> None:
-    project.folder.joinpath("terraform/environments/local/release.toml").write_text(
+    project.folder.joinpath("terraform/environments/local/rollout.toml").write_text(
         f"percents = [10, 100]\nwatch_s = {watch_s}\nleast_calls = {least_calls}\n"
         f"alarms = {json.dumps(alarms)}\n"
     )
@@ -100,7 +100,7 @@ def test_a_worse_canary_is_returned(service: Service) -> None:
     done = service.deploy("""_kept.append(b'x' * 2_000_000)
     _time.sleep(0.04)
     assert len(_calls) < 12 or len(_calls) % 3""")
-    assert done.returncode == 1 and "error[gate-closed]" in done.stderr, done.stderr
+    assert done.returncode == 1 and "error[canary-failed]" in done.stderr, done.stderr
     assert "few callers: 60 calls of our own to each" in done.stderr
     newest = service.newest()
     assert newest.outcome == "failed"

@@ -45,7 +45,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
     ]
     assert lines[-1].endswith((page / "index.html").as_uri())
     releases = release_page.told(page / "index.html")["releases"]
-    assert [(each["number"], each["kind"], each["reason"]) for each in releases] == [
+    assert [(release["number"], release["kind"], release["reason"]) for release in releases] == [
         (3, "rollback", "we liked the old one better"),
         (2, "deploy", "the change"),
         (1, "deploy", "the first release"),

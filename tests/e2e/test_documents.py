@@ -33,7 +33,9 @@ def _commands(pattern: str) -> list[str]:
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = "\n".join((ROOT / name).read_text() for name in _DOCUMENTS)
-    named = {each.split()[0] for each in _commands("make")} | set(re.findall(r"`make (\w+)`", text))
+    named = {command.split()[0] for command in _commands("make")} | set(
+        re.findall(r"`make (\w+)`", text)
+    )
     assert named and named <= targets
 
 
@@ -43,7 +45,7 @@ def test_every_resource_that_is_named_exists() -> None:
     stacks = "\n".join(each.read_text() for each in (ROOT / "terraform").rglob("*.tf"))
     # A change log names what there was.
     documents = [ROOT / name for name in _DOCUMENTS if name != "CHANGELOG.md"]
-    text = "\n".join(each.read_text() for each in documents)
+    text = "\n".join(document.read_text() for document in documents)
     named = set(block.findall(text)) | set(re.findall(r"\b(aws_\w+)\.(\w+)", text))
     assert len(named) > 2 and named <= set(block.findall(stacks))
 

@@ -26,7 +26,7 @@ def service(
     """A service that has been released. A canary there is watched until it is interrupted."""
     folder = tmp_path_factory.mktemp("interrupted") / "project"
     service = Service.copy_to(folder, quick_cloud, built_bundle)
-    service.project.folder.joinpath("terraform/environments/local/release.toml").write_text(
+    service.project.folder.joinpath("terraform/environments/local/rollout.toml").write_text(
         "percents = [10, 100]\nwatch_s = 86400\nleast_calls = 1\nalarms = []\n"
     )
     # Here a job may take as long as it likes: the canary must still be there on a slow machine.
@@ -47,7 +47,7 @@ def _wait_until(condition: Callable[[], bool], process: Process) -> None:
 def _versions(service: Service) -> set[str]:
     functions = service.client("lambda")
     listed = functions.list_versions_by_function(FunctionName=service.function_name)
-    return {each["Version"] for each in listed["Versions"]}
+    return {version["Version"] for version in listed["Versions"]}
 
 
 def _is_locked_or_done(service: Service, versions: set[str]) -> bool:
@@ -76,7 +76,7 @@ def test_a_stop_while_terraform_applies_leaves_nothing_half_done(service: Servic
     assert (service.live(), service.releases()[0]["error"]) == ((old, {}), "stopped")
     service.must("deploy", "--bundle", "bundle", "--all-at-once")
     new = service.releases()[0]
-    assert (new["outcome"], new["unusual"]) == ("succeeded", ["all at once"])
+    assert (new["outcome"], new["overrides"]) == ("succeeded", ["all at once"])
     assert service.live() == (new["version"], {}) and new["version"] != old
 
     rollback = ("rollback", "--to", str(old_release))
@@ -143,8 +143,8 @@ def test_a_canary_whose_deployment_is_cancelled_or_dies_gives_its_traffic_back(
         process.wait()
     died = service.releases()[0]
     assert died["outcome"] == "under way" and service.live()[1] != {}
-    said = service.must("rollback", "--reason", "its job is gone")
-    assert f"bundle {died['bundle'][:12]} is in quarantine" in said
+    output = service.must("rollback", "--reason", "its job is gone")
+    assert f"bundle {died['bundle'][:12]} is in quarantine" in output
     assert service.live() == (before, {})
     now, closed = service.releases()[:2]
     assert (closed["release"], closed["outcome"]) == (died["release"], "interrupted")
@@ -172,7 +172,9 @@ def _write_into_the_state(service: Service, package: dict[str, Any]) -> None:
     """Write what a provider writes that was stopped before it published."""
     s3 = service.client("s3")
     state = json.load(s3.get_object(**STATE)["Body"])
-    [function] = [each for each in state["resources"] if each["type"] == "aws_lambda_function"]
+    [function] = [
+        resource for resource in state["resources"] if resource["type"] == "aws_lambda_function"
+    ]
     function["instances"][0]["attributes"] |= {
         "s3_key": f"packages/{package['sha256']}/lambda_function.zip",
         "source_code_hash": package["sha256_base64"],

@@ -149,7 +149,7 @@ def test_the_first_plan_creates_everything(seen: Seen) -> None:
     assert json.loads(first.done.stdout) == first.saved
     assert {change["action"] for change in first.saved["changes"]} == {"create"}
     assert first.saved["live"] is None and first.saved["environment"] == "local"
-    assert [each["live_sha256"] for each in first.saved["packages"]] == [None, None]
+    assert [package["live_sha256"] for package in first.saved["packages"]] == [None, None]
     assert re.match(r"### Plan for local: \d+ to create, nothing destroyed\n", first.page)
     assert "Nothing is live in local yet." in first.page and "<details>" in first.page
     assert "no findings in `lambda_function.zip` (1 file)" in first.page

@@ -72,7 +72,7 @@ def journey(
     folder = tmp_path_factory.mktemp("journey") / "project"
     service = Service.copy_to(folder, quick_cloud, built_bundle)
     url = quick_cloud["API_URL"]
-    service.project.folder.joinpath("terraform/environments/local/release.toml").write_text(
+    service.project.folder.joinpath("terraform/environments/local/rollout.toml").write_text(
         "percents = [10, 100]\nwatch_s = 2\nleast_calls = 40\nalarms = []\n"
     )
     first_bundle = service.build("build")
@@ -202,7 +202,7 @@ def test_a_rollback_restores_the_layer(journey: Journey) -> None:
 
 def test_a_worse_canary_is_returned(journey: Journey) -> None:
     """The error names the figure; live is as before."""
-    assert journey.worse.returncode == 1 and "error[gate-closed]" in journey.worse.stderr
+    assert journey.worse.returncode == 1 and "error[canary-failed]" in journey.worse.stderr
     assert "version 3 is worse than version 2" in journey.worse.stderr
     assert "errors" in journey.worse.stderr
     assert journey.live_after_worse == ("2", {})
@@ -226,8 +226,14 @@ def test_no_request_fails_during_a_rollback(journey: Journey) -> None:
 def test_the_ledger_has_what_happened_newest_first(journey: Journey) -> None:
     releases = journey.service.releases()
     assert [
-        (each["release"], each["kind"], each["outcome"], each["version"], each["reason"])
-        for each in releases
+        (
+            release["release"],
+            release["kind"],
+            release["outcome"],
+            release["version"],
+            release["reason"],
+        )
+        for release in releases
     ] == [
         (4, "rollback", "succeeded", "1", "the second was bad"),
         (3, "deploy", "failed", "3", "the third"),
@@ -237,9 +243,9 @@ def test_the_ledger_has_what_happened_newest_first(journey: Journey) -> None:
     rollback, worse, second, first = releases
     assert rollback["bundle"] == first["bundle"] == journey.first_bundle
     assert second["bundle"] == journey.second_bundle and "errors" in worse["error"]
-    for each in releases:
-        assert each["actor"] and each["time"] <= each["ended"] and each["plan_sha256"]
-        assert "commit" in each
+    for release in releases:
+        assert release["actor"] and release["time"] <= release["ended"] and release["plan_sha256"]
+        assert "commit" in release
     phases = [phase["name"] for phase in second["phases"]]
     assert phases == [
         "inspect",

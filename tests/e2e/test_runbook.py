@@ -142,11 +142,11 @@ def test_a_release_is_bad_and_the_next_rollback_is_refused(project: Project) -> 
 
 
 def test_what_is_pending_of_a_rollback_is_finished(project: Project) -> None:
-    serving = next(each for each in _releases(project) if each.outcome == "succeeded")
+    serving = next(release for release in _releases(project) if release.outcome == "succeeded")
     earlier = next(
-        each
-        for each in _releases(project)
-        if target.may_be_asked_for(each, serving) and each.kind == "deploy"
+        release
+        for release in _releases(project)
+        if target.may_be_asked_for(release, serving) and release.kind == "deploy"
     )
     project.must("rollback", *ENVIRONMENT, "--to", str(earlier.number), "--only", "traffic")
     assert _releases(project)[0].pending == ("terraform",)
@@ -189,7 +189,7 @@ def test_reality_and_terraform_differ(project: Project) -> None:
     functions.update_function_configuration(FunctionName=FUNCTION, MemorySize=wanted + 64)
     see, undo = recipe("Reality and Terraform differ")
     assert "memory_size" in follow(project, see)
-    serving = next(each for each in _releases(project) if each.outcome == "succeeded")
+    serving = next(release for release in _releases(project) if release.outcome == "succeeded")
     follow(project, undo, BUNDLE=serving.bundle)
     assert functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"] == wanted
     assert "No changes" in follow(project, see)

@@ -152,4 +152,4 @@ def test_nothing_is_left_that_costs(played: Played) -> None:
     assert played.session.client("s3").list_buckets()["Buckets"] == []
     assert played.session.client("lambda").list_functions()["Functions"] == []
     roles = played.session.client("iam").list_roles()["Roles"]
-    assert [each for each in roles if "/aws-service-role/" not in each["Path"]] == []
+    assert [role for role in roles if "/aws-service-role/" not in role["Path"]] == []

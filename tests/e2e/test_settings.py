@@ -39,7 +39,7 @@ def test_a_change_of_settings_alone_is_a_release(staging: Service) -> None:
         "TF_VAR_log_retention_days": "7",
     }
     plan = json.loads(staging.must("plan", *bundle, "--json"))
-    changed = {each["address"]: each["attributes"] for each in plan["changes"]}
+    changed = {change["address"]: change["attributes"] for change in plan["changes"]}
     assert changed["aws_lambda_function.service"] == [
         "logging_config.log_format",
         "memory_size",

@@ -187,9 +187,9 @@ def test_a_query_that_an_administrator_ends_is_503(
 
     def end_it() -> None:
         with database_client.admin.aggregate([{"$currentOp": {}}]) as operations:
-            for each in operations:
-                if each.get("ns") == collection.full_name:
-                    database_client.admin.command("killOp", op=each["opid"])
+            for operation in operations:
+                if operation.get("ns") == collection.full_name:
+                    database_client.admin.command("killOp", op=operation["opid"])
                     return
         raise LookupError("it is not there yet")
 

@@ -101,9 +101,9 @@ def test_a_named_stage_is_no_part_of_the_path(
     reply = container.invoke(events.http_api("GET", HEALTH, {}, None, stage=stage))
 
     assert reply.status == 200
-    said, told = capsys.readouterr().out.splitlines()
-    assert said == "Method: GET, Path: /api/health"
-    assert json.loads(told)["path"] == HEALTH
+    output, text = capsys.readouterr().out.splitlines()
+    assert output == "Method: GET, Path: /api/health"
+    assert json.loads(text)["path"] == HEALTH
 
 
 def test_a_path_without_the_stage_is_left_alone(container: Container) -> None:

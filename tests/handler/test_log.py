@@ -23,7 +23,9 @@ def _printed(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, dict[str, An
     captured = capsys.readouterr()
     assert captured.err == ""
     lines = captured.out.splitlines()
-    return [(said, json.loads(told)) for said, told in zip(lines[::2], lines[1::2], strict=True)]
+    return [
+        (output, json.loads(text)) for output, text in zip(lines[::2], lines[1::2], strict=True)
+    ]
 
 
 def test_each_request_prints_its_method_and_path_and_how_it_was_answered(
@@ -33,11 +35,11 @@ def test_each_request_prints_its_method_and_path_and_how_it_was_answered(
     container.act("insertOne", collection, document={"name": "private"})
     container.health()
 
-    (said, told), (said_of_health, told_of_health) = _printed(capsys)
-    assert said == "Method: POST, Path: /api/data/v1/action/insertOne"
+    (output, text), (said_of_health, told_of_health) = _printed(capsys)
+    assert output == "Method: POST, Path: /api/data/v1/action/insertOne"
     assert said_of_health == "Method: GET, Path: /api/health"
-    assert 0 < told.pop("durationMs") < 10_000
-    assert told == {
+    assert 0 < text.pop("durationMs") < 10_000
+    assert text == {
         "requestId": "c3d4",
         "method": "POST",
         "path": "/api/data/v1/action/insertOne",
@@ -70,15 +72,15 @@ def test_a_call_without_a_qualifier_names_none(
 ) -> None:
     for arn in ("live", "7", None):
         container.invoke(events.http_api("GET", HEALTH, {}, None), qualifier=arn)
-    assert [told["qualifier"] for _, told in _printed(capsys)] == ["live", "7", None]
+    assert [text["qualifier"] for _, text in _printed(capsys)] == ["live", "7", None]
 
 
 def test_an_event_that_is_no_request_is_told_too(
     container: Container, capsys: pytest.CaptureFixture[str]
 ) -> None:
     container.invoke({})
-    told = json.loads(capsys.readouterr().out)
-    assert (told["method"], told["path"], told["status"]) == (None, None, 400)
+    text = json.loads(capsys.readouterr().out)
+    assert (text["method"], text["path"], text["status"]) == (None, None, 400)
 
 
 @pytest.mark.parametrize("break_", ["\n", "\r", "\u2028", "\x85", "\x1b[2K", "\ud800", '"'])
@@ -91,9 +93,9 @@ def test_a_path_cannot_forge_a_line_of_the_log(
 
     printed = capsys.readouterr().out
     assert printed.replace("\n", "").isprintable() and printed.isascii()
-    said, told = printed.splitlines()
-    assert said.startswith("Method: GET") and json.loads(told)["path"] == forged
-    assert json.loads(told)["status"] == 404
+    output, text = printed.splitlines()
+    assert output.startswith("Method: GET") and json.loads(text)["path"] == forged
+    assert json.loads(text)["status"] == 404
 
 
 def test_what_cloudwatch_counts_by_is_in_the_line(
@@ -101,8 +103,8 @@ def test_what_cloudwatch_counts_by_is_in_the_line(
 ) -> None:
     """The metric filters in terraform/ name fields of the line as it really is."""
     container.health()
-    [(_, told)] = _printed(capsys)
+    [(_, text)] = _printed(capsys)
     lines = (ROOT / "terraform" / "metrics.tf").read_text().splitlines()
     patterns = [line for line in lines if "$.qualifier" in line]
     assert len(patterns) == 2
-    assert set(re.findall(r"\$\.(\w+)", "".join(patterns))) <= set(told)
+    assert set(re.findall(r"\$\.(\w+)", "".join(patterns))) <= set(text)

@@ -50,5 +50,5 @@ def with_own_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MONGODB_URI", raising=False)
     try:
         downloads.mongod()
-    except downloads.PartMissing as problem:
+    except downloads.DownloadMissingError as problem:
         pytest.skip(str(problem))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import LIVE, Environment, Steps
+from pipeline.config import LIVE, Environment, Rollout
 from pipeline.timeline import Timeline
 from pipeline.traffic import canary
 from pipeline.traffic.canary import Canary
@@ -65,12 +65,12 @@ def test_the_canary_judges_by_the_minutes_that_have_arrived(
     _throttle(aws, version, began_s, now_s)
     monkeypatch.setattr(time, "time", lambda: now_s)
     account: Any = SimpleNamespace(cloudwatch=aws.metrics)
-    watching = Canary(account, _LOCAL, Steps((10, 100), step_s, 1, (), None), Timeline())
+    watching = Canary(account, _LOCAL, Rollout((10, 100), step_s, 1, (), None), Timeline())
 
     minutes = canary._whole_minutes(began_s, now_s)
     expected = 0
     if minutes:
-        since_s, until_s = (each.timestamp() for each in minutes)
+        since_s, until_s = (minute.timestamp() for minute in minutes)
         moments = range(int(began_s), int(now_s), _EVERY_S)
         expected = sum(since_s <= moment < until_s for moment in moments)
         assert expected >= 6

@@ -135,11 +135,11 @@ def test_snap_start_is_kept_and_on_for_published_versions(aws: Aws) -> None:
     name = aws.function(PLAIN, SnapStart={"ApplyOn": "PublishedVersions"})
     aws.functions.update_function_configuration(FunctionName=name, Timeout=7)
     aws.functions.publish_version(FunctionName=name)
-    told = [
+    parts = [
         aws.functions.get_function_configuration(FunctionName=name, Qualifier=each)["SnapStart"]
         for each in ("$LATEST", "1")
     ]
-    assert told == [
+    assert parts == [
         {"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"},
         {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On"},
     ]

@@ -277,8 +277,8 @@ def test_a_role_has_ten_managed_policies_at_most(account: Account) -> None:
         iam.create_policy(PolicyName=f"{name}-{number}", PolicyDocument=_document(200))["Policy"]
         for number in range(11)
     ]
-    for each in arns[:10]:
-        iam.attach_role_policy(RoleName=name, PolicyArn=each["Arn"])
+    for arn in arns[:10]:
+        iam.attach_role_policy(RoleName=name, PolicyArn=arn["Arn"])
     with pytest.raises(ClientError, match="LimitExceeded.*10"):
         iam.attach_role_policy(RoleName=name, PolicyArn=arns[10]["Arn"])
     iam.attach_role_policy(RoleName=name, PolicyArn=arns[0]["Arn"])

@@ -94,12 +94,12 @@ def test_a_switch_ends_when_lambda_has_moved_it_and_can_be_undone(
     aws.parameters.put_parameter(
         Name="/localcloud/provisioned-delay", Value="1", Type="String", Overwrite=True
     )
-    switch = alias.Switch(aws.functions, live["FunctionName"])
+    switch = alias.AliasSwitch(aws.functions, live["FunctionName"])
     switch.provisioned = True
-    switch.to("2")
+    switch.promote("2")
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "2"
     assert _weights(aws, live) == {}
-    switch.undo()
+    switch.revert()
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "1"
 
 
@@ -115,10 +115,10 @@ def test_a_rollback_moves_it_while_lambda_does(aws: Aws, live: dict[str, Any]) -
         Name="/localcloud/provisioned-delay", Value="60", Type="String", Overwrite=True
     )
     aws.functions.update_alias(**live, FunctionVersion="2")
-    switch = alias.Switch(aws.functions, name)
+    switch = alias.AliasSwitch(aws.functions, name)
     switch.provisioned = provisioned_concurrency.is_moving(aws.functions, name, switch.before)
     assert switch.provisioned
     # Lambda changes the alias meanwhile, and its revision with it.
     aws.functions.update_alias(**live, Description="moved on")
-    switch.back_to("1")
+    switch.restore("1")
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "1"

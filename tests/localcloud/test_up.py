@@ -127,7 +127,7 @@ def test_two_clouds_run_side_by_side(cloud: Cloud, aws: Aws, new_cloud: NewCloud
     seconds = Aws(second.settings)
     name = seconds.function("def handler(event, context): return 'second'")
     assert seconds.call(name).payload == "second"
-    listed = [each["FunctionName"] for each in aws.functions.list_functions()["Functions"]]
+    listed = [function["FunctionName"] for function in aws.functions.list_functions()["Functions"]]
     assert name not in listed
     seconds.close()
     second.must("down")

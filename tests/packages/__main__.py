@@ -43,7 +43,7 @@ def main() -> int:
                     pool.map(lambda each: _tried(each, Path(folder), architecture), packages)
                 )
     lines = list(sweep.table(outcomes))
-    failed = sum(bool(each.failed) for each in outcomes)
+    failed = sum(bool(outcome.failed) for outcome in outcomes)
     print(*lines, f"\n{len(outcomes) - failed} of {len(outcomes)} work", sep="\n")
     if options.write:
         _PAGE.write_text(_MARKS.sub("\n".join(lines) + "\n", _PAGE.read_text()))
@@ -55,7 +55,10 @@ def _deployed(packages: list[Package], folder: Path) -> list[Outcome]:
     with contextlib.ExitStack() as stack:
         settings = stack.enter_context(cloud.running(folder / "cloud"))
         settings |= stack.enter_context(provider.running(settings))
-        return [_shown(sweep.attempt(each, _folder(folder, each), settings)) for each in packages]
+        return [
+            _shown(sweep.attempt(package, _folder(folder, package), settings))
+            for package in packages
+        ]
 
 
 def _tried(package: Package, folder: Path, architecture: str) -> Outcome:

@@ -101,7 +101,7 @@ class Outcome:
     problem: str = ""
 
 
-class StepFailed(Exception):
+class StepFailedError(Exception):
     """A step did not succeed."""
 
     def __init__(self, step: str, problem: str) -> None:
@@ -164,13 +164,15 @@ def attempt_together(
             outcome.unzipped_bytes = report["facts"]["unzipped_bytes"]
             outcome.zipped_bytes = sum(each["size_bytes"] for each in report["facts"]["packages"])
         for finding in report["findings"]:
-            raise StepFailed("inspect", f"{finding['rule']} {finding['path']} {finding['message']}")
+            raise StepFailedError(
+                "inspect", f"{finding['rule']} {finding['path']} {finding['message']}"
+            )
         if cloud:
             arguments = ("deploy", "--environment", "local", "--all-at-once")
             _step("deploy", project.run(*arguments))
             for number, outcome in enumerate(outcomes):
                 _call(outcome, number, cloud)
-    except StepFailed as failure:
+    except StepFailedError as failure:
         for outcome in outcomes:
             outcome.failed, outcome.problem = failure.step, failure.problem
     for outcome in outcomes:
@@ -193,7 +195,7 @@ def _project(
     handler = _HANDLER.format(top=top, functions="\n\n\n".join(functions))
     (folder / "packages.py").write_text(handler)
     (folder / "function.toml").write_text(_FUNCTION.format(name=SERVICE, architecture=architecture))
-    requirements = [each for package in packages for each in package.requirements]
+    requirements = [requirement for package in packages for requirement in package.requirements]
     (folder / "layer/requirements.in").write_text("\n".join(requirements) + "\n")
     (folder / "layer/requirements.txt").unlink()
     # Some take long to import, and much memory.
@@ -211,16 +213,16 @@ def _lock(project: Project) -> None:
 
 
 def _step(name: str, done: Result) -> str:
-    """Return what a step said; raise StepFailed if it failed."""
+    """Return what a step said; raise StepFailedError if it failed."""
     if done.returncode != 0:
-        raise StepFailed(name, done.stderr.strip() or done.stdout.strip())
+        raise StepFailedError(name, done.stderr.strip() or done.stdout.strip())
     return done.stderr
 
 
 def _check_import(said: str, architecture: str) -> None:
-    """Raise StepFailed unless the handler was imported, where this machine can."""
+    """Raise StepFailedError unless the handler was imported, where this machine can."""
     if "can be imported from the built packages" not in said and architecture == "x86_64":
-        raise StepFailed("import", said)
+        raise StepFailedError("import", said)
 
 
 def _call(outcome: Outcome, number: int, cloud: Mapping[str, str]) -> None:
@@ -235,11 +237,13 @@ def table(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Yield the lines of a Markdown table."""
     yield "| package | zipped | unzipped | |"
     yield "|---|--:|--:|---|"
-    for each in outcomes:
-        sizes = [_megabytes(each.zipped_bytes), _megabytes(each.unzipped_bytes)]
-        problem = " ".join(each.problem.split()).replace("|", "/")
-        result = f"**{each.failed}**: {textwrap.shorten(problem, 160)}" if each.failed else "works"
-        yield f"| {each.package.name} | {sizes[0]} | {sizes[1]} | {result} |"
+    for outcome in outcomes:
+        sizes = [_megabytes(outcome.zipped_bytes), _megabytes(outcome.unzipped_bytes)]
+        problem = " ".join(outcome.problem.split()).replace("|", "/")
+        result = (
+            f"**{outcome.failed}**: {textwrap.shorten(problem, 160)}" if outcome.failed else "works"
+        )
+        yield f"| {outcome.package.name} | {sizes[0]} | {sizes[1]} | {result} |"
 
 
 def _megabytes(size_bytes: int) -> str:

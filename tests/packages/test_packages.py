@@ -39,6 +39,6 @@ def test_each_package_is_listed_once() -> None:
 def _try(group: str, folder: Path, cloud: dict[str, str]) -> None:
     packages = [package for package in sweep.listed() if package.group == group]
     outcomes = sweep.attempt_together(packages, folder / "project", cloud)
-    assert [each.package.name for each in outcomes if each.failed] == [], "\n".join(
-        {f"{each.failed}: {each.problem}" for each in outcomes if each.failed}
+    assert [outcome.package.name for outcome in outcomes if outcome.failed] == [], "\n".join(
+        {f"{outcome.failed}: {outcome.problem}" for outcome in outcomes if outcome.failed}
     )

@@ -107,15 +107,15 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Return what the browser wrote to its console: errors, and what a policy forbade."""
-        return [each["message"] for each in self._log("browser")]
+        return [record["message"] for record in self._log("browser")]
 
     def requests(self) -> list[str]:
         """Return the address of everything that was asked for since the page was opened."""
-        messages = [json.loads(each["message"])["message"] for each in self._log("performance")]
+        messages = [json.loads(record["message"])["message"] for record in self._log("performance")]
         return [
-            each["params"]["request"]["url"]
-            for each in messages
-            if each["method"] == "Network.requestWillBeSent"
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
         ]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
@@ -136,8 +136,8 @@ def opened(chromium: str, chromedriver: str, profile: Path) -> Iterator[Browser]
     """Start a browser with an empty profile; end it afterwards."""
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for each in (*_OPTIONS, f"--user-data-dir={profile}"):
-        options.add_argument(each)
+    for option in (*_OPTIONS, f"--user-data-dir={profile}"):
+        options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
     # What looks for barriers takes its time, beside other tests.

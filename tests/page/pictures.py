@@ -37,7 +37,7 @@ _RECORDED = ("Roll back", "What happened")
 
 def play() -> str:
     """Run the demo, show its output as it comes, and return it, with its colours."""
-    told = []
+    parts = []
     with subprocess.Popen(
         [sys.executable, "-m", "localcloud", "demo", "--page", str(PAGE)],
         cwd=ROOT,
@@ -49,10 +49,10 @@ def play() -> str:
         assert demo.stdout
         for line in demo.stdout:
             print(line, end="", flush=True)
-            told.append(line)
+            parts.append(line)
     if demo.returncode != 0:
         sys.exit(f"the demo exited {demo.returncode}: no picture was made")
-    return "".join(told)
+    return "".join(parts)
 
 
 def recording(output: str) -> str:

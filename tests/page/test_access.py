@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.report.release_page.collect import PageFacts
-from tests.page import made
+from pipeline.report.release_page.collect import ReleaseHistory
+from tests.page import factories
 from tests.page.browser import DESK, PHONE, Browser
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ _FILES = 12
 
 def test_the_keyboard_reaches_and_shows_everything(browser: Browser, tmp_path: Path) -> None:
     """In the order of the page; what has the focus is outlined."""
-    browser.open(made.written(tmp_path, made.facts(made.history(3))))
+    browser.open(factories.written(tmp_path, factories.page_history(factories.history(3))))
     browser.unfold()
     browser.click("#choice button")
     browser.run("document.activeElement.blur(); scrollTo(0, 0)")
@@ -46,15 +46,15 @@ def test_the_keyboard_reaches_and_shows_everything(browser: Browser, tmp_path: P
     assert places == sorted(places) and len(places) > 40
 
 
-def _of_each_kind() -> PageFacts:
+def _of_each_kind() -> ReleaseHistory:
     """Return a page's facts: each kind of release, and of each list of files the first few."""
-    facts = made.facts(made.history(23)[:9])
+    page_history = factories.page_history(factories.history(23)[:9])
     manifests = {}
-    for bundle, manifest in facts.manifests.items():
+    for bundle, manifest in page_history.manifests.items():
         assert manifest.layer
         layer = replace(manifest.layer, files=manifest.layer.files[:_FILES])
         manifests[bundle] = replace(manifest, layer=layer)
-    return replace(facts, manifests=manifests)
+    return replace(page_history, manifests=manifests)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_it_has_no_barrier_and_fits(
 ) -> None:
     """axe-core finds nothing, contrast included; nothing has to be scrolled sideways."""
     assert _AXE.is_file(), "axe-core is not installed: run make setup"
-    browser.open(made.written(tmp_path, _of_each_kind()), size, scheme)
+    browser.open(factories.written(tmp_path, _of_each_kind()), size, scheme)
     browser.unfold()
     browser.click("#choice button")
     browser.run(_AXE.read_text("utf-8"))
@@ -79,9 +79,9 @@ def test_it_has_no_barrier_and_fits(
         "axe.run({resultTypes: ['violations']}).then(arguments[0])"
     )
     barriers = [
-        (each["id"], node["html"], node["failureSummary"])
-        for each in found["violations"]
-        for node in each["nodes"]
+        (violation["id"], node["html"], node["failureSummary"])
+        for violation in found["violations"]
+        for node in violation["nodes"]
     ]
     assert barriers == []
     wide = "return document.documentElement.scrollWidth"
@@ -89,7 +89,7 @@ def test_it_has_no_barrier_and_fits(
 
 
 def test_it_is_dark_in_dark_mode(browser: Browser, tmp_path: Path) -> None:
-    page = made.written(tmp_path, made.facts(made.history(1)))
+    page = factories.written(tmp_path, factories.page_history(factories.history(1)))
     lights = {}
     for scheme in ("light", "dark"):
         browser.open(page, scheme=scheme)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.report.release_page.collect import PageFacts
+from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.release.outcome import how_to_roll_back
 from pipeline.traffic.alias import Live
-from tests.page import made
+from tests.page import factories
 from tests.page.browser import Browser
 
 pytestmark = pytest.mark.integration
@@ -20,27 +20,29 @@ _COUNT = 30
 
 
 @pytest.fixture(scope="module")
-def facts() -> PageFacts:
-    return made.facts(made.history(_COUNT))
+def page_history() -> ReleaseHistory:
+    return factories.page_history(factories.history(_COUNT))
 
 
 @pytest.fixture(scope="module")
-def page(facts: PageFacts, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.written(tmp_path_factory.mktemp("page"), facts)
+def page(page_history: ReleaseHistory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return factories.written(tmp_path_factory.mktemp("page"), page_history)
 
 
-def test_what_is_live_comes_first(browser: Browser, page: Path, facts: PageFacts) -> None:
+def test_what_is_live_comes_first(
+    browser: Browser, page: Path, page_history: ReleaseHistory
+) -> None:
     """Which release, as which version, by whom, and what goes back."""
     browser.open(page)
-    assert facts.serving and facts.serving.number == _COUNT - 1
-    told = browser.text("#live")
-    assert "Release 29 serves, as version 29" in told and f"by {facts.serving.actor}" in told
-    assert "2026-03-10 20:31" in told and str(facts.serving.reason) in told
-    assert f"This goes back to release {facts.way_back}:" in told
+    assert page_history.serving and page_history.serving.number == _COUNT - 1
+    text = browser.text("#live")
+    assert "Release 29 serves, as version 29" in text and f"by {page_history.serving.actor}" in text
+    assert "2026-03-10 20:31" in text and str(page_history.serving.reason) in text
+    assert f"This goes back to release {page_history.way_back}:" in text
     assert browser.texts("#live .command code") == [
-        *how_to_roll_back(made.PRODUCTION, facts.way_back)
+        *how_to_roll_back(factories.PRODUCTION, page_history.way_back)
     ]
-    assert "The newest release, 30 by ada, failed." in told
+    assert "The newest release, 30 by ada, failed." in text
 
 
 def test_the_newest_release_is_the_first_of_the_list(browser: Browser, page: Path) -> None:
@@ -51,17 +53,17 @@ def test_the_newest_release_is_the_first_of_the_list(browser: Browser, page: Pat
 
 
 def test_a_release_tells_everything_when_it_is_opened(
-    browser: Browser, page: Path, facts: PageFacts
+    browser: Browser, page: Path, page_history: ReleaseHistory
 ) -> None:
     """Outcome, actor, commit, reason, phases, what was unusual, what is in quarantine."""
     browser.open(page)
-    failed = next(each for each in facts.releases if each.number == 22)
+    failed = next(release for release in page_history.releases if release.number == 22)
     browser.click("#release-22 summary")
     browser.wait("document.querySelector('#release-22 .detail').firstChild")
-    told = browser.text("#release-22")
+    message = browser.text("#release-22")
     for text in (failed.actor, failed.commit, failed.reason, failed.error, failed.bundle):
-        assert text and text in told
-    assert "✕ failed" in told and "ended" in told.lower() and "after 1 min 23 s" in told
+        assert text and text in message
+    assert "✕ failed" in message and "ended" in message.lower() and "after 1 min 23 s" in message
     rows = browser.texts("#release-22 table tbody tr")
     assert rows[0].split() == ["inspect", "0.4"] and rows[7].split() == ["record", "22.1"]
     assert "all at once" in browser.text("#release-17 summary")
@@ -102,12 +104,12 @@ def test_a_link_to_a_release_opens_it_whatever_the_filter_hides(
 
 
 def test_each_chart_has_a_point_for_each_release_with_a_figure(
-    browser: Browser, page: Path, facts: PageFacts
+    browser: Browser, page: Path, page_history: ReleaseHistory
 ) -> None:
     browser.open(page)
     for chart, count in (("function", 30), ("layer", 30), ("init", 16), ("errors", 16)):
         assert browser.points(chart) == count, chart
-    assert len(facts.figures) == 16
+    assert len(page_history.figures) == 16
     assert "14 of 30 releases have no figure" in browser.text("#chart-init")
     assert "14 of 30 releases have no figure" in browser.text("#chart-errors")
     assert "no figure" not in browser.text("#chart-layer")
@@ -115,14 +117,20 @@ def test_each_chart_has_a_point_for_each_release_with_a_figure(
 
 def test_the_lines_of_a_chart_are_called_differently(browser: Browser, tmp_path: Path) -> None:
     """However alike the sizes are; and what is always 0 has a scale of round figures."""
-    releases = made.history(2)
+    releases = factories.history(2)
     manifests = {
         each.bundle: replace(manifest, function=replace(manifest.function, size_bytes=size))
         for each, size in zip(releases, (13_286, 13_222), strict=True)
-        for manifest in [made.manifest(each.number)]
+        for manifest in [factories.manifest(each.number)]
     }
-    figures = {each.number: replace(made.figures(each.number), errors=0) for each in releases}
-    browser.open(made.written(tmp_path, made.facts(releases, manifests=manifests, figures=figures)))
+    figures = {
+        release.number: replace(factories.figures(release.number), errors=0) for release in releases
+    }
+    browser.open(
+        factories.written(
+            tmp_path, factories.page_history(releases, manifests=manifests, figures=figures)
+        )
+    )
     lines = "return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)"
     sizes = browser.run(lines, "#chart-function line + text")
     assert len(set(sizes)) == 3 and sizes[1] == "13.25 KB"
@@ -141,7 +149,7 @@ def test_a_line_of_a_command_ends_between_words(browser: Browser, page: Path, wi
 
 
 def test_the_figures_are_there_without_the_pictures(
-    browser: Browser, page: Path, facts: PageFacts
+    browser: Browser, page: Path, page_history: ReleaseHistory
 ) -> None:
     """As a table, and read out along each chart with the arrow keys."""
     browser.open(page)
@@ -185,15 +193,15 @@ def test_any_two_releases_can_be_compared(browser: Browser, page: Path) -> None:
 
 
 def test_a_change_of_what_a_bundle_is_meant_for_is_told(browser: Browser, tmp_path: Path) -> None:
-    old, new = made.release(1), made.release(2)
-    other = made.manifest(1, runtime="python3.12", handler="old.handler", architecture="arm64")
-    facts = made.facts([new, replace(old, bundle=other.id)])
-    facts = replace(facts, manifests={**facts.manifests, other.id: other})
-    browser.open(made.written(tmp_path, facts))
+    old, new = factories.release(1), factories.release(2)
+    other = factories.manifest(1, runtime="python3.12", handler="old.handler", architecture="arm64")
+    page_history = factories.page_history([new, replace(old, bundle=other.id)])
+    page_history = replace(page_history, manifests={**page_history.manifests, other.id: other})
+    browser.open(factories.written(tmp_path, page_history))
     browser.click("#choice button")
-    told = browser.text("#verdict")
-    assert "runtime python3.12 → python3.13" in told and "architecture arm64 → x86_64" in told
-    assert "handler old.handler → lambda_function.lambda_handler" in told
+    text = browser.text("#verdict")
+    assert "runtime python3.12 → python3.13" in text and "architecture arm64 → x86_64" in text
+    assert "handler old.handler → lambda_function.lambda_handler" in text
 
 
 def test_every_file_of_a_release_is_listed_with_what_became_of_it(
@@ -208,17 +216,19 @@ def test_every_file_of_a_release_is_listed_with_what_became_of_it(
     assert (ways.count("same"), ways.count("added"), ways.count("changed")) == (178, 1, 21)
 
 
-def test_the_way_back_can_be_copied(browser: Browser, page: Path, facts: PageFacts) -> None:
+def test_the_way_back_can_be_copied(
+    browser: Browser, page: Path, page_history: ReleaseHistory
+) -> None:
     """To each release that can be restored, and to no other."""
     browser.open(page)
     permissions = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     browser.driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
     browser.unfold()
-    for release in facts.releases:
-        told = browser.texts(f"#release-{release.number} .command code")
+    for release in page_history.releases:
+        text = browser.texts(f"#release-{release.number} .command code")
         earlier = release.outcome == "succeeded" and release.number < _COUNT - 1
-        expected = how_to_roll_back(made.PRODUCTION, release.number) if earlier else ()
-        assert told == list(expected), release.number
+        expected = how_to_roll_back(factories.PRODUCTION, release.number) if earlier else ()
+        assert text == list(expected), release.number
     browser.run("document.querySelector('#release-12 .command button').focus()")
     browser.press(Keys.ENTER)
     browser.wait("document.querySelector('#told').textContent")
@@ -226,11 +236,11 @@ def test_the_way_back_can_be_copied(browser: Browser, page: Path, facts: PageFac
     copied = browser.driver.execute_async_script(
         "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))"
     )
-    assert copied == how_to_roll_back(made.PRODUCTION, 12)[0]
+    assert copied == how_to_roll_back(factories.PRODUCTION, 12)[0]
 
 
 def test_the_first_release_has_nothing_to_go_back_to(browser: Browser, tmp_path: Path) -> None:
-    browser.open(made.written(tmp_path, made.facts(made.history(1))))
+    browser.open(factories.written(tmp_path, factories.page_history(factories.history(1))))
     assert "There is no release to go back to." in browser.text("#live")
     assert browser.texts("#live .command") == []
 
@@ -239,29 +249,33 @@ def test_where_live_and_the_ledger_disagree_the_page_says_so(
     browser: Browser, tmp_path: Path
 ) -> None:
     """Somebody may have moved live, a canary may have a share, and nothing may serve at all."""
-    facts = made.facts(made.history(3))
+    page_history = factories.page_history(factories.history(3))
     for live, word in (
         (Live("2", (), "r"), "version 3 alone; live points to version 2."),
         (Live("3", (("4", 0.1),), "r"), "live points to version 3 and gives version 4 10 %."),
         (Live("9", (), "r"), "Live points to version 9, which no release has."),
         (None, "By the ledger release 3 serves, and live is gone."),
     ):
-        browser.open(made.written(tmp_path, replace(facts, live=live)))
+        browser.open(factories.written(tmp_path, replace(page_history, live=live)))
         assert word in browser.text("#live")
         assert browser.complaints() == []
 
 
 def test_an_environment_without_a_release_has_a_page_too(browser: Browser, tmp_path: Path) -> None:
-    browser.open(made.written(tmp_path, made.facts([])))
+    browser.open(factories.written(tmp_path, factories.page_history([])))
     assert "Nothing was released to production yet." in browser.text("#live")
     assert browser.text("#count") == "0 releases" and browser.complaints() == []
 
 
 def test_a_bundle_whose_manifest_is_gone_leaves_a_gap(browser: Browser, tmp_path: Path) -> None:
     """It cannot be compared, nor restored, and everything else is there."""
-    facts = made.facts(made.history(3))
-    kept = {key: value for key, value in facts.manifests.items() if key != made.manifest(2).id}
-    browser.open(made.written(tmp_path, replace(facts, manifests=kept)))
+    page_history = factories.page_history(factories.history(3))
+    kept = {
+        key: value
+        for key, value in page_history.manifests.items()
+        if key != factories.manifest(2).id
+    }
+    browser.open(factories.written(tmp_path, replace(page_history, manifests=kept)))
     browser.unfold()
     assert "damaged in the store, or missing" in browser.text("#release-2")
     assert browser.texts("#release-2 .command") == [] != browser.texts("#release-1 .command")

@@ -12,9 +12,9 @@ import pytest
 from pipeline.report.release_page import data, html
 from pipeline.bundle.manifest import File
 from pipeline.markdown import one_line
-from pipeline.report.release_page.collect import PageFacts
+from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.timeline import Phase
-from tests.page import made
+from tests.page import factories
 from tests.page.browser import Browser
 
 pytestmark = pytest.mark.integration
@@ -33,26 +33,30 @@ _HOSTILE = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.written(tmp_path_factory.mktemp("page"), made.facts(made.history(23)))
+    return factories.written(
+        tmp_path_factory.mktemp("page"), factories.page_history(factories.history(23))
+    )
 
 
-def _told_by(text: str) -> PageFacts:
+def _told_by(text: str) -> ReleaseHistory:
     """Return facts in which all that people, files and AWS could bring is this text."""
-    evil = made.manifest(2, handler=text, runtime=text, dependencies={text: "1", "__proto__": text})
+    evil = factories.manifest(
+        2, handler=text, runtime=text, dependencies={text: "1", "__proto__": text}
+    )
     function = replace(evil.function, files=(File(text, 1, "00" * 32),))
     evil = replace(evil, function=function)
     words: dict[str, Any] = {"actor": text, "reason": text, "commit": text, "error": text}
-    words |= {"run": text, "unusual": (text,), "phases": (Phase(text, 1.0),)}
-    release = made.release(2, bundle=evil.id, **words)
-    facts = made.facts([made.release(3), release, made.release(1)])
-    manifests = {**facts.manifests, evil.id: evil}
-    return replace(facts, manifests=manifests, quarantined={evil.id: one_line(text)})
+    words |= {"run": text, "overrides": (text,), "phases": (Phase(text, 1.0),)}
+    release = factories.release(2, bundle=evil.id, **words)
+    page_history = factories.page_history([factories.release(3), release, factories.release(1)])
+    manifests = {**page_history.manifests, evil.id: evil}
+    return replace(page_history, manifests=manifests, quarantined={evil.id: one_line(text)})
 
 
 @pytest.mark.parametrize("text", _HOSTILE)
 def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: str) -> None:
     """It is shown as it was written; no element, link or script comes of it."""
-    browser.open(made.written(tmp_path, _told_by(text)))
+    browser.open(factories.written(tmp_path, _told_by(text)))
     elements = "return document.querySelectorAll('script, img, iframe, object, link').length"
     assert browser.run(elements) == 2
     browser.unfold()
@@ -61,10 +65,10 @@ def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: 
     browser.click("#choice button")
     assert browser.run("return window.owned") is None
     assert browser.run(elements) == 2
-    shown = one_line(text)
-    assert browser.run("return byNumber.get(2).reason") == shown
-    assert browser.texts("#release-2 .reason") == [shown]
-    assert shown in browser.text("#release-2 pre") and shown in browser.text("#difference")
+    displayed = one_line(text)
+    assert browser.run("return byNumber.get(2).reason") == displayed
+    assert browser.texts("#release-2 .reason") == [displayed]
+    assert displayed in browser.text("#release-2 pre") and displayed in browser.text("#difference")
     targets = "return [...document.links].map((each) => each.href.split(':')[0])"
     assert set(browser.run(targets)) <= {"file", "https"}
     assert browser.complaints() == []
@@ -73,18 +77,18 @@ def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: 
 @pytest.mark.parametrize("text", [*_HOSTILE, "\ud800"])
 def test_no_text_ends_the_element_that_the_data_is_in(text: str) -> None:
     """All but ASCII is escaped, and so is what opens a tag; it reads back as it was."""
-    told = html.in_script({text: [text]})
-    assert told.isascii() and "<" not in told
-    assert json.loads(told) == {text: [text]}
+    message = html.in_script({text: [text]})
+    assert message.isascii() and "<" not in message
+    assert json.loads(message) == {text: [text]}
 
 
 def test_no_credential_is_on_the_page() -> None:
     """Whoever wrote it into a reason, or an error that quotes it."""
     secret = "cannot reach mongodb://app:" + "hunter2correct" + "@db.internal/"
     words = {"actor": secret, "reason": secret, "commit": secret, "error": secret, "run": secret}
-    facts = made.facts([made.release(1, **words, unusual=(secret,))])
-    told = html.page(made.PRODUCTION, data.document(facts))
-    assert "hunter2" not in told and told.count("seems to hold a credential") == 6
+    page_history = factories.page_history([factories.release(1, **words, overrides=(secret,))])
+    text = html.page(factories.PRODUCTION, data.document(page_history))
+    assert "hunter2" not in text and text.count("seems to hold a credential") == 6
 
 
 def test_it_needs_nothing_from_elsewhere_and_complains_of_nothing(

@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from tests.page import made
+from tests.page import factories
 from tests.page.browser import Browser
 
 pytestmark = pytest.mark.integration
@@ -43,8 +43,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 
     @cache
     def page(count: int) -> Path:
-        facts = made.facts(made.history(count))
-        return made.written(tmp_path_factory.mktemp(f"of-{count}"), facts)
+        page_history = factories.page_history(factories.history(count))
+        return factories.written(tmp_path_factory.mktemp(f"of-{count}"), page_history)
 
     return page
 

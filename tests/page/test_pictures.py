@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.page import made, pictures
+from tests.page import factories, pictures
 from tests.page.browser import Browser
 from scratch.source import ROOT
 
@@ -27,9 +27,9 @@ The page of these releases: {root}/page/demo/index.html
 
 def test_the_documents_have_what_the_target_makes() -> None:
     documents = "".join(path.read_text() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
-    shown = set(re.findall(r"pictures/([\w.-]+\.(?:svg|png))", documents))
+    displayed = set(re.findall(r"pictures/([\w.-]+\.(?:svg|png))", documents))
     kept = {path.name: path.stat().st_size for path in pictures.FOLDER.iterdir()}
-    assert shown == set(kept) == {pictures.RECORDING, *pictures.SHOTS}
+    assert displayed == set(kept) == {pictures.RECORDING, *pictures.SHOTS}
     assert max(kept.values()) < _MOST_BYTES
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(r"^pictures:.*\n\t\$\(PYTHON\) -m tests\.page\.pictures$", makefile, re.M)
@@ -45,7 +45,7 @@ def test_the_recording_is_the_end_of_the_demo_and_asks_nobody_for_anything() -> 
 
 
 def test_a_page_gives_a_picture_of_each_name(browser: Browser, tmp_path: Path) -> None:
-    page = made.written(tmp_path, made.facts(made.history(3)))
+    page = factories.written(tmp_path, factories.page_history(factories.history(3)))
     folder = tmp_path / "pictures"
     folder.mkdir()
     pictures.shoot(browser, page, folder)

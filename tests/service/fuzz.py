@@ -47,7 +47,7 @@ class Fuzz:
 
     def run(self, seed: int, numbers: range) -> list[str]:
         """Send the events of a seed; return what was wrong with the answers, told for a person."""
-        told = []
+        parts = []
         for number in numbers:
             made = hostile.make(seed, number)
             self.services[made.service] += 1
@@ -56,7 +56,7 @@ class Fuzz:
             self.statuses[status] += 1
             if found:
                 smaller = minimise(made.event, lambda event: bool(self._judge(event)[0]))
-                told.append(
+                parts.append(
                     f"event {number} of seed {seed} ({made.service}, wrong: {made.wrong}): "
                     f"{'; '.join(found)}\n"
                     f"  made smaller: {json.dumps(smaller)[:3_000]}\n"
@@ -64,9 +64,9 @@ class Fuzz:
                     f"  again: python -m tests.service.fuzz --seed {seed} --first {number} "
                     "--events 1"
                 )
-                if len(told) == 10:
+                if len(parts) == 10:
                     break
-        return told
+        return parts
 
     def _judge(self, event: Any) -> tuple[list[str], int]:
         """Send one event; return what is wrong with the answer, and its status."""
@@ -109,13 +109,13 @@ class _Lines(logging.Handler):
 
 def _lines(printed: str) -> Iterator[str]:
     """Find what is wrong with the request's lines in the log: what it was, how it was answered."""
-    *said, told = printed.splitlines() or [""]
-    if len(said) > 1 or not all(line.startswith("Method: ") for line in said):
+    *output, text = printed.splitlines() or [""]
+    if len(output) > 1 or not all(line.startswith("Method: ") for line in output):
         yield f"printed {printed[:500]!r}"
     try:
-        json.loads(told)
+        json.loads(text)
     except ValueError:
-        yield f"printed {told[:500]!r}"
+        yield f"printed {text[:500]!r}"
 
 
 def _form(event: Any, response: Any) -> Iterator[str]:
@@ -240,17 +240,17 @@ def main() -> int:
     print(f"seed {options.seed}")
     started = time.monotonic()
     with running() as fuzz:
-        told = fuzz.run(options.seed, range(options.first, options.first + options.events))
-    print(*told, sep="\n")
+        text = fuzz.run(options.seed, range(options.first, options.first + options.events))
+    print(*text, sep="\n")
     for name, counter in (("from", fuzz.services), ("wrong", fuzz.wrongs)):
         print(f"{name}:", ", ".join(f"{key} {n:,}" for key, n in sorted(counter.items())))
     statuses = ", ".join(f"{n:,} times {status}" for status, n in sorted(fuzz.statuses.items()))
     print(
         f"{fuzz.statuses.total():,} hostile events of seed {options.seed} were answered with "
-        f"{statuses}; {len(told)} of the answers were wrong "
+        f"{statuses}; {len(text)} of the answers were wrong "
         f"({(time.monotonic() - started) / 60:.1f} minutes)."
     )
-    return 1 if told else 0
+    return 1 if text else 0
 
 
 if __name__ == "__main__":

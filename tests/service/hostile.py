@@ -245,7 +245,7 @@ _WRONG: dict[str, Callable[[random.Random, events.EventMaker], Any]] = {
 def _damage(chance: random.Random, value: Any, values: list[Any], times: int) -> Any:
     """Change, remove or add something, anywhere in a value."""
     for _ in range(times):
-        containers = [each for each in walk(value) if each]
+        containers = [node for node in walk(value) if node]
         if not containers:
             break
         container = chance.choice(containers)

@@ -14,8 +14,8 @@ _SAMPLE = range(2_000)
 def test_hostile_events_are_answered_and_tell_no_secret() -> None:
     """Never an unhandled exception or an ill-formed answer; nothing private in log or answer."""
     with fuzz.running() as running:
-        told = running.run(0, _SAMPLE)
-    assert not told, "\n".join(told)
+        text = running.run(0, _SAMPLE)
+    assert not text, "\n".join(text)
     assert set(running.statuses) >= {200, 201, 400, 401, 404, 405}
     assert len(running.services) == 5 and len(running.wrongs) == 11
 

@@ -52,9 +52,9 @@ def test_the_rules_of_plan_time_hold(stack: str, reattach: dict[str, str]) -> No
 
 def test_both_stacks_take_the_same_terraform_and_the_same_provider() -> None:
     """What each requires, and what its lock file has: two copies, for a stack stands by itself."""
-    stacks = [ROOT / each for each in STACKS]
-    required = {(each / "versions.tf").read_text().partition("\n\n  #")[0] for each in stacks}
-    locked = {(each / ".terraform.lock.hcl").read_text() for each in stacks}
+    stacks = [ROOT / stack for stack in STACKS]
+    required = {(stack / "versions.tf").read_text().partition("\n\n  #")[0] for stack in stacks}
+    locked = {(stack / ".terraform.lock.hcl").read_text() for stack in stacks}
     assert len(required) == len(locked) == 1 and "required_providers" in required.pop()
 
 

@@ -72,4 +72,4 @@ def test_a_mistake_in_a_first_call_is_found_by_each_command(
     )
     with pytest.raises(UsageError) as error:
         function_file.read(file)
-    assert error.value.what == f"function.toml: [[smoke]] 2: {message}"
+    assert error.value.message == f"function.toml: [[smoke]] 2: {message}"

@@ -25,7 +25,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> _Answers:
 
 def test_the_rules_make_merged_mean_checked() -> None:
     """Reviewed by owners of the code, checked by GitHub Actions' own `ci`, never pushed over."""
-    rules = {each["type"]: each.get("parameters", {}) for each in _RULES}
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in _RULES}
     assert set(rules) == {
         "deletion",
         "non_fast_forward",
@@ -49,8 +49,8 @@ def test_code_owners_guard_what_decides() -> None:
 def _changed(kind: str, **parameters: Any) -> list[dict[str, Any]]:
     """Return the rules, one of them with other parameters."""
     return [
-        each | {"parameters": each["parameters"] | parameters} if each["type"] == kind else each
-        for each in _RULES
+        rule | {"parameters": rule["parameters"] | parameters} if rule["type"] == kind else rule
+        for rule in _RULES
     ]
 
 

@@ -30,6 +30,6 @@ URL = "http://127.0.0.1:4566"
 def test_the_advice_fits_what_failed(raised: BotoCoreError, advice: str) -> None:
     with pytest.raises(AwsError) as caught, translated_errors():
         raise raised
-    assert advice in caught.value.remedy
-    assert ("Set credentials" in caught.value.remedy) is isinstance(raised, NoCredentialsError)
-    assert str(raised) in caught.value.what
+    assert advice in caught.value.hint
+    assert ("Set credentials" in caught.value.hint) is isinstance(raised, NoCredentialsError)
+    assert str(raised) in caught.value.message

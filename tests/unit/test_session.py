@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from pipeline import aws
 from pipeline.aws import Aws
 from pipeline.cli import deploy, rollback
-from pipeline.config import BESIDE_STEPS_S, OWN_CALLS_S, Environment, Steps
-from pipeline.errors import AwsError, Stopped
+from pipeline.config import BESIDE_STEPS_S, OWN_CALLS_S, Environment, Rollout
+from pipeline.errors import AwsError, StoppedError
 from pipeline.report import job_summary
 
 
@@ -64,11 +64,11 @@ def test_credentials_that_have_expired_are_an_error_of_ours(
     temporary.setenv("AWS_CREDENTIAL_EXPIRATION", _in(seconds=-1))
     with pytest.raises(AwsError, match="credentials expired at") as refused:
         aws.connect()
-    assert "aws configure export-credentials" in refused.value.remedy
+    assert "aws configure export-credentials" in refused.value.hint
 
 
 def test_the_budget_is_that_of_the_steps_and_of_the_rest() -> None:
-    steps = Steps((10, 100), 300, 500, (), None)
+    steps = Rollout((10, 100), 300, 500, (), None)
     assert steps.longest_s == 2 * (300 + OWN_CALLS_S)
 
 
@@ -78,26 +78,26 @@ def _run(
     """Run a command with credentials of so many seconds; it stops where its work would begin."""
     account = SimpleNamespace(session_s=lambda: valid_s)
     monkeypatch.setattr(aws, "connect", lambda: account)
-    monkeypatch.setattr(job_summary, "summarised", _begin)
+    monkeypatch.setattr(job_summary, "job_summary", _begin)
     return CliRunner().invoke(command, ["--environment", "staging", *options])
 
 
 def _begin(*_: Any) -> NoReturn:
-    raise Stopped("it begins")
+    raise StoppedError("it begins")
 
 
 def test_a_deployment_that_they_would_not_last_for_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without credentials nobody could put live back."""
-    takes_s = BESIDE_STEPS_S + Environment("staging").steps().longest_s
+    takes_s = BESIDE_STEPS_S + Environment("staging").rollout().longest_s
     refused = _run(deploy.command, takes_s - 1, monkeypatch).exception
-    assert isinstance(refused, AwsError) and "nothing was done" in refused.what
-    assert f"expire in {takes_s - 1:.0f} s" in refused.what and "aws sso login" in refused.remedy
+    assert isinstance(refused, AwsError) and "nothing was done" in refused.message
+    assert f"expire in {takes_s - 1:.0f} s" in refused.message and "aws sso login" in refused.hint
     for enough in (None, takes_s):
-        assert isinstance(_run(deploy.command, enough, monkeypatch).exception, Stopped)
+        assert isinstance(_run(deploy.command, enough, monkeypatch).exception, StoppedError)
     at_once = _run(deploy.command, BESIDE_STEPS_S, monkeypatch, "--all-at-once")
-    assert isinstance(at_once.exception, Stopped)
+    assert isinstance(at_once.exception, StoppedError)
 
 
 def test_a_rollback_is_only_warned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,5 +106,5 @@ def test_a_rollback_is_only_warned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollback, "Ledger", lambda *_: ledger)
     for valid_s, warned in ((None, False), (BESIDE_STEPS_S, False), (30, True)):
         done = _run(rollback.command, valid_s, monkeypatch)
-        assert isinstance(done.exception, Stopped)
+        assert isinstance(done.exception, StoppedError)
         assert ("expire in 30 s" in done.output) == warned

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pipeline.config import Environment
-from pipeline.signals import uninterrupted
+from pipeline.signals import deferred_signals
 from pipeline.terraform import runner
 from pipeline.terraform.runner import Terraform, service_stack
 from scratch.source import ROOT
@@ -43,7 +43,7 @@ while not Path("FOLDER/end").exists():
 _COMMAND = """
 from pathlib import Path
 from pipeline.config import Environment
-from pipeline.signals import stop_on_signals, uninterrupted
+from pipeline.signals import stop_on_signals, deferred_signals
 from pipeline.terraform.runner import Terraform, service_stack
 
 stop_on_signals()
@@ -52,7 +52,7 @@ try:
         "apply", on_message=lambda message: Path("began").write_text(str(message["pid"]))
     )
 except BaseException:
-    with uninterrupted():
+    with deferred_signals():
         print("live goes back")
 """
 
@@ -84,8 +84,8 @@ def test_a_second_signal_ends_the_waiting_for_terraform(tmp_path: Path) -> None:
             _wait_for(tmp_path / "interrupted", process)
             assert process.poll() is None
             process.send_signal(signal.SIGTERM)
-            said, _ = process.communicate()
-            assert said == "live goes back\n"
+            output, _ = process.communicate()
+            assert output == "live goes back\n"
             os.kill(terraform, 0)  # it still runs: nothing waited for its end, and then killed it
         finally:
             (tmp_path / "end").touch()
@@ -125,8 +125,8 @@ def test_a_signal_that_comes_while_terraform_starts_stops_it(
 
 def test_a_deferred_signal_is_deferred_by_all_who_asked_for_it() -> None:
     done: list[str] = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        with uninterrupted():
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        with deferred_signals():
             signal.raise_signal(signal.SIGINT)
             done.append("the inner")
         done.append("the outer")

@@ -53,14 +53,14 @@ class Run:
         return [
             (name, step)
             for name, job in self.jobs.items()
-            for step, told in job.steps.items()
-            if told.result == "failure"
+            for step, text in job.steps.items()
+            if text.result == "failure"
         ]
 
     def why(self) -> str:
         """Return what the steps that failed printed, or the end of the whole log."""
-        told = [f"{job}: {step}\n{self.jobs[job].steps[step].log}" for job, step in self.failed()]
-        return "\n".join(told) or self.log[-5000:]
+        parts = [f"{job}: {step}\n{self.jobs[job].steps[step].log}" for job, step in self.failed()]
+        return "\n".join(parts) or self.log[-5000:]
 
     def results(self) -> dict[str, str]:
         return {name: job.result for name, job in self.jobs.items()}

@@ -8,9 +8,9 @@ import pytest
 
 from scratch.source import ROOT
 from tests.support import provider
-from tests.workflows.hub import REPOSITORY
+from tests.workflows.fake_github import REPOSITORY
 from tests.workflows.runner import Runner, on_a_hub
-from tests.workflows.standins import OWNER_ID, REPOSITORY_ID
+from tests.workflows.fake_actions import OWNER_ID, REPOSITORY_ID
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.workflows.hub import REPOSITORY
+from tests.workflows.fake_github import REPOSITORY
 
 
 def pull_request(

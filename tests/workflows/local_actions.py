@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scratch.source import ROOT
-from tests.workflows.standins import ACTIONS
+from tests.workflows.fake_actions import ACTIONS
 
 STANDINS = Path(__file__).with_name("standins.py")
 _PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")

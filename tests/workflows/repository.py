@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scratch.project import quicken
 from scratch.source import ROOT
-from tests.workflows.hub import REPOSITORY
+from tests.workflows.fake_github import REPOSITORY
 from tests.workflows.validate import for_the_runner
 
 # The workflows test the project, and must not run themselves: one test is enough.

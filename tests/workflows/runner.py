@@ -26,7 +26,7 @@ from scratch.source import ROOT
 from tests.support import provider
 from tests.workflows import act_log, local_actions, trust
 from tests.workflows.act_log import Run
-from tests.workflows.hub import REPOSITORY, Hub, serving
+from tests.workflows.fake_github import REPOSITORY, Hub, serving
 from tests.workflows.local_actions import STANDINS
 from tests.workflows.network import Network
 from tests.workflows.repository import Repository
@@ -102,7 +102,7 @@ class Runner:
             *(_VARIABLES if variables and not _gets_no_variables(event) else ()),
             *(("--var", "PAGES=on") if pages else ()),
             *[f"--{kind}-file=/dev/null" for kind in ("env", "secret", "var", "input")],
-            *[part for each in settings.items() for part in ("--env", "=".join(each))],
+            *[part for setting in settings.items() for part in ("--env", "=".join(setting))],
             *local_actions.write(folder / "actions"),
             *(("--job", job) if job else ()),
         ]

@@ -30,7 +30,7 @@ def ancestors(jobs: dict[str, Job], name: str) -> set[str]:
     """Return all that a job needs, and what those need."""
     needed = jobs[name].get("needs", [])
     direct = {needed} if isinstance(needed, str) else set(needed)
-    return direct.union(*(ancestors(jobs, each) for each in direct))
+    return direct.union(*(ancestors(jobs, requirement) for requirement in direct))
 
 
 def skippable(workflow: str, above: bool = False) -> Iterator[tuple[str, Job]]:
@@ -41,7 +41,7 @@ def skippable(workflow: str, above: bool = False) -> Iterator[tuple[str, Job]]:
     """
     jobs = jobs_of(workflow)
     for name, job in jobs.items():
-        found = above or any("if" in jobs[each] for each in ancestors(jobs, name))
+        found = above or any("if" in jobs[ancestor] for ancestor in ancestors(jobs, name))
         if found:
             yield f"{workflow}: {name}", job
         if called := job.get("uses"):
@@ -109,5 +109,6 @@ def test_what_is_kept_from_dependabot_is_kept_by_a_condition() -> None:
         job["if"] for job in jobs_of("ci.yml").values() if "id-token" in job["permissions"]
     ]
     assert conditions and all(
-        "github.event.pull_request.user.login != 'dependabot[bot]'" in each for each in conditions
+        "github.event.pull_request.user.login != 'dependabot[bot]'" in condition
+        for condition in conditions
     )

@@ -158,7 +158,7 @@ def test_its_plans_are_one_comment(pull_request: PullRequest) -> None:
 def test_its_job_summary_says_the_same(pull_request: PullRequest) -> None:
     [comment] = pull_request.comments
     headings = [line for line in comment.splitlines() if line.startswith("### ")]
-    assert len(headings) == 2 and all(each in pull_request.run.summary for each in headings)
+    assert len(headings) == 2 and all(heading in pull_request.run.summary for heading in headings)
 
 
 def test_its_plans_change_nothing(pull_request: PullRequest) -> None:
@@ -253,7 +253,7 @@ def test_each_deployment_leaves_a_release_page(merge: Seen) -> None:
     assert set(merge.pages) == set(ENVIRONMENTS)
     for environment, page in merge.pages.items():
         assert (page["environment"], page["live"]["version"]) == (environment, "2")
-        assert [each["number"] for each in page["releases"]] == [2, 1]
+        assert [release["number"] for release in page["releases"]] == [2, 1]
         assert page["wayBack"] == 1 and page["releases"][1]["restore"] is True
         newest = page["releases"][0]
         bundle = page["bundles"][newest["bundle"]]["id"]
@@ -290,5 +290,5 @@ def test_the_site_shows_the_rollback(rollback: Seen, runner: Runner) -> None:
     """At once: that is when people look. Written by the tree that works, and with its role."""
     page = release_page.told_by_site(runner.hub.sites[1])
     assert (page["environment"], page["live"]["version"]) == ("production", "1")
-    assert [each["kind"] for each in page["releases"]] == ["rollback", "deploy", "deploy"]
+    assert [release["kind"] for release in page["releases"]] == ["rollback", "deploy", "deploy"]
     assert "https://octo-org.github.io/mongo-client/" in rollback.run.summary

@@ -36,7 +36,7 @@ class Seen:
 
 
 def _seen(runner: Runner, project: Project, run: Run) -> Seen:
-    listed = [deployed.releases(project, each) for each in deployed.ENVIRONMENTS]
+    listed = [deployed.releases(project, environment) for environment in deployed.ENVIRONMENTS]
     return Seen(run, *listed)
 
 
@@ -136,8 +136,12 @@ def failing(runner: Runner, project: Project, by_hand: Seen) -> Seen:
 def test_a_plan_that_nobody_saw_stops_before_production(first: Seen) -> None:
     """A private repository may have nobody to approve: then a person starts it by hand."""
     assert first.run.failed() == [(PLAN, NEEDED)]
-    errors = [each["message"] for each in first.run.annotations if each["level"] == "error"]
-    assert any("gh workflow run deploy.yml --ref main -f bundle=" in each for each in errors)
+    errors = [
+        annotation["message"]
+        for annotation in first.run.annotations
+        if annotation["level"] == "error"
+    ]
+    assert any("gh workflow run deploy.yml --ref main -f bundle=" in error for error in errors)
     assert "no pull request showed a plan" in first.run.summary
     assert first.production == []
 
@@ -175,8 +179,8 @@ def test_a_given_bundle_can_be_deployed_by_hand(
     assert (newest["release"], newest["outcome"]) == (4, "succeeded")
     assert newest["bundle"] == quarantine.bundle == by_hand.staging[0]["bundle"]
     assert newest["reason"] == "it was right"
-    said = project.must("quarantine", newest["bundle"], "--environment", "production")
-    assert "is not in quarantine in production" in said
+    output = project.must("quarantine", newest["bundle"], "--environment", "production")
+    assert "is not in quarantine in production" in output
     memory = deployed.client(runner, "lambda").get_function_configuration(
         FunctionName="mongo-client-production", Qualifier="live"
     )["MemorySize"]
@@ -187,7 +191,7 @@ def test_a_failed_check_in_staging_leaves_production_alone(
     by_hand: Seen, failing: Seen, runner: Runner
 ) -> None:
     assert failing.run.failed() == [("Staging / Deploy", "Deploy")]
-    assert any("/api/health" in each["message"] for each in failing.run.annotations)
+    assert any("/api/health" in annotation["message"] for annotation in failing.run.annotations)
     assert "staging: deployment failed" in failing.run.summary
     assert failing.production == by_hand.production
     assert failing.staging[0]["outcome"] == "failed"
@@ -234,5 +238,5 @@ def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Run
     assert run.succeeded, run.why()
     done = [name for name, job in run.jobs.items() if job.result == "success"]
     assert done == ["Say why nothing is deployed"]
-    [notice] = [each["message"] for each in run.annotations]
+    [notice] = [annotation["message"] for annotation in run.annotations]
     assert "AWS_ACCOUNT_ID, AWS_REGION, AWS_ROLE_PREFIX and SERVICE are not set" in notice

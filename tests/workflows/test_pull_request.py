@@ -78,7 +78,7 @@ def test_an_extra_file_in_the_package_stops_at_the_inspection(
     shutil.rmtree(runner.repository.clone / "bundle")
     runner.repository.back_to_main()
     assert build.succeeded and not inspect.succeeded
-    assert any("notes.txt" in each for each in inspect.log.splitlines() if "::error" in each)
+    assert any("notes.txt" in line for line in inspect.log.splitlines() if "::error" in line)
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -105,7 +105,7 @@ def test_a_pull_request_without_a_role_says_how_to_run_everything(
     opened = events.pull_request(6, HEAD, **event)
     run = runner.run("pull_request", "ci.yml", opened, job="no-plan")
     assert run.succeeded, run.why()
-    [notice] = [each["message"] for each in run.annotations]
+    [notice] = [annotation["message"] for annotation in run.annotations]
     assert "gh pr checkout 6" in notice and "variables" not in notice
     assert "gh pr checkout 6" in run.summary
 
@@ -113,7 +113,7 @@ def test_a_pull_request_without_a_role_says_how_to_run_everything(
 def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -> None:
     opened = events.pull_request(9, HEAD)
     run = runner.run("pull_request", "ci.yml", opened, job="no-plan", variables=False)
-    [notice] = [each["message"] for each in run.annotations]
+    [notice] = [annotation["message"] for annotation in run.annotations]
     assert "AWS_ACCOUNT_ID, AWS_REGION, AWS_ROLE_PREFIX and SERVICE are not set" in notice
 
 
@@ -134,7 +134,7 @@ def test_a_plan_that_destroys_the_function_needs_labels(
         refused = _plan(runner, project)
         assert not refused.succeeded
         assert any(
-            "aws_lambda_function" in each for each in refused.log.splitlines() if "::" in each
+            "aws_lambda_function" in line for line in refused.log.splitlines() if "::" in line
         )
         page = (project.folder / "plan" / "staging" / "plan.md").read_text()
         assert "allow-destroy:aws_lambda_function.service" in page

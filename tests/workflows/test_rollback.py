@@ -76,11 +76,15 @@ def test_a_dry_run_shows_and_does_nothing(production: Production) -> None:
     s3 = deployed.client(production.runner, "s3")
     state = s3.get_object(**where)["Body"].read()
     s3.put_object(**where, Body=b"{")
-    shown = production.script("Show what it would do")
+    displayed = production.script("Show what it would do")
     s3.put_object(**where, Body=state)
-    assert not shown.succeeded and shown.outputs["restores"] == "1"
-    assert "## production: a rollback would restore traffic, and then fail" in shown.summary
-    assert "restore: `release 1, bundle" in shown.summary and "### To do it" in shown.summary
-    assert any("state" in line for line in shown.log.splitlines() if "::" in line)
-    numbers = [each["release"] for each in deployed.releases(production.project, "production")]
+    assert not displayed.succeeded and displayed.outputs["restores"] == "1"
+    assert "## production: a rollback would restore traffic, and then fail" in displayed.summary
+    assert (
+        "restore: `release 1, bundle" in displayed.summary and "### To do it" in displayed.summary
+    )
+    assert any("state" in line for line in displayed.log.splitlines() if "::" in line)
+    numbers = [
+        release["release"] for release in deployed.releases(production.project, "production")
+    ]
     assert deployed.serves(production.runner, "production") == "2" and numbers == [2, 1]

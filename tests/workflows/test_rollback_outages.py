@@ -106,14 +106,14 @@ def test_what_cannot_follow_is_finished_by_the_same_dispatch(
     assert _live(runner) == served != left
     restored = _newest(project)
     assert (restored["outcome"], restored["pending"]) == ("succeeded", ["attestation", "terraform"])
-    said = run.step("Roll back", FOLLOW).log
-    assert "error[terraform-failed]: the attestation of lambda_function.zip" in said
-    assert "there is no `terraform` on PATH" in said
-    assert "::error" in said or run.annotations, said
-    assert f"traffic: unchanged: version {served} serves all of it" in said
+    output = run.step("Roll back", FOLLOW).log
+    assert "error[terraform-failed]: the attestation of lambda_function.zip" in output
+    assert "there is no `terraform` on PATH" in output
+    assert "::error" in output or run.annotations, output
+    assert f"traffic: unchanged: version {served} serves all of it" in output
     target = restored["restores"]
     again = f"rollback.yml --ref main -f environment=production -f release={target} -f reason="
-    assert again in said and again in run.summary
+    assert again in output and again in run.summary
     assert f"traffic is back at release {target}, something has not followed" in run.summary
 
     with network.serving(lambda: True) as hosts:
@@ -145,7 +145,7 @@ def test_a_pipeline_that_was_tampered_with_is_not_started(runner: Runner, projec
 
 def test_a_deployment_in_its_way_is_cancelled(runner: Runner, project: Project) -> None:
     """Its canary has a share of the traffic, which goes back; nobody has to start it again."""
-    steps = project.folder / "terraform/environments/production/release.toml"
+    steps = project.folder / "terraform/environments/production/rollout.toml"
     quick = steps.read_text()
     steps.write_text("percents = [10, 100]\nwatch_s = 250\nleast_calls = 1\nalarms = []\n")
     bundle = deployed.build_another(project, project.folder / "another", "canary")

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from scratch.source import ROOT
-from tests.workflows.standins import ACTIONS
+from tests.workflows.fake_actions import ACTIONS
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -319,13 +319,13 @@ def _asked(workflow: str, *names: str) -> list[dict[str, Any]]:
 
 
 def test_what_a_rollback_asks_for() -> None:
-    asked = parsed("rollback")["on"]["workflow_dispatch"]["inputs"]
-    assert set(asked) == {"environment", "release", "reason", "cancel-deployment", "dry-run"}
-    assert asked["environment"]["type"] == "choice"
-    assert asked["environment"]["options"] == ["staging", "production"]
-    assert asked["environment"]["required"] and asked["reason"]["required"]
-    assert not asked["release"].get("required") and asked["dry-run"]["default"] is False
-    assert asked["cancel-deployment"]["default"] is True
+    requested = parsed("rollback")["on"]["workflow_dispatch"]["inputs"]
+    assert set(requested) == {"environment", "release", "reason", "cancel-deployment", "dry-run"}
+    assert requested["environment"]["type"] == "choice"
+    assert requested["environment"]["options"] == ["staging", "production"]
+    assert requested["environment"]["required"] and requested["reason"]["required"]
+    assert not requested["release"].get("required") and requested["dry-run"]["default"] is False
+    assert requested["cancel-deployment"]["default"] is True
 
 
 def test_until_traffic_is_back_a_rollback_needs_github_and_aws_alone() -> None:
@@ -571,9 +571,9 @@ def test_the_required_check_waits_for_all_that_can_fail() -> None:
 def test_dependabot_watches_everything_that_is_pinned() -> None:
     """Actions, packages and Terraform's provider; with some days for bad news to spread."""
     watched: dict[str, set[str]] = {}
-    for each in dependabot():
-        watched.setdefault(each["package-ecosystem"], set()).update(each["directories"])
-        assert each["cooldown"]["default-days"] >= 7
+    for update in dependabot():
+        watched.setdefault(update["package-ecosystem"], set()).update(update["directories"])
+        assert update["cooldown"]["default-days"] >= 7
     folders = {
         "/" if path.parent == ROOT else f"/{path.parent.relative_to(ROOT)}"
         for pattern in ("*.in", "*/*.in")
@@ -600,9 +600,9 @@ def test_dependabots_pull_requests_can_be_green() -> None:
     Several directories become one pull request only in a group.
     https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference
     """
-    for each in dependabot():
-        assert [group["patterns"] for group in each["groups"].values()] == [["*"]]
-    alone = [each["directories"] for each in dependabot() if "/layer" in each["directories"]]
+    for update in dependabot():
+        assert [group["patterns"] for group in update["groups"].values()] == [["*"]]
+    alone = [update["directories"] for update in dependabot() if "/layer" in update["directories"]]
     assert alone == [["/layer"]]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from scratch.source import ROOT
-from tests.workflows.hub import REPOSITORY
-from tests.workflows.standins import OWNER_ID, REPOSITORY_ID
+from tests.workflows.fake_github import REPOSITORY
+from tests.workflows.fake_actions import OWNER_ID, REPOSITORY_ID
 
 _WORKFLOWS = ROOT / ".github" / "workflows"
 _OWNER, _, _NAME = REPOSITORY.partition("/")

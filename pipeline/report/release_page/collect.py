@@ -13,9 +13,9 @@ from pipeline.release import ledger, quarantine, target
 from pipeline.traffic import alias, log_reader
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle.manifest import Manifest
-from pipeline.traffic.invocations import Call
+from pipeline.traffic.invocations import Invocation
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.statistics import Figures
 from pipeline.traffic.alias import Live
@@ -29,7 +29,7 @@ _LINES = 5_000
 
 
 @dataclass(frozen=True)
-class PageFacts:
+class ReleaseHistory:
     """What is known of an environment's releases, the newest first.
 
     `serving` is the release that serves by the ledger, `way_back` the number of the one that a
@@ -69,15 +69,15 @@ class _Span:
                 yield f"{day:%Y/%m/%d}"
 
 
-def collect(account: Aws, environment: Environment, hours: float) -> PageFacts:
+def collect(account: Aws, environment: Environment, hours: float) -> ReleaseHistory:
     """Ask AWS for everything that the page tells; it is read, and nothing is changed."""
     releases = tuple(Ledger(account, environment).releases())
     live = alias.read(account.functions, environment.function_name)
     way_back = None
-    with suppress(ReleaseUnusable):
+    with suppress(ReleaseUnusableError):
         way_back = target.choose(account, environment, live).target.number
     # One release stands for all of its bundle.
-    bundles = {each.bundle: each for each in releases}
+    bundles = {release.bundle: release for release in releases}
     manifests = _all(lambda each: target.manifest_of(account, each), bundles, _BUNDLES_AT_A_TIME)
     quarantined = _all(
         lambda each: quarantine.why(account, environment, each.bundle), bundles, _BUNDLES_AT_A_TIME
@@ -88,12 +88,12 @@ def collect(account: Aws, environment: Environment, hours: float) -> PageFacts:
         for number, span in _spans(releases, now_ms)
         if span.since_ms >= now_ms - hours * 3_600_000
     }
-    return PageFacts(
+    return ReleaseHistory(
         environment=environment,
         made=ledger.now(),
         live=live,
         releases=releases,
-        serving=next((each for each in releases if each.outcome == "succeeded"), None),
+        serving=next((release for release in releases if release.outcome == "succeeded"), None),
         way_back=way_back,
         manifests=manifests,
         quarantined=quarantined,
@@ -115,11 +115,11 @@ def _spans(releases: Iterable[Release], now_ms: int) -> Iterator[tuple[int, _Spa
     That is from its beginning until the next one that succeeded has ended.
     """
     until_ms = now_ms
-    for each in releases:
-        if each.version:
-            yield each.number, _Span(each.version, _ms(each.began), until_ms)
-        if each.outcome == "succeeded" and each.ended:
-            until_ms = _ms(each.ended)
+    for release in releases:
+        if release.version:
+            yield release.number, _Span(release.version, _ms(release.began), until_ms)
+        if release.outcome == "succeeded" and release.ended:
+            until_ms = _ms(release.ended)
 
 
 def _ms(moment: str) -> int:
@@ -150,7 +150,7 @@ def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | N
 
 def _calls(
     account: Aws, environment: Environment, span: _Span, streams_of: list[str]
-) -> list[Call]:
+) -> list[Invocation]:
     found = absent_if(
         "ResourceNotFoundException",
         lambda: log_reader.read(

@@ -12,7 +12,7 @@ from pipeline.bundle.manifest import Manifest, Package
 from pipeline.release.ledger import Release
 from pipeline.markdown import one_line, shown
 from pipeline.traffic.statistics import Figures
-from pipeline.report.release_page.collect import PageFacts
+from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.config import SERVICE
 from pipeline.release.target import may_be_asked_for
 from pipeline.release.outcome import how_to_roll_back
@@ -45,24 +45,24 @@ class _Numbered:
         return self._numbers[key]
 
 
-def document(facts: PageFacts) -> dict[str, Any]:
+def document(history: ReleaseHistory) -> dict[str, Any]:
     """Return all that the page tells, ready for JSON. What is not known is left out.
 
     Text that people wrote is free of credentials and of characters that act on how it is shown; it
     is text all the same, and may look like markup.
     """
-    lists = _Lists(facts)
-    releases = [_release(facts, each, lists) for each in facts.releases]
-    live = facts.live
+    lists = _Lists(history)
+    releases = [_release(history, release, lists) for release in history.releases]
+    live = history.live
     return {
         "service": SERVICE,
-        "environment": facts.environment.name,
-        "made": _moment(facts.made),
-        "hours": facts.hours,
+        "environment": history.environment.name,
+        "made": _moment(history.made),
+        "hours": history.hours,
         "live": _known(version=live.version, weights=live.weights) if live else None,
-        "serving": facts.serving.number if facts.serving else None,
-        "wayBack": facts.way_back,
-        "rollback": how_to_roll_back(facts.environment, NUMBER),
+        "serving": history.serving.number if history.serving else None,
+        "wayBack": history.way_back,
+        "rollback": how_to_roll_back(history.environment, NUMBER),
         "releases": releases,
         "phases": lists.phases.entries,
         "bundles": lists.bundles.entries,
@@ -74,16 +74,16 @@ def document(facts: PageFacts) -> dict[str, Any]:
 class _Lists:
     """What releases have in common: bundles, their packages, their files, names of phases."""
 
-    def __init__(self, facts: PageFacts) -> None:
-        self._facts = facts
+    def __init__(self, history: ReleaseHistory) -> None:
+        self._context = history
         self.bundles, self.packages, self.files = _Numbered(), _Numbered(), _Numbered()
         self.phases = _Numbered()
 
     def bundle(self, bundle_id: str) -> int:
         if self.bundles.knows(bundle_id):
             return self.bundles.number(bundle_id)
-        manifest = self._facts.manifests.get(bundle_id)
-        quarantined = self._facts.quarantined.get(bundle_id)
+        manifest = self._context.manifests.get(bundle_id)
+        quarantined = self._context.quarantined.get(bundle_id)
         entry = _known(id=one_line(bundle_id), quarantined=quarantined)
         return self.bundles.add(bundle_id, entry | (self._manifest(manifest) if manifest else {}))
 
@@ -93,7 +93,7 @@ class _Lists:
             "handler": manifest.handler,
             "architecture": manifest.architecture,
             "needs": dict(sorted(manifest.dependencies.items())),
-            "packages": [self._package(each) for each in manifest.packages()],
+            "packages": [self._package(package) for package in manifest.packages()],
         }
 
     def _package(self, package: Package) -> int:
@@ -113,8 +113,8 @@ class _Lists:
         return self.packages.add(package.sha256, entry)
 
 
-def _release(facts: PageFacts, release: Release, lists: _Lists) -> dict[str, Any]:
-    figures = facts.figures.get(release.number)
+def _release(history: ReleaseHistory, release: Release, lists: _Lists) -> dict[str, Any]:
+    figures = history.figures.get(release.number)
     return _known(
         number=release.number,
         kind=release.kind,
@@ -129,10 +129,12 @@ def _release(facts: PageFacts, release: Release, lists: _Lists) -> dict[str, Any
         run=one_line(release.run) if release.run else None,
         reason=one_line(release.reason) if release.reason else None,
         error=shown(release.error) if release.error else None,
-        unusual=[one_line(each) for each in release.unusual] or None,
-        phases=[[lists.phases.add(each.name, each.name), each.seconds] for each in release.phases],
+        overrides=[one_line(override) for override in release.overrides] or None,
+        phases=[
+            [lists.phases.add(phase.name, phase.name), phase.seconds] for phase in release.phases
+        ],
         figures=_figures(figures) if figures else None,
-        restore=_restore(facts, release),
+        restore=_restore(history, release),
     )
 
 
@@ -146,14 +148,14 @@ def _figures(figures: Figures) -> dict[str, Any]:
     )
 
 
-def _restore(facts: PageFacts, release: Release) -> bool | str | None:
+def _restore(history: ReleaseHistory, release: Release) -> bool | str | None:
     """Say whether a release can be restored by number: True, why not, None if it never could."""
-    if facts.serving is None or release.number >= facts.serving.number:
+    if history.serving is None or release.number >= history.serving.number:
         return None
     if release.outcome != "succeeded":
         return None
-    manifest = facts.manifests.get(release.bundle)
-    if not may_be_asked_for(release, facts.serving):
+    manifest = history.manifests.get(release.bundle)
+    if not may_be_asked_for(release, history.serving):
         return f"Version {release.version} serves already."
     if manifest is None:
         return "Its bundle is damaged in the store, or missing."

@@ -29,7 +29,7 @@ def stored(
 def _suggested(account: Aws, reference: str) -> list[str]:
     with pytest.raises(BundleError) as refused:
         store.load(account, reference)
-    return re.findall(r"^Did you mean '(.*)'\?$", refused.value.remedy, re.MULTILINE)
+    return re.findall(r"^Did you mean '(.*)'\?$", refused.value.hint, re.MULTILINE)
 
 
 def test_a_bundle_is_found_by_its_folder_its_id_and_the_start_of_it(

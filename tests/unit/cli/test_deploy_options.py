@@ -18,9 +18,9 @@ def _refused(*options: str) -> UsageError:
 @pytest.mark.parametrize("option", ["--release-from-quarantine", "--unproved"])
 def test_an_unusual_deployment_needs_a_reason(option: str) -> None:
     problem = _refused(option)
-    assert problem.what == f"{option} needs --reason"
+    assert problem.message == f"{option} needs --reason"
     assert problem.traffic == "unchanged: nothing was done"
 
 
 def test_a_bundle_comes_from_one_place() -> None:
-    assert "--from and --bundle" in _refused("--from", "staging", "--bundle", "build").what
+    assert "--from and --bundle" in _refused("--from", "staging", "--bundle", "build").message

@@ -19,7 +19,7 @@ from pipeline.terraform import runner
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import Environment
-from pipeline.errors import LostRace, PipelineError, Stopped, TerraformError, UsageError
+from pipeline.errors import LostRaceError, PipelineError, StoppedError, TerraformError, UsageError
 from pipeline.release.ledger import Ledger
 from pipeline.terraform.runner import SavedPlan, Stack
 
@@ -128,8 +128,8 @@ def test_without_the_environments_name_aws_is_not_called(
 ) -> None:
     monkeypatch.setattr(aws, "connect", lambda: pytest.fail("AWS was called"))
     problem = _destroy(*options).exception
-    assert isinstance(problem, UsageError) and what in problem.what
-    assert "nothing was destroyed" in problem.what and tf.stack is None
+    assert isinstance(problem, UsageError) and what in problem.message
+    assert "nothing was destroyed" in problem.message and tf.stack is None
 
 
 @pytest.mark.parametrize("typed", ["staging", "production", "y"])
@@ -142,8 +142,8 @@ def test_at_a_terminal_the_name_is_typed(
     if typed == "staging":
         assert done.exit_code == 0 and len(tf.applied) == 1
     else:
-        assert isinstance(done.exception, Stopped) and tf.applied == []
-        assert done.exception.what == f"'{typed}' is not staging; nothing was destroyed"
+        assert isinstance(done.exception, StoppedError) and tf.applied == []
+        assert done.exception.message == f"'{typed}' is not staging; nothing was destroyed"
 
 
 def test_while_a_release_is_under_way_nothing_is_destroyed(
@@ -153,7 +153,7 @@ def test_while_a_release_is_under_way_nothing_is_destroyed(
     monkeypatch.setattr("pipeline.release.lease._LOOKED_AT_EVERY_S", 0.1)
     end = _begin(connected, bundle)
     problem = _destroy("--yes", "staging").exception
-    assert isinstance(problem, LostRace) and "release 1, a deploy" in problem.what
+    assert isinstance(problem, LostRaceError) and "release 1, a deploy" in problem.message
     assert tf.stack is None
     end()
     assert _destroy("--yes", "staging").exit_code == 0
@@ -172,7 +172,7 @@ def test_a_release_that_begins_while_the_name_is_typed_is_left_alone(
         return "staging"
 
     monkeypatch.setattr("click.prompt", type_it)
-    assert isinstance(_destroy().exception, LostRace) and tf.applied == []
+    assert isinstance(_destroy().exception, LostRaceError) and tf.applied == []
     for end in ends:
         end()
 

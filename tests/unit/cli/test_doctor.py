@@ -33,7 +33,7 @@ def test_alarms_without_a_topic_are_noted(
     found = doctor._alarms(Environment("staging"))
     assert (found.what, found.state) == ("alarms of staging", state)
     place = "terraform/environments/staging/terraform.tfvars"
-    assert found.remedy.endswith(place) == (state == "note")
+    assert found.hint.endswith(place) == (state == "note")
 
 
 _OURS = "repo:octo-org/mongo-client:environment:staging"

@@ -34,7 +34,7 @@ def _fetch(bundle: str) -> Result:
 def test_a_stored_bundle_is_fetched_as_it_was_built(stored: str, built_bundle: Path) -> None:
     done = _fetch(stored[:9])
     assert done.exit_code == 0 and done.stdout.strip() == stored, done.output
-    names = [each.name for each in Path("fetched").iterdir()]
+    names = [path.name for path in Path("fetched").iterdir()]
     assert sorted(names) == ["lambda_function.zip", "manifest.json", "pymongo-layer.zip"]
     for name in names:
         assert Path("fetched", name).read_bytes() == (built_bundle / name).read_bytes()
@@ -57,5 +57,5 @@ def test_a_folder_whose_name_looks_like_an_id_is_not_fetched(stored: str) -> Non
     _fetch(stored)
     Path("fetched").rename("0123456")
     done = _fetch("0123456")
-    assert isinstance(done.exception, BundleError) and "is a folder here" in done.exception.what
+    assert isinstance(done.exception, BundleError) and "is a folder here" in done.exception.message
     assert not Path("fetched").exists()

@@ -10,17 +10,19 @@ import pytest
 
 from pipeline.cli import plan
 from pipeline.bundle.manifest import Manifest, Package
-from pipeline.terraform.plan import Change, Verdict
+from pipeline.terraform.plan import Change, PlannedChanges
 from pipeline.release.ledger import Release
-from pipeline.report.plan_comment import PlanFacts
-from pipeline.inspection.report import Facts, Report
+from pipeline.report.plan_comment import PlanComment
+from pipeline.inspection.report import BundleInfo, Report
 
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
 _MANIFEST = Manifest(
     *(_PACKAGE, _PACKAGE, "lock", "a.b", "python3.13", "x86_64", "c0ffee", "recipe"), {}
 )
-_CHANGED = Verdict((Change("aws_iam_role.r", "update", ("name",), False),), (), "digest", "effects")
-_EMPTY = Verdict((), (), "digest", "effects")
+_CHANGED = PlannedChanges(
+    (Change("aws_iam_role.r", "update", ("name",), False),), (), "digest", "effects"
+)
+_EMPTY = PlannedChanges((), (), "digest", "effects")
 _LIVE = Release(
     *(7, "deploy", "succeeded", _MANIFEST.id, "7", None, "2026-11-23T17:05:13+00:00", None),
     *("ada", None, None, None, None),
@@ -33,7 +35,7 @@ def _outputs(file: Path, **more: Any) -> dict[str, str]:
         "environment": "staging",
         "manifest": _MANIFEST,
         "commit": None,
-        "verdict": _CHANGED,
+        "planned": _CHANGED,
         "beyond": (),
         "allowed": (),
         "live": _LIVE,
@@ -41,11 +43,11 @@ def _outputs(file: Path, **more: Any) -> dict[str, str]:
         "unfinished": None,
         "quarantined": None,
         "refused": None,
-        "inspection": Report("id", Facts("a.b", "x86_64", "python3.13", None, None, ()), ()),
+        "inspection": Report("id", BundleInfo("a.b", "x86_64", "python3.13", None, None, ()), ()),
         "differences": None,
     }
     file.write_text("")
-    plan._set_outputs(PlanFacts(**(facts | more)))
+    plan._set_outputs(PlanComment(**(facts | more)))
     found = re.findall(r"^([\w-]+)<<(\w+)\n(.*?)\n\2$", file.read_text(), re.M | re.S)
     return {name: value for name, _, value in found}
 
@@ -59,9 +61,9 @@ def test_a_plan_gives_its_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert _outputs(file, differences=()) == usual | {"differs": "false"}
     assert _outputs(file, differences=("x",)) == usual | {"differs": "true"}
     assert _outputs(file, quarantined="slow") == usual | {"quarantined": "true"}
-    assert _outputs(file, verdict=_EMPTY) == usual | {"empty": "true", "nothing-to-do": "true"}
-    assert _outputs(file, verdict=_EMPTY, beyond=("live was moved",)) == usual
-    another = {"verdict": _EMPTY, "live": None}
+    assert _outputs(file, planned=_EMPTY) == usual | {"empty": "true", "nothing-to-do": "true"}
+    assert _outputs(file, planned=_EMPTY, beyond=("live was moved",)) == usual
+    another = {"planned": _EMPTY, "live": None}
     assert _outputs(file, **another) == usual | {"empty": "true"}
 
 

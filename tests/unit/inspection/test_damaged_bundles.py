@@ -16,7 +16,7 @@ from pipeline.inspection.elf import read_shared_object
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.inspection.rules import Rule
 from tests.unit.inspection.elf_files import shared_object
-from tests.unit.inspection.hostile import STORED, Item, sound
+from tests.unit.inspection.malicious_zip import STORED, Item, sound
 
 TODAY = datetime.date(2026, 11, 23)
 

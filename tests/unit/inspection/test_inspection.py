@@ -18,7 +18,7 @@ from pipeline.errors import BundleError, InspectionError, UsageError
 from pipeline.config import LAYER_PACKAGE, MANIFEST, ROOT, Allowed
 from pipeline.inspection.manifest import check_runtime
 from pipeline.runtimes import RUNTIMES
-from tests.unit.inspection.hostile import HANDLER, Item, sound
+from tests.unit.inspection.malicious_zip import HANDLER, Item, sound
 
 TODAY = datetime.date(2026, 11, 23)
 
@@ -94,7 +94,7 @@ def test_a_bundle_that_passes_is_one_for_the_other_verbs(tmp_path: Path) -> None
 
 
 def test_findings_are_listed_with_place_and_remedy(bad: Path) -> None:
-    """Each finding has its rule, package, entry and line, and a remedy."""
+    """Each finding has its rule, package, entry and line, and a hint."""
     result = _inspect(bad)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
@@ -104,8 +104,8 @@ def test_findings_are_listed_with_place_and_remedy(bad: Path) -> None:
     assert lines[lines.index(link) + 1] == "    Replace it by a regular file."
     assert lines[-1] == "2 findings"
     assert isinstance(result.exception, InspectionError)
-    assert "2 findings" in result.exception.what
-    assert "does-not-compile, special-file" in result.exception.what
+    assert "2 findings" in result.exception.message
+    assert "does-not-compile, special-file" in result.exception.message
 
 
 def test_findings_as_json(bad: Path) -> None:
@@ -120,7 +120,7 @@ def test_findings_as_json(bad: Path) -> None:
         "path": "lambda_function.py",
         "line": 2,
         "message": "invalid syntax",
-        "remedy": "Correct the source.",
+        "hint": "Correct the source.",
     }
 
 
@@ -160,8 +160,8 @@ def test_the_bundle_that_was_built_is_no_other(tmp_path: Path) -> None:
     for other in ("0" * 64, bundle_id[:12], bundle_id.upper(), ""):
         result = _inspect(folder, "--expect", other)
         assert result.exit_code == 1 and isinstance(result.exception, BundleError)
-        assert f"expected bundle {other}, but it is {bundle_id}" in result.exception.what
-        assert "do not deploy it" in result.exception.remedy
+        assert f"expected bundle {other}, but it is {bundle_id}" in result.exception.message
+        assert "do not deploy it" in result.exception.hint
 
 
 def test_a_bundle_that_was_changed_is_not_the_expected_one(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_finding_can_be_allowed_where_it_stands(
     assert "allowed: special-file  pymongo-layer.zip:python/pymongo/link" in result.stdout
     assert "\n    its link stays in the layer\n1 finding\n" in result.stdout
     document = json.loads(_inspect(bad, "--json").stdout)
-    assert [each["rule"] for each in document["findings"]] == ["does-not-compile"]
+    assert [finding["rule"] for finding in document["findings"]] == ["does-not-compile"]
     assert document["allowed"][0]["reason"] == "its link stays in the layer"
     source = Allowed("does-not-compile", "lambda_function.py", "it is not released")
     monkeypatch.setattr(inspector, "ALLOWED", (link, source))
@@ -209,7 +209,7 @@ def test_a_finding_can_be_allowed_where_it_stands(
     monkeypatch.setattr(inspector, "ALLOWED", (Allowed("special-fil", "python/a", "why"),))
     result = _inspect(bad)
     assert isinstance(result.exception, UsageError)
-    assert "there is no rule special-fil" in result.exception.what
+    assert "there is no rule special-fil" in result.exception.message
 
 
 def test_a_credential_in_function_toml_is_found(
@@ -247,8 +247,8 @@ def test_require_clean_names_what_it_refuses(bad: Path) -> None:
     """deploy stops at a bundle with findings, and lists all of them."""
     with pytest.raises(InspectionError) as error:
         inspector.require_clean(Bundle.read(bad))
-    assert "does-not-compile, special-file" in error.value.what
-    assert "pymongo-layer.zip:python/pymongo/link" in error.value.remedy
+    assert "does-not-compile, special-file" in error.value.message
+    assert "pymongo-layer.zip:python/pymongo/link" in error.value.hint
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection.elf import SharedObject, read_shared_object
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import found
+from tests.unit.inspection.violations import found
 from tests.unit.inspection.elf_files import AARCH64, for_i386, shared_object
-from tests.unit.inspection.hostile import HANDLER, STORED, Item, compiled, sound
+from tests.unit.inspection.malicious_zip import HANDLER, STORED, Item, compiled, sound
 
 _TAG = "cpython-313-x86_64-linux-gnu"
 

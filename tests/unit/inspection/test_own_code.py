@@ -11,8 +11,8 @@ from pipeline.bundle import function_files
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection import code, entries
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import found
-from tests.unit.inspection.hostile import HANDLER, Draft, Item, manifest_text, sound
+from tests.unit.inspection.violations import found
+from tests.unit.inspection.malicious_zip import HANDLER, Draft, Item, manifest_text, sound
 
 _PASSWORD = b"URI = 'postgresql://scott:" + b"tiger@db/shop'\n"
 

@@ -13,9 +13,9 @@ from pipeline.inspection.zip_reader import CHUNK_BYTES, DamageError, open_packag
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
 from pipeline.inspection.unpacking import read_chunks
-from tests.unit.inspection import break_contents, break_entries, break_manifest, break_zip
-from tests.unit.inspection.breaking import BREAKS, TODAY, Break, found
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection import violate_contents, violate_entries, violate_manifest, violate_zip
+from tests.unit.inspection.violations import BREAKS, TODAY, Break, found
+from tests.unit.inspection.malicious_zip import (
     DEFLATED,
     STORED,
     Item,
@@ -25,7 +25,7 @@ from tests.unit.inspection.hostile import (
 from tests.unit.inspection.test_native import ELF_CASES
 
 # To import them is to register what they break.
-KINDS = (break_manifest, break_zip, break_entries, break_contents)
+KINDS = (violate_manifest, violate_zip, violate_entries, violate_contents)
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_rules_say_what_must_hold_and_what_to_do() -> None:
     """Whoever reads a finding learns what to do; ids are words, and no two are the same."""
     assert len({rule.id for rule in Rule}) == len(Rule)
     for rule in Rule:
-        assert rule.promise.endswith(".") and rule.remedy.endswith("."), rule
+        assert rule.promise.endswith(".") and rule.hint.endswith("."), rule
         assert rule.id == rule.id.lower() and "_" not in rule.id

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
-from tests.unit.inspection.breaking import PYMONGO, found
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.violations import PYMONGO, found
+from tests.unit.inspection.malicious_zip import (
     DESCRIPTOR,
     HANDLER,
     STORED,

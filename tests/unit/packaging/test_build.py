@@ -235,8 +235,8 @@ def test_a_handler_that_cannot_be_imported_stops_the_build(built: Project) -> No
 def test_a_syntax_error_is_shown_with_a_caret(built: Project) -> None:
     built.handler.write_text("import os\nvalue = (1,\n  2]\n")
     lines = built.run("build").stderr.splitlines()
-    [shown] = [number for number, line in enumerate(lines) if line.strip() == "2]"]
-    assert lines[shown + 1].index("^") == lines[shown].index("]")
+    [displayed] = [number for number, line in enumerate(lines) if line.strip() == "2]"]
+    assert lines[displayed + 1].index("^") == lines[displayed].index("]")
 
 
 def test_wheels_that_cannot_be_fetched_stop_the_build(built: Project) -> None:

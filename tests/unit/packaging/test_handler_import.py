@@ -78,16 +78,16 @@ def test_what_lambda_would_say_is_said(source: str, layer: dict[str, bytes], mes
     """The sentence is that of Lambda's log, with the place as it is there."""
     with pytest.raises(HandlerImportError) as error:
         _try(source, layer)
-    assert message in error.value.what
-    assert 'File "/tmp' not in error.value.what
-    assert "make lock ONLY=layer/requirements" in error.value.remedy
+    assert message in error.value.message
+    assert 'File "/tmp' not in error.value.message
+    assert "make lock ONLY=layer/requirements" in error.value.hint
 
 
 def test_the_lines_that_led_there_are_shown() -> None:
     with pytest.raises(HandlerImportError) as error:
         _try("import shop\n", {"python/shop.py": b"import nowhere\n"})
-    assert 'File "/var/task/lambda_function.py", line 1' in error.value.what
-    assert 'File "/opt/python/shop.py", line 1' in error.value.what
+    assert 'File "/var/task/lambda_function.py", line 1' in error.value.message
+    assert 'File "/opt/python/shop.py", line 1' in error.value.message
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_where_it_cannot_run_that_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     """Another architecture, an older machine, or one without the runtime proves nothing."""
     bad = "import nowhere\n"
     assert "it is built for Linux on arm64" in _try(bad, architecture="arm64")
-    said = handler_import.try_import(_bundle(bad), tmp_path)
-    assert f"{tmp_path} does not hold the packages of AWS's runtime" in said
+    output = handler_import.try_import(_bundle(bad), tmp_path)
+    assert f"{tmp_path} does not hold the packages of AWS's runtime" in output
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.31"))
     assert "older than glibc 2.34" in _try(bad)
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")

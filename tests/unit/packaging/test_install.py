@@ -137,7 +137,7 @@ def test_source_alone_is_no_wheel(index: Path, tmp_path: Path) -> None:
     (index / "shop-1.0.tar.gz").write_bytes(b"")
     with pytest.raises(LayerError, match="there is only source") as caught:
         _install(tmp_path, "shop==1.0 --hash=sha256:" + "0" * 64)
-    assert "build a wheel" in caught.value.remedy
+    assert "build a wheel" in caught.value.hint
 
 
 def test_a_file_that_was_not_locked_is_refused(index: Path, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_file_that_was_not_locked_is_refused(index: Path, tmp_path: Path) -> N
     with pytest.raises(LayerError, match="DO NOT MATCH THE HASHES") as caught:
         _install(tmp_path, "shop==1.0 --hash=sha256:" + "0" * 64)
     digest = hashlib.sha256(next(index.iterdir()).read_bytes()).hexdigest()
-    assert digest in caught.value.what and "Find out why" in caught.value.remedy
+    assert digest in caught.value.message and "Find out why" in caught.value.hint
 
 
 def test_a_release_that_is_not_in_the_index(index: Path, tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_an_index_that_cannot_be_reached(
     monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(LayerError, match="cannot read the index, http://127.0.0.1:9/") as caught:
         _install(tmp_path, "shop==1.0 --hash=sha256:" + "0" * 64)
-    assert "network" in caught.value.remedy
+    assert "network" in caught.value.hint

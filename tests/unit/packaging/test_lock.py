@@ -86,7 +86,7 @@ def test_markers_are_about_lambda(
 def test_what_is_no_lock_says_what_to_do(root: Path, text: str, message: str) -> None:
     with pytest.raises(LayerError, match=message) as caught:
         _lock(root, text)
-    assert caught.value.remedy
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["layer/requirements.txt", "uv.lock", "pylock.toml"])
@@ -215,4 +215,4 @@ def test_a_folder_that_cannot_be_built_the_same_tomorrow(
     [package] = _lock(root, "./shared\n").own
     with pytest.raises(LayerError, match=message) as caught:
         package.requirement(root)
-    assert "pyproject.toml" in caught.value.remedy or "files" in caught.value.remedy
+    assert "pyproject.toml" in caught.value.hint or "files" in caught.value.hint

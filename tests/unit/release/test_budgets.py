@@ -11,21 +11,21 @@ import pytest
 
 from pipeline import config
 from pipeline.traffic import invoke
-from pipeline.config import JOB_S, Environment, Steps
-from pipeline.errors import CheckFailed
+from pipeline.config import JOB_S, Environment, Rollout
+from pipeline.errors import CheckFailedError
 from pipeline.config import DEPLOYED_FROM_GITHUB, ROOT
 from pipeline.traffic.alias import Live
 
 
-def _steps(percents: str = "[10, 100]", watch_s: float = 300) -> Steps:
-    return Steps.from_text(
+def _steps(percents: str = "[10, 100]", watch_s: float = 300) -> Rollout:
+    return Rollout.from_text(
         f"percents = {percents}\nwatch_s = {watch_s}\nleast_calls = 500\nalarms = []\n"
     )
 
 
 def test_each_environments_steps_fit() -> None:
     for name in DEPLOYED_FROM_GITHUB:
-        assert Environment(name).steps().percents[-1] == 100
+        assert Environment(name).rollout().percents[-1] == 100
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_a_right_that_does_not_hold_yet_is_waited_for_if_it_is_new(
     monkeypatch.setattr("pipeline.traffic.invoke.time.sleep", lambda _: None)
     functions = _Lambda(503, 503, 200)
     if patience_s:
-        invoke.healthy_answer(cast(Any, functions), "f", "7", patience_s=patience_s)
+        invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=patience_s)
     else:
-        with pytest.raises(CheckFailed):
-            invoke.healthy_answer(cast(Any, functions), "f", "7", patience_s=patience_s)
+        with pytest.raises(CheckFailedError):
+            invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=patience_s)
     assert functions.calls == calls
 
 
 def test_no_other_failure_is_waited_for() -> None:
     functions = _Lambda(500, 200)
-    with pytest.raises(CheckFailed):
-        invoke.healthy_answer(cast(Any, functions), "f", "7", patience_s=60)
+    with pytest.raises(CheckFailedError):
+        invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=60)

@@ -11,7 +11,7 @@ from pipeline import github
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import GitHubError, LostRace
+from pipeline.errors import GitHubError, LostRaceError
 from pipeline.release import ledger
 from pipeline.release.cancellation import cancel_deployments
 from pipeline.release.ledger import Ledger, Release
@@ -66,7 +66,7 @@ def test_one_that_ends_well_before_that_is_left_for_a_person_to_judge(
 ) -> None:
     records, release = _begun(account)
     monkeypatch.setattr(github, "cancel", lambda _: _ends(records, release, "succeeded"))
-    with pytest.raises(LostRace, match="ended well before it was cancelled"):
+    with pytest.raises(LostRaceError, match="ended well before it was cancelled"):
         cancel_deployments(account, _STAGING)
 
 
@@ -80,12 +80,14 @@ def test_what_has_no_run_or_cannot_be_cancelled_is_named(
 
     monkeypatch.setattr(github, "cancel", refuse)
     records, release = _begun(account)
-    with pytest.raises(LostRace, match=r"is at work: release 1, .* not be cancelled: .*HTTP 403"):
+    with pytest.raises(
+        LostRaceError, match=r"is at work: release 1, .* not be cancelled: .*HTTP 403"
+    ):
         cancel_deployments(account, _STAGING)
     _ends(records, release, "failed")
     newest = cancel_deployments(account, _STAGING)
     assert newest and newest.number == 1
     records, release = _begun(account, run=None)
-    with pytest.raises(LostRace, match="is at work: release 2"):
+    with pytest.raises(LostRaceError, match="is at work: release 2"):
         cancel_deployments(account, _STAGING)
     _ends(records, release, "failed")

@@ -11,9 +11,9 @@ from pipeline.cli import plan
 from pipeline.release import drift
 from pipeline.report import plan_comment
 from pipeline.traffic import invoke
-from pipeline.errors import CheckFailed
+from pipeline.errors import CheckFailedError
 from pipeline.traffic.alias import Live
-from tests.unit.report.test_plan_comment import LIVE, RELEASE, _facts
+from tests.unit.report.test_plan_comment import LIVE, RELEASE, _context
 
 _SERVING = replace(RELEASE, version="7")
 
@@ -54,7 +54,7 @@ def test_code_that_was_changed_by_hand_is_reported() -> None:
 
 def test_a_plan_of_no_changes_is_not_empty_then() -> None:
     """Or the nightly job would see nothing, and a merge would say that there is nothing to do."""
-    facts = _facts(manifest=LIVE, live=_SERVING)
+    facts = _context(manifest=LIVE, live=_SERVING)
     assert facts.empty and facts.nothing_to_do
     moved = replace(facts, beyond=drift.beyond_terraform({}, _live("6"), _SERVING))
     assert not moved.empty and not moved.nothing_to_do
@@ -88,7 +88,7 @@ def test_a_version_must_have_the_bundles_layer_and_no_other() -> None:
     invoke.require_code(cast(Any, _Lambda(good)), "f", "7", LIVE)
     invoke.require_code(cast(Any, _Lambda()), "f", "7", replace(LIVE, layer=None))
     for layers in (("tampered",), (), (good, "more")):
-        with pytest.raises(CheckFailed, match="layer of version 7"):
+        with pytest.raises(CheckFailedError, match="layer of version 7"):
             invoke.require_code(cast(Any, _Lambda(*layers)), "f", "7", LIVE)
-    with pytest.raises(CheckFailed, match="layer of version 7"):
+    with pytest.raises(CheckFailedError, match="layer of version 7"):
         invoke.require_code(cast(Any, _Lambda(good)), "f", "7", replace(LIVE, layer=None))

@@ -12,12 +12,12 @@ from pipeline.bundle.manifest import Bundle, Manifest, Package
 from pipeline.config import Environment
 from pipeline.errors import AttestationError, PipelineError, TerraformError
 from pipeline.release import attestation, follow_up, ledger
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
-from pipeline.release.target import Way
-from pipeline.terraform.plan import Verdict
-from pipeline.traffic.alias import Live, Switch
+from pipeline.release.target import RollbackTarget
+from pipeline.terraform.plan import PlannedChanges
+from pipeline.traffic.alias import Live, AliasSwitch
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -29,8 +29,10 @@ _BUNDLE = Bundle(_MANIFEST, b"", b"")
 type Part = Callable[..., None]
 
 
-def _facts() -> Facts:
-    return Facts("rollback", _STAGING, "ada", None, verdict=Verdict((), (), "digest", "effects"))
+def _context() -> ReleaseContext:
+    return ReleaseContext(
+        "rollback", _STAGING, "ada", None, planned=PlannedChanges((), (), "digest", "effects")
+    )
 
 
 def _restored(account: Aws) -> Release:
@@ -74,13 +76,13 @@ def test_what_failed_is_named_and_all_that_is_pending_is_tried_again(
     monkeypatch.setattr(attestation, "verify", verify)
     monkeypatch.setattr(follow_up, "_let_terraform_follow", terraform)
     with pytest.raises(PipelineError) as caught:
-        follow_up.follow(account, _facts(), _BUNDLE, release, ())
-    assert caught.value.what == refusal
+        follow_up.follow(account, _context(), _BUNDLE, release, ())
+    assert caught.value.message == refusal
     assert records.newest() == release
 
     monkeypatch.setattr(attestation, "verify", _works)
     monkeypatch.setattr(follow_up, "_let_terraform_follow", _works)
-    followed = follow_up.follow(account, _facts(), _BUNDLE, release, ())
+    followed = follow_up.follow(account, _context(), _BUNDLE, release, ())
     assert records.newest() == followed
     assert (followed.pending, followed.attested, followed.plan_sha256) == ((), True, "digest")
 
@@ -102,10 +104,10 @@ def test_what_is_published_again_was_attested_or_is_verified_first(
     monkeypatch.setattr("pipeline.traffic.alias.read", lambda *_: Live("2", (), "r"))
     rollback = Rollback(
         account,
-        Way(target, target, target),
+        RollbackTarget(target, target, target),
         _BUNDLE,
-        _facts(),
-        Switch(account.functions, _STAGING.function_name),
+        _context(),
+        AliasSwitch(account.functions, _STAGING.function_name),
     )
     with pytest.raises(AttestationError if is_refused else TerraformError):
         rollback.publish((), attest=True)

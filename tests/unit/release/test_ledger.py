@@ -14,7 +14,7 @@ from pipeline.release import lease, ledger
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import AwsError, LostRace
+from pipeline.errors import AwsError, LostRaceError
 from pipeline.release.ledger import Ledger, Release
 
 _STAGING = Environment("staging")
@@ -59,10 +59,10 @@ def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The error names the other one, and nothing is left behind."""
     release, records = _release(), Ledger(account, _STAGING)
     records.begin(release)
-    with pytest.raises(LostRace, match=f"{release.actor} is at work: release 1") as refused:
+    with pytest.raises(LostRaceError, match=f"{release.actor} is at work: release 1") as refused:
         Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
-    assert "stop it where it runs, which puts live back" in refused.value.remedy
-    with pytest.raises(LostRace, match="release 1"):
+    assert "stop it where it runs, which puts live back" in refused.value.hint
+    with pytest.raises(LostRaceError, match="release 1"):
         _release(records.newest())
     [found] = Ledger(account, _STAGING).releases()
     assert found == release
@@ -73,7 +73,7 @@ def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -
     """Two that plan at once: the second to begin learns of the first, though that is done."""
     before = _add(account)
     late, first = _release(before), _add(account)
-    with pytest.raises(LostRace, match=f"release {first.number}, a deploy"):
+    with pytest.raises(LostRaceError, match=f"release {first.number}, a deploy"):
         Ledger(account, _STAGING).begin(late)
     assert Ledger(account, _STAGING).newest() == first
 
@@ -100,9 +100,9 @@ def test_one_that_is_under_way_is_not_disturbed(
     monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
     first, records = replace(_release(), run="https://run/7"), Ledger(account, _STAGING)
     records.begin(first)
-    with pytest.raises(LostRace, match="is at work") as refused:
+    with pytest.raises(LostRaceError, match="is at work") as refused:
         Ledger(account, _STAGING).close_what_died()
-    assert "cancel its run (https://run/7), which puts live back" in refused.value.remedy
+    assert "cancel its run (https://run/7), which puts live back" in refused.value.hint
     assert Ledger(account, _STAGING).newest() == first
     records.end(replace(first, outcome="succeeded"))
 
@@ -136,7 +136,7 @@ def test_one_that_was_closed_cannot_end_otherwise(
     slow, records = _release(), Ledger(account, _STAGING)
     records.begin(slow)
     assert Ledger(account, _STAGING).close_what_died()
-    with pytest.raises(LostRace, match="closed as interrupted"):
+    with pytest.raises(LostRaceError, match="closed as interrupted"):
         records.end(replace(slow, outcome="succeeded", ended=ledger.now()))
 
 
@@ -149,7 +149,7 @@ def test_what_serves_is_the_newest_that_succeeded(account: Aws) -> None:
 def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
     _add(account)
     bucket = account.artifact_bucket
-    keys = [each["Key"] for each in account.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    keys = [item["Key"] for item in account.s3.list_objects_v2(Bucket=bucket)["Contents"]]
     assert "ledger/staging/999998/begin.json" in keys
     body = account.s3.get_object(Bucket=bucket, Key="ledger/staging/999998/end.json")["Body"]
     entry = json.loads(body.read())
@@ -183,9 +183,9 @@ def test_nobody_begins_while_something_follows_a_rollback(account: Aws) -> None:
     others = Ledger(account, _STAGING)
     assert others.close_what_died() == restored
     with records.following(restored):
-        with pytest.raises(LostRace, match="is at work: release 1, a rollback"):
+        with pytest.raises(LostRaceError, match="is at work: release 1, a rollback"):
             others.close_what_died()
-        with pytest.raises(LostRace, match="is at work: release 1, a rollback"):
+        with pytest.raises(LostRaceError, match="is at work: release 1, a rollback"):
             with others.following(restored):
                 pass
     assert others.close_what_died() == restored
@@ -195,7 +195,7 @@ def test_nothing_follows_a_rollback_that_another_release_has_followed(account: A
     """Terraform would undo what that one did."""
     restored = _restored(account)
     _add(account)
-    with pytest.raises(LostRace, match="release 2 has begun since release 1"):
+    with pytest.raises(LostRaceError, match="release 2 has begun since release 1"):
         with Ledger(account, _STAGING).following(restored):
             pass
 

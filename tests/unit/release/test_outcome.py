@@ -3,29 +3,29 @@
 import pytest
 
 from pipeline.config import Environment
-from pipeline.errors import LostRace
+from pipeline.errors import LostRaceError
 from pipeline.release import outcome
 
 _STAGING = Environment("staging")
 
 
 @pytest.mark.parametrize(
-    "remedy", ["Decide again, or make it so.", "Check whether gh is logged in.", ""]
+    "hint", ["Decide again, or make it so.", "Check whether gh is logged in.", ""]
 )
-def test_a_sentence_does_not_hide_the_command(remedy: str) -> None:
-    with pytest.raises(LostRace) as raised:
-        _end(LostRace("somebody was faster", remedy), _STAGING)
+def test_a_sentence_does_not_hide_the_command(hint: str) -> None:
+    with pytest.raises(LostRaceError) as raised:
+        _end(LostRaceError("somebody was faster", hint), _STAGING)
     assert raised.value.command == "python -m pipeline releases --environment staging --limit 5"
 
 
 def test_the_command_that_an_error_brings_is_kept() -> None:
-    with pytest.raises(LostRace) as raised:
-        _end(LostRace("somebody was faster", "See.", command="gh run list"), _STAGING)
+    with pytest.raises(LostRaceError) as raised:
+        _end(LostRaceError("somebody was faster", "See.", command="gh run list"), _STAGING)
     assert raised.value.command == "gh run list"
 
 
-def _end(problem: LostRace, environment: Environment) -> None:
-    @outcome.untouched("nothing was done")
+def _end(problem: LostRaceError, environment: Environment) -> None:
+    @outcome.no_traffic_moved("nothing was done")
     def command(**_: Environment) -> None:
         raise problem
 

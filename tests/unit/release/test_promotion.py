@@ -11,7 +11,7 @@ from pipeline.traffic import alias
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import NotPromoted
+from pipeline.errors import NotPromotedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
 
@@ -53,7 +53,7 @@ def test_what_an_environment_serves_is_the_newest_that_succeeded(
 def test_nothing_is_taken_from_an_environment_that_never_served(
     account: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(NotPromoted, match="nothing was ever released to staging"):
+    with pytest.raises(NotPromotedError, match="nothing was ever released to staging"):
         _served_by_staging(account, monkeypatch, None)
 
 
@@ -61,7 +61,7 @@ def test_nothing_is_taken_from_an_environment_while_it_releases(
     account: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _history(account, "succeeded", "under way")
-    with pytest.raises(NotPromoted, match="release 2 of staging is under way"):
+    with pytest.raises(NotPromotedError, match="release 2 of staging is under way"):
         _served_by_staging(account, monkeypatch)
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_taken_from_an_environment_whose_traffic_was_moved(
 ) -> None:
     """To another version, or a part of it."""
     _history(account, "succeeded")
-    with pytest.raises(NotPromoted, match="does not serve what its ledger says"):
+    with pytest.raises(NotPromotedError, match="does not serve what its ledger says"):
         _served_by_staging(account, monkeypatch, live)
 
 
@@ -79,7 +79,7 @@ def test_a_bundle_that_served_in_the_environment_before_is_proved(account: Aws) 
     """Whether or not it serves there now."""
     _history(account, "succeeded", "succeeded")
     for bundle in ("bundle-1", "bundle-2"):
-        promotion.refuse_unproved(account, _PRODUCTION, "staging", bundle)
+        promotion.require_promoted(account, _PRODUCTION, "staging", bundle)
 
 
 def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws) -> None:
@@ -91,7 +91,7 @@ def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws)
         ("bundle-2", "never served in staging"),
         ("elsewhere", "never served in staging"),
     ):
-        with pytest.raises(NotPromoted, match=problem) as refused:
-            promotion.refuse_unproved(account, _PRODUCTION, "staging", bundle)
-        assert "--unproved --reason" in refused.value.remedy
-    promotion.refuse_unproved(account, _PRODUCTION, "staging", "bundle-3")
+        with pytest.raises(NotPromotedError, match=problem) as refused:
+            promotion.require_promoted(account, _PRODUCTION, "staging", bundle)
+        assert "--unproved --reason" in refused.value.hint
+    promotion.require_promoted(account, _PRODUCTION, "staging", "bundle-3")

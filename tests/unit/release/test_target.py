@@ -13,7 +13,7 @@ from pipeline.traffic import configuration
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle, Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
 
@@ -62,7 +62,7 @@ def test_the_release_before_comes_back_and_then_the_one_before_that(account: Aws
     _history(account, *ABC, back[0], quarantined="c")
     assert _way(account, "2") == (4, 1)
     _history(account, *ABC, *back, quarantined="cb")
-    with pytest.raises(ReleaseUnusable, match="no release before 1"):
+    with pytest.raises(ReleaseUnusableError, match="no release before 1"):
         _way(account, "1")
 
 
@@ -127,19 +127,19 @@ def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws
     manifest_id = _MANIFEST.id
     _history(account, _deploy(manifest_id, "1"), _deploy(manifest_id, "2"))
     assert _way(account, "2", 1) == (2, 1)
-    with pytest.raises(ReleaseUnusable, match="no release before 2"):
+    with pytest.raises(ReleaseUnusableError, match="no release before 2"):
         _way(account, "2")
     way = target.choose(account, _STAGING, Live("2", (), "r"), 1)
-    with pytest.raises(ReleaseUnusable, match="version 1 of release 1 is gone"):
-        target.prove(account, _STAGING, way, Bundle(_MANIFEST, b"", b""))
+    with pytest.raises(ReleaseUnusableError, match="version 1 of release 1 is gone"):
+        target.preflight(account, _STAGING, way, Bundle(_MANIFEST, b"", b""))
 
 
 def test_a_runtime_that_takes_no_updates_is_told_before_anything_is_touched(account: Aws) -> None:
     _history(account, *ABC)
     way = target.choose(account, _STAGING, Live("3", (), "r"))
     old = Bundle(replace(_MANIFEST, runtime="python3.9"), b"", b"")
-    with pytest.raises(ReleaseUnusable, match="no more updates of functions on python3.9"):
-        target.prove(account, _STAGING, way, old)
+    with pytest.raises(ReleaseUnusableError, match="no more updates of functions on python3.9"):
+        target.preflight(account, _STAGING, way, old)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_settings_that_differ_are_named_without_their_values() -> None:
         own = {"Version": number, "RevisionId": number, "CodeSha256": number, "Layers": [number]}
         return own | {"MemorySize": memory, "Environment": {"Variables": variables}, "Timeout": 10}
 
-    told = configuration.differences(
+    text = configuration.differences(
         version("1", 256, A="x", B="y"), version("2", 512, A="z", B="y")
     )
-    assert told == ["Environment.Variables.A", "MemorySize"]
+    assert text == ["Environment.Variables.A", "MemorySize"]

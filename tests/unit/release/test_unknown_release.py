@@ -10,7 +10,7 @@ from pipeline.release import ledger, target
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger
 from pipeline.traffic.alias import Live
 
@@ -46,10 +46,10 @@ def released(account: Aws) -> Aws:
 def test_an_unknown_release_is_refused_with_those_there_are(
     released: Aws, number: int, problem: str
 ) -> None:
-    with pytest.raises(ReleaseUnusable) as refused:
+    with pytest.raises(ReleaseUnusableError) as refused:
         target.choose(released, _STAGING, Live("4", (), "r"), number)
-    assert refused.value.what == problem
-    title, second, first = refused.value.remedy.splitlines()
+    assert refused.value.message == problem
+    title, second, first = refused.value.hint.splitlines()
     assert title == "Choose one with --to:"
     assert second.startswith("     2  ") and f"bundle {'2' * 12}  by " in second
     assert first.startswith("     1  ") and f"bundle {'1' * 12}  by " in first

@@ -11,7 +11,7 @@ from botocore.config import Config
 from pipeline.report import job_summary, release_summary
 from pipeline.aws import Aws
 from pipeline.config import Environment
-from pipeline.errors import LostRace
+from pipeline.errors import LostRaceError
 
 PRODUCTION = Environment("production")
 
@@ -35,13 +35,13 @@ def test_a_failure_is_told_even_if_aws_is_gone(
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
-    with pytest.raises(LostRace) as raised:
-        with job_summary.summarised("deploy", unreachable, PRODUCTION, "why"):
-            raise LostRace("somebody was faster")
+    with pytest.raises(LostRaceError) as raised:
+        with job_summary.job_summary("deploy", unreachable, PRODUCTION, "why"):
+            raise LostRaceError("somebody was faster")
     assert "not known" in raised.value.traffic and "get-alias" in raised.value.traffic
     assert "releases --environment production" in raised.value.command
-    told = (tmp_path / "summary.md").read_text()
-    assert "AWS could not be asked where live points" in told and "somebody was faster" in told
+    text = (tmp_path / "summary.md").read_text()
+    assert "AWS could not be asked where live points" in text and "somebody was faster" in text
 
 
 def test_a_summary_that_cannot_be_made_changes_no_outcome(
@@ -54,11 +54,11 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.delattr(release_summary, "page")
-    with job_summary.summarised("deploy", unreachable, PRODUCTION, None):
+    with job_summary.job_summary("deploy", unreachable, PRODUCTION, None):
         pass
-    with pytest.raises(LostRace):
-        with job_summary.summarised("rollback", unreachable, PRODUCTION, None):
-            raise LostRace("somebody was faster")
+    with pytest.raises(LostRaceError):
+        with job_summary.job_summary("rollback", unreachable, PRODUCTION, None):
+            raise LostRaceError("somebody was faster")
     assert capsys.readouterr().err.count("there is no summary") == 2
 
 
@@ -69,6 +69,6 @@ def test_outside_of_a_job_nothing_is_looked_up_or_written(
     calls: list[str] = []
     for client in (unreachable.functions, unreachable.s3):
         client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
-    with job_summary.summarised("deploy", unreachable, PRODUCTION, None):
+    with job_summary.job_summary("deploy", unreachable, PRODUCTION, None):
         pass
     assert calls == [] and capsys.readouterr().err == ""

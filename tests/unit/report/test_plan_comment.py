@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from pipeline import github
 from pipeline.cli import plan
 from pipeline.bundle.manifest import File, Manifest, Package
-from pipeline.terraform.plan import Change, Verdict
+from pipeline.terraform.plan import Change, PlannedChanges
 from pipeline.release.ledger import Outcome, Release
-from pipeline.report.plan_comment import PlanFacts, page
-from pipeline.inspection.report import Facts, PackageFacts, Report
+from pipeline.report.plan_comment import PlanComment, page
+from pipeline.inspection.report import BundleInfo, PackageInfo, Report
 from pipeline.inspection.rules import Finding, Rule
 
 FUNCTION = "aws_lambda_function.service"
@@ -47,11 +47,11 @@ RELEASE = Release(
 )
 CLEAN = Report(
     NEW.id,
-    Facts(
+    BundleInfo(
         *("a.b", "x86_64", "python3.13", None, None),
         (
-            PackageFacts("lambda_function.zip", 1, 5_250, 20_000),
-            PackageFacts("pymongo-layer.zip", 1_234, 2_000_000, 9_000_000),
+            PackageInfo("lambda_function.zip", 1, 5_250, 20_000),
+            PackageInfo("pymongo-layer.zip", 1_234, 2_000_000, 9_000_000),
         ),
     ),
     (),
@@ -70,15 +70,15 @@ HOSTILE = [
 
 def _page(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> str:
     """Return the page of a plan for staging with these changes."""
-    return page(_facts(*changes, outputs=outputs, **more))
+    return page(_context(*changes, outputs=outputs, **more))
 
 
-def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> PlanFacts:
+def _context(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> PlanComment:
     facts: dict[str, Any] = {
         "environment": "staging",
         "manifest": NEW,
         "commit": NEW.commit,
-        "verdict": Verdict(changes, outputs, "digest", "effects"),
+        "planned": PlannedChanges(changes, outputs, "digest", "effects"),
         "beyond": (),
         "allowed": (),
         "live": RELEASE,
@@ -89,12 +89,12 @@ def _facts(*changes: Change, outputs: tuple[str, ...] = (), **more: Any) -> Plan
         "inspection": CLEAN,
         "differences": None,
     }
-    return PlanFacts(**(facts | more))
+    return PlanComment(**(facts | more))
 
 
 def _created(count: int) -> list[Change]:
     return [
-        Change(f"aws_iam_role.number_{each}", "create", ("name",), False) for each in range(count)
+        Change(f"aws_iam_role.number_{index}", "create", ("name",), False) for index in range(count)
     ]
 
 
@@ -123,8 +123,8 @@ def test_the_first_lines_are_the_counts_and_the_bundle(
 
 
 def test_a_changed_output_alone_is_no_empty_plan() -> None:
-    told = _page(outputs=("api_url",))
-    assert "### Plan for staging: only outputs change\n" in told and "Outputs: `api_url`" in told
+    text = _page(outputs=("api_url",))
+    assert "### Plan for staging: only outputs change\n" in text and "Outputs: `api_url`" in text
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_a_changed_output_alone_is_no_empty_plan() -> None:
     ],
 )
 def test_what_changes_is_told_in_words(attributes: tuple[str, ...], words: str) -> None:
-    told = _page(Change(FUNCTION, "update", attributes, True))
-    assert f"To update:\n\n- `{FUNCTION}`: {words}\n" in told
+    text = _page(Change(FUNCTION, "update", attributes, True))
+    assert f"To update:\n\n- `{FUNCTION}`: {words}\n" in text
 
 
 def test_words_belong_to_a_type_of_resource() -> None:
@@ -152,9 +152,9 @@ def test_words_belong_to_a_type_of_resource() -> None:
 
 
 def test_what_a_deployment_would_refuse_stands_above_the_plan() -> None:
-    told = _page(CODE, refused="a deployment is refused: Lambda refuses weights. Take one step.")
+    text = _page(CODE, refused="a deployment is refused: Lambda refuses weights. Take one step.")
     warning = "**`a deployment is refused: Lambda refuses weights. Take one step.`**"
-    assert told.index(warning) < told.index("To update:")
+    assert text.index(warning) < text.index("To update:")
 
 
 def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:
@@ -162,29 +162,29 @@ def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> N
         "aws_lambda_layer_version.dependencies[0]", "replace", ("source_code_hash",), False
     )
     gone = Change("aws_iam_role.old", "delete", ("name",), False)
-    told = _page(gone, layer, CODE, *_created(1))
+    text = _page(gone, layer, CODE, *_created(1))
     groups = ["To create:", "To update:", "To replace:", "To destroy:"]
-    assert [line for line in told.splitlines() if line in groups] == groups
-    assert "- `aws_iam_role.number_0`\n" in told and "- `aws_iam_role.old`\n" in told
-    assert "- `aws_lambda_layer_version.dependencies[0]`: the layer's contents\n" in told
+    assert [line for line in text.splitlines() if line in groups] == groups
+    assert "- `aws_iam_role.number_0`\n" in text and "- `aws_iam_role.old`\n" in text
+    assert "- `aws_lambda_layer_version.dependencies[0]`: the layer's contents\n" in text
 
 
 def test_more_than_ten_resources_are_folded() -> None:
     assert "<details>" not in _page(*_created(10))
-    told = _page(*_created(11))
-    assert told.index("<details>") < told.index("number_0") < told.index("</details>")
-    assert told.index("</details>") < told.index("| package |")
+    text = _page(*_created(11))
+    assert text.index("<details>") < text.index("number_0") < text.index("</details>")
+    assert text.index("</details>") < text.index("| package |")
 
 
 def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_it() -> None:
     gone = Change(FUNCTION, "replace", ("function_name",), True)
     alias = Change("aws_lambda_alias.live", "delete", (), True)
-    told = _page(gone, alias, allowed=("aws_lambda_alias.live",))
-    refused, allowed = [line for line in told.splitlines() if line.startswith("**This plan")]
+    text = _page(gone, alias, allowed=("aws_lambda_alias.live",))
+    refused, allowed = [line for line in text.splitlines() if line.startswith("**This plan")]
     assert "add the label" in refused and "then re-run the failed jobs" in refused
     assert f"`{FUNCTION}`, and is refused" in refused and f"`allow-destroy:{FUNCTION}`" in refused
     assert "`aws_lambda_alias.live`, which `allow-destroy:aws_lambda_alias.live` allows" in allowed
-    strong = [token for token in _tokens(told) if token.type == "strong_open"]
+    strong = [token for token in _tokens(text) if token.type == "strong_open"]
     assert len(strong) == 2
     assert "**This plan" not in _page(Change("aws_iam_role.old", "delete", (), False))
 
@@ -195,9 +195,9 @@ def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_
 )
 def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -> None:
     """What differs then need not be somebody's work by hand."""
-    told = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
+    text = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
     assert (
-        f"**Release 8, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may" in told
+        f"**Release 8, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may" in text
     )
     assert "half-way" not in _page(CODE)
 
@@ -210,9 +210,9 @@ def test_a_bundle_in_quarantine_is_told() -> None:
 def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
     assert "pull request showed" not in _page(CODE)
     assert "This is the same as the pull request showed.\n" in _page(CODE, differences=())
-    told = _page(CODE, differences=("x.y: now changes z as well", "bundle 1; shown was 2"))
-    assert "**This is not what the pull request showed:**\n\n- `x.y: now changes z as" in told
-    assert "- `bundle 1; shown was 2`\n" in told
+    text = _page(CODE, differences=("x.y: now changes z as well", "bundle 1; shown was 2"))
+    assert "**This is not what the pull request showed:**\n\n- `x.y: now changes z as" in text
+    assert "- `bundle 1; shown was 2`\n" in text
 
 
 @pytest.mark.parametrize(
@@ -236,31 +236,31 @@ def test_sizes_are_compared_with_what_is_live(size_bytes: int, sha256: str, cell
 
 
 def test_before_the_first_release_there_is_nothing_to_compare_with() -> None:
-    told = _page(CODE, live=None, live_manifest=None)
-    assert "Nothing is live in staging yet.\n" in told
-    assert _rows(told)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+    text = _page(CODE, live=None, live_manifest=None)
+    assert "Nothing is live in staging yet.\n" in text
+    assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
 
 
 def test_a_live_bundle_that_is_damaged_is_told() -> None:
-    told = _page(CODE, live_manifest=None)
-    assert "The bundle of release 7 is damaged in the store, or missing.\n" in told
-    assert _rows(told)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+    text = _page(CODE, live_manifest=None)
+    assert "The bundle of release 7 is damaged in the store, or missing.\n" in text
+    assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
 
 
 def test_the_inspection_is_told() -> None:
-    told = _page(CODE)
+    text = _page(CODE)
     where = "`lambda_function.zip` (1 file) and `pymongo-layer.zip` (1,234 files)"
-    assert f"Inspection: no findings in {where}.\n" in told
+    assert f"Inspection: no findings in {where}.\n" in text
     finding = Finding(Rule.DAMAGED_ZIP, "pymongo-layer.zip", "a/b.py", "it is damaged", 4)
-    told = _page(CODE, inspection=replace(CLEAN, findings=(finding, finding)))
-    assert "**Inspection: 2 findings**\n\n- `damaged-zip pymongo-layer.zip:a/b.py:4 it" in told
-    assert "no findings" not in told
+    text = _page(CODE, inspection=replace(CLEAN, findings=(finding, finding)))
+    assert "**Inspection: 2 findings**\n\n- `damaged-zip pymongo-layer.zip:a/b.py:4 it" in text
+    assert "no findings" not in text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_others_acts_on_the_page(text: str) -> None:
     """File names, messages, addresses, attributes, commits, and what was shown."""
-    told = _page(
+    message = _page(
         Change(f'aws_iam_role.x["{text}"]', "update", (text,), True),
         Change(f'aws_lambda_alias.x["{text}"]', "delete", (), True),
         Change(FUNCTION, "update", (f"environment.variables.{text}",), True),
@@ -285,23 +285,23 @@ def test_no_text_of_others_acts_on_the_page(text: str) -> None:
         differences=("x",),
         inspection=replace(CLEAN, findings=(Finding(Rule.UNSAFE_PATH, "x", "x", "x"),)),
     )
-    assert [token.type for token in _tokens(told)] == [token.type for token in _tokens(plain)]
-    outside = [token.content for token in _tokens(told) if token.type == "text"]
+    assert [token.type for token in _tokens(message)] == [token.type for token in _tokens(plain)]
+    outside = [token.content for token in _tokens(message) if token.type == "text"]
     assert not any("@everyone" in each or "example.com" in each for each in outside)
-    assert all(char.isprintable() or char == "\n" for char in told)
+    assert all(char.isprintable() or char == "\n" for char in message)
 
 
 def test_a_page_that_is_too_long_is_cut_and_folded_parts_are_closed() -> None:
-    told = github.cut(_page(*_created(5_000)), 30_000, "The rest is there.")
-    assert len(told) < 32_000 and told.endswith("</details>\n\nThe rest is there.\n")
-    assert told.count("<details>") == told.count("</details>") == 1
+    text = github.cut(_page(*_created(5_000)), 30_000, "The rest is there.")
+    assert len(text) < 32_000 and text.endswith("</details>\n\nThe rest is there.\n")
+    assert text.count("<details>") == text.count("</details>") == 1
 
 
 def test_what_is_saved_is_cut_and_says_where_the_whole_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comment holds 65,536 characters: the rest is in the run's summary, or a command away."""
-    facts = _facts(*_created(5_000))
+    facts = _context(*_created(5_000))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     plan.save(tmp_path, facts, page(facts), "abc")
     saved = (tmp_path / "plan.md").read_text()
@@ -314,7 +314,7 @@ def test_what_is_saved_is_cut_and_says_where_the_whole_is(
     plan.save(tmp_path, facts, page(facts), "abc")
     where = "[the summary of the run](https://github.com/a/b/actions/runs/7) has the whole."
     assert (tmp_path / "plan.md").read_text().endswith(f"Cut off here: {where}\n")
-    plan.save(tmp_path, _facts(CODE), _page(CODE), "abc")
+    plan.save(tmp_path, _context(CODE), _page(CODE), "abc")
     assert (tmp_path / "plan.md").read_text() == _page(CODE)
 
 

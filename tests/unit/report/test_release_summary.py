@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.traffic.invoke import NOTHING_SERVED, Health
 from pipeline.config import Environment
-from pipeline.errors import CheckFailed, LostRace
-from pipeline.terraform.plan import Change, Verdict
+from pipeline.errors import CheckFailedError, LostRaceError
+from pipeline.terraform.plan import Change, PlannedChanges
 from pipeline.release.ledger import Release
-from pipeline.release.context import Facts
+from pipeline.release.context import ReleaseContext
 from pipeline.report.release_summary import Ending, page, preview
 from pipeline.timeline import Phase, Timeline
 from pipeline.traffic.alias import Live
@@ -35,7 +35,7 @@ NEW = replace(
     commit="ba5e" * 10,
     dependencies={"dnspython": "2.9.2", "pymongo": "4.20.0"},
 )
-PLAN = Verdict(
+PLAN = PlannedChanges(
     (Change("aws_lambda_function.service", "update", ("s3_key", "source_code_hash"), True),),
     ("function_version",),
     "digest",
@@ -73,9 +73,9 @@ def _release(number: int, **more: Any) -> Release:
     return replace(release, **more)
 
 
-def _facts(**more: Any) -> Facts:
+def _context(**more: Any) -> ReleaseContext:
     """A deployment that went well, but for what a test says is different."""
-    facts: dict[str, Any] = {
+    context: dict[str, Any] = {
         "verb": "deploy",
         "environment": PRODUCTION,
         "actor": "ada",
@@ -83,12 +83,12 @@ def _facts(**more: Any) -> Facts:
         "timeline": Timeline(list(PHASES)),
         "manifest": NEW,
         "serving": _release(11, bundle=OLD.id),
-        "verdict": PLAN,
+        "planned": PLAN,
         "release": _release(12),
         "health_before": Health("200", 12),
         "health_after": Health("200", 15),
     }
-    return Facts(**(facts | more))
+    return ReleaseContext(**(context | more))
 
 
 def _ending(before: str | None = "4", now: str | None = "5", **more: Any) -> Ending:
@@ -103,154 +103,156 @@ def _ending(before: str | None = "4", now: str | None = "5", **more: Any) -> End
     return replace(ending, **more)
 
 
-FAILED = {"problem": CheckFailed("it said no", "Look at it."), "release": _release(12)}
+FAILED = {"problem": CheckFailedError("it said no", "Look at it."), "release": _release(12)}
 
 
 @pytest.mark.parametrize(
-    ("facts", "ending", "headline"),
+    ("context", "ending", "headline"),
     [
-        (_facts(), _ending(), f"release 12 serves bundle {NEW.id[:12]}"),
+        (_context(), _ending(), f"release 12 serves bundle {NEW.id[:12]}"),
         (
-            _facts(release=None),
+            _context(release=None),
             _ending(),
             f"nothing to do, it serves bundle {NEW.id[:12]} already",
         ),
         (
-            _facts(verb="rollback", restored=_release(11)),
+            _context(verb="rollback", restored=_release(11)),
             _ending(),
             "rolled back to release 11",
         ),
-        (_facts(verb="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
+        (_context(verb="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
         (
-            _facts(**FAILED, verb="dry run", restored=_release(11), proved=True),
+            _context(**FAILED, verb="dry run", restored=_release(11), proved=True),
             _ending("4", "4"),
             "a rollback would restore traffic, and then fail",
         ),
         (
-            _facts(**FAILED),
+            _context(**FAILED),
             _ending("4", "4"),
             "deployment failed, live stays at version 4",
         ),
-        (_facts(**FAILED), _ending("4", "2"), "deployment failed, live points to version 2"),
-        (_facts(**FAILED), _ending(None, "1"), "deployment failed, live points to version 1"),
-        (_facts(**FAILED), _ending(None, None), "deployment failed, nothing serves"),
+        (_context(**FAILED), _ending("4", "2"), "deployment failed, live points to version 2"),
+        (_context(**FAILED), _ending(None, "1"), "deployment failed, live points to version 1"),
+        (_context(**FAILED), _ending(None, None), "deployment failed, nothing serves"),
         (
-            _facts(**FAILED),
+            _context(**FAILED),
             None,
             "deployment failed, and AWS could not be asked where live points",
         ),
         (
-            _facts(**FAILED, verb="rollback", restored=_release(11)),
+            _context(**FAILED, verb="rollback", restored=_release(11)),
             _ending("5", "4"),
             "rollback failed, live points to version 4",
         ),
         (
-            _facts(problem=LostRace("no"), verb="dry run", release=None),
+            _context(problem=LostRaceError("no"), verb="dry run", release=None),
             _ending("4", "4"),
             "dry run of a rollback failed, live stays at version 4",
         ),
     ],
 )
-def test_the_headline_says_it_all(facts: Facts, ending: Ending | None, headline: str) -> None:
-    assert page(facts, ending).splitlines()[0] == f"## production: {headline}"
+def test_the_headline_says_it_all(
+    context: ReleaseContext, ending: Ending | None, headline: str
+) -> None:
+    assert page(context, ending).splitlines()[0] == f"## production: {headline}"
 
 
 def test_the_page_tells_what_who_and_how_long_in_order() -> None:
     """Headline, who, what changed, how long, health, the way back."""
-    told = page(_facts(), _ending())
-    assert told.split("\n\n")[1] == "By `ada`, commit `ba5eba5eba5e`, reason: `it was slow`"
-    titles = [line for line in told.splitlines() if line.startswith("### ")]
+    text = page(_context(), _ending())
+    assert text.split("\n\n")[1] == "By `ada`, commit `ba5eba5eba5e`, reason: `it was slow`"
+    titles = [line for line in text.splitlines() if line.startswith("### ")]
     assert titles == [
         "### What changed",
         "### Timeline: 4.6 s",
         "### Health of live",
         "### Going back",
     ]
-    assert "  ~ aws_lambda_function.service: s3_key, source_code_hash\n" in told
-    assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in told
-    assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in told
-    assert "- `pymongo: 4.19.0 → 4.20.0`\n" in told and "dnspython" not in told
-    assert "- before the switch: `200 in 12 ms`\n- after the switch: `200 in 15 ms`\n" in told
+    assert "  ~ aws_lambda_function.service: s3_key, source_code_hash\n" in text
+    assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in text
+    assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in text
+    assert "- `pymongo: 4.19.0 → 4.20.0`\n" in text and "dnspython" not in text
+    assert "- before the switch: `200 in 12 ms`\n- after the switch: `200 in 15 ms`\n" in text
 
 
 def test_the_way_back_is_there_to_be_copied() -> None:
-    told = page(_facts(), _ending())
-    assert f"this restores `release 11, bundle {OLD.id[:12]}`:" in told
-    assert _blocks(told)[-2:] == [
+    text = page(_context(), _ending())
+    assert f"this restores `release 11, bundle {OLD.id[:12]}`:" in text
+    assert _blocks(text)[-2:] == [
         'gh workflow run rollback.yml --ref main -f environment=production -f reason="…"\n',
         'python -m pipeline rollback --environment production --reason "…"\n',
     ]
 
 
 def test_after_the_first_release_there_is_nothing_to_go_back_to() -> None:
-    facts = _facts(serving=None, health_before=NOTHING_SERVED)
-    told = page(facts, _ending(None, "1", left=None, way_back=None))
-    assert "There is no release to go back to." in told and "rollback.yml" not in told
-    assert "- before the switch: `nothing served`\n" in told
-    assert "- `lambda_function.zip: 5,230 bytes`\n" in told
+    context = _context(serving=None, health_before=NOTHING_SERVED)
+    text = page(context, _ending(None, "1", left=None, way_back=None))
+    assert "There is no release to go back to." in text and "rollback.yml" not in text
+    assert "- before the switch: `nothing served`\n" in text
+    assert "- `lambda_function.zip: 5,230 bytes`\n" in text
 
 
 def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
     timeline = Timeline(list(PHASES), failed="call")
-    problem = CheckFailed("it said no\nTraceback", "Look at it.")
-    facts = _facts(problem=problem, timeline=timeline, health_after=None)
-    told = page(facts, _ending("4", "4", health=Health("503", 40)))
-    assert "### What was to change" in told
-    assert "In the phase `call`:\n\n```\nit said no\nTraceback\n\nLook at it.\n```\n" in told
-    assert "- now: `503 in 40 ms`\n" in told
-    assert "\nLive stays at version 4.\n" in told
-    assert told.index("### Health of live") < told.index("### What failed")
-    assert told.index("### What failed") < told.index("### Going back")
+    problem = CheckFailedError("it said no\nTraceback", "Look at it.")
+    context = _context(problem=problem, timeline=timeline, health_after=None)
+    text = page(context, _ending("4", "4", health=Health("503", 40)))
+    assert "### What was to change" in text
+    assert "In the phase `call`:\n\n```\nit said no\nTraceback\n\nLook at it.\n```\n" in text
+    assert "- now: `503 in 40 ms`\n" in text
+    assert "\nLive stays at version 4.\n" in text
+    assert text.index("### Health of live") < text.index("### What failed")
+    assert text.index("### What failed") < text.index("### Going back")
 
 
 def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
     timeline = Timeline([Phase("inspect", 0.1)], failed="inspect")
-    facts = Facts("deploy", PRODUCTION, "ada", None, timeline, problem=OSError("gone"))
-    told = page(facts, None)
-    assert "By `ada`, no reason given" in told and "OSError: gone" in told
-    assert "Going back" not in told
+    context = ReleaseContext("deploy", PRODUCTION, "ada", None, timeline, problem=OSError("gone"))
+    text = page(context, None)
+    assert "By `ada`, no reason given" in text and "OSError: gone" in text
+    assert "Going back" not in text
 
 
 def test_a_rollback_tells_what_is_in_quarantine() -> None:
     left = _release(11, bundle=NEW.id)
-    facts = _facts(verb="rollback", serving=left, restored=_release(10), manifest=OLD)
-    told = page(facts, _ending(left=NEW))
-    assert f"- `bundle {NEW.id[:12]} is in quarantine`" in told
-    assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in told
+    context = _context(verb="rollback", serving=left, restored=_release(10), manifest=OLD)
+    text = page(context, _ending(left=NEW))
+    assert f"- `bundle {NEW.id[:12]} is in quarantine`" in text
+    assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in text
 
 
 def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
     """Who asks for such a release by number gets it, and is told what it is."""
     word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
-    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, quarantined=word)
-    for told in (page(facts, _ending()), "\n".join(preview(facts, NEW))):
-        assert f"{word}; it stays in quarantine, though it serves again" in told
+    context = _context(verb="rollback", restored=_release(10), manifest=OLD, quarantined=word)
+    for text in (page(context, _ending()), "\n".join(preview(context, NEW))):
+        assert f"{word}; it stays in quarantine, though it serves again" in text
 
 
 def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
     """Which ones, by name; the bundle is good, so it is in no quarantine."""
     names = ("Environment.Variables.API_KEYS", "MemorySize")
-    facts = _facts(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
-    for told in (page(facts, _ending(left=OLD)), "\n".join(preview(facts, OLD))):
-        assert all(name in told for name in names)
-        assert "take them back there" in told and "quarantine" not in told
+    context = _context(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
+    for text in (page(context, _ending(left=OLD)), "\n".join(preview(context, OLD))):
+        assert all(name in text for name in names)
+        assert "take them back there" in text and "quarantine" not in text
 
 
 def test_a_dry_run_tells_what_would_be() -> None:
     """On the page and in the terminal: both releases, the packages, the plan, the quarantine."""
     restored = _release(10, reason="fine")
     left = _release(11, bundle=NEW.id)
-    facts = _facts(
+    context = _context(
         verb="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
     )
-    told = page(facts, _ending(left=NEW))
-    assert "by ada at 2026-11-23T17:05:13Z: fine`" in told
-    assert f"- `bundle {NEW.id[:12]} would be in quarantine`" in told
-    first, second = _blocks(told)[-2:]
+    text = page(context, _ending(left=NEW))
+    assert "by ada at 2026-11-23T17:05:13Z: fine`" in text
+    assert f"- `bundle {NEW.id[:12]} would be in quarantine`" in text
+    first, second = _blocks(text)[-2:]
     assert "-f environment=production -f release=10 -f reason=" in first
     assert "--environment production --to 10 --reason" in second
-    assert "mermaid" not in told and "Going back" not in told
-    lines = preview(facts, NEW)
+    assert "mermaid" not in text and "Going back" not in text
+    lines = preview(context, NEW)
     assert [line.split()[0] for line in lines] == [
         *("serves", "restore", "package", "package", "needs", "then")
     ]
@@ -260,53 +262,55 @@ def test_a_dry_run_tells_what_would_be() -> None:
 
 def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
     """Even if Terraform would not follow: traffic comes first."""
-    facts = _facts(**FAILED, verb="dry run", restored=_release(10), proved=True)
-    told = page(facts, _ending("4", "4"))
-    assert "it said no" in told and "### To do it" in told
-    assert "### To do it" not in page(replace(facts, proved=False), _ending("4", "4"))
+    context = _context(**FAILED, verb="dry run", restored=_release(10), proved=True)
+    text = page(context, _ending("4", "4"))
+    assert "it said no" in text and "### To do it" in text
+    assert "### To do it" not in page(replace(context, proved=False), _ending("4", "4"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
     """Reason, name, commit and error are shown as they are, as code: no tag, link or mention."""
     release = _release(11, actor=text, commit=text, reason=text, bundle=text)
-    facts = _facts(
+    context = _context(
         actor=text,
         reason=text,
         manifest=replace(NEW, commit=text),
         serving=release,
         restored=release,
-        problem=CheckFailed(text, text),
+        problem=CheckFailedError(text, text),
         health_before=Health(text, 1),
     )
     for verb in ("deploy", "rollback", "dry run"):
-        for problem in (None, facts.problem):
-            told = page(replace(facts, verb=verb, problem=problem), _ending("4", "4"))
-            told.encode()
-            shown = [token for token in _tokens(told) if not token.type.startswith(("code", "fen"))]
+        for problem in (None, context.problem):
+            message = page(replace(context, verb=verb, problem=problem), _ending("4", "4"))
+            message.encode()
+            parts = [
+                token for token in _tokens(message) if not token.type.startswith(("code", "fen"))
+            ]
             assert not {"html_inline", "html_block", "link_open", "image"} & {
-                token.type for token in shown
+                token.type for token in parts
             }
-            outside = " ".join(token.content for token in shown if token.type == "text")
+            outside = " ".join(token.content for token in parts if token.type == "text")
             assert not re.search(r"@everyone|gone|bold|lines|example|\[2J", outside)
-            assert not set(told) & set("\x1b\x00\u202e\u2028\ud800")
-            assert {token.tag for token in shown if token.type == "heading_open"} == {"h2", "h3"}
+            assert not set(message) & set("\x1b\x00\u202e\u2028\ud800")
+            assert {token.tag for token in parts if token.type == "heading_open"} == {"h2", "h3"}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
     """What a terminal or GitHub would obey is no line of its own, and cannot move the cursor."""
     release = _release(11, actor=text, reason=f"{text}\n::add-mask::e\x1b]0;owned\x07")
-    lines = preview(_facts(verb="dry run", serving=release, restored=release), OLD)
+    lines = preview(_context(verb="dry run", serving=release, restored=release), OLD)
     assert len(lines) == 6 and all(line.isprintable() for line in lines)
 
 
 def test_no_credential_is_shown() -> None:
     secret = "mongodb://app:" + "hunter2correct" + "@db.internal/"
-    facts = _facts(reason=f"because of {secret}", problem=OSError(f"cannot reach {secret}"))
-    told = page(facts, _ending("4", "4"))
-    assert "hunter2" not in told
-    assert told.count("it seems to hold a credential: password in a URI") == 2
+    context = _context(reason=f"because of {secret}", problem=OSError(f"cannot reach {secret}"))
+    text = page(context, _ending("4", "4"))
+    assert "hunter2" not in text
+    assert text.count("it seems to hold a credential: password in a URI") == 2
 
 
 @pytest.mark.parametrize(
@@ -341,8 +345,8 @@ def test_the_axis_has_room_for_its_numbers(seconds: float, tick: str) -> None:
 
 def test_the_picture_is_on_the_page() -> None:
     """Every phase follows the one before it, and the total is there as text too."""
-    told = page(_facts(), _ending())
-    [picture] = re.findall(r"^```mermaid\n(.*?)^```$", told, re.MULTILINE | re.DOTALL)
+    text = page(_context(), _ending())
+    [picture] = re.findall(r"^```mermaid\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert picture.splitlines() == Timeline(list(PHASES)).to_mermaid()
     times = re.findall(r"s :(\d+), (\d+)$", picture, re.MULTILINE)
     assert times == [("0", "412"), ("412", "3512"), ("3512", "3512"), ("3512", "4562")]

@@ -24,5 +24,5 @@ def test_a_terraform_that_cannot_be_used_is_named(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(TerraformError) as caught:
         runner.version()
-    assert caught.value.what == what.format(path=path)
-    assert "Install Terraform" in caught.value.remedy
+    assert caught.value.message == what.format(path=path)
+    assert "Install Terraform" in caught.value.hint

@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.report import plan_comment
 from pipeline.terraform import plan
-from pipeline.errors import PlanRefused
-from pipeline.terraform.plan import Change, Verdict
+from pipeline.errors import PlanRefusedError
+from pipeline.terraform.plan import Change, PlannedChanges
 from pipeline.config import TERRAFORM_DIR
-from tests.unit.report.test_plan_comment import _facts
+from tests.unit.report.test_plan_comment import _context
 
 _LABEL = 50  # characters at most: "Managing labels", GitHub's documentation
 _ADDRESSES = sorted(
@@ -37,8 +37,8 @@ def _resource(address: str, *actions: str, before: Any = None, after: Any = None
 _SERVES = _resource("aws_lambda_function.service", "no-op")
 
 
-def _verdict(*resources: dict[str, Any]) -> Verdict:
-    return plan.judge({"resource_changes": list(resources)})
+def _verdict(*resources: dict[str, Any]) -> PlannedChanges:
+    return plan.read_plan({"resource_changes": list(resources)})
 
 
 @pytest.mark.parametrize("actions", [("delete",), ("delete", "create"), ("create", "delete")])
@@ -47,13 +47,13 @@ def test_everything_is_guarded_but_what_is_replaced_by_design(
     address: str, actions: tuple[str, ...]
 ) -> None:
     """The function's role, a route, a permission, a log group; and what nobody thought of yet."""
-    verdict = _verdict(_resource(address, *actions, before={}, after={}))
+    planned = _verdict(_resource(address, *actions, before={}, after={}))
     if address.startswith(_BY_DESIGN):
-        verdict.refuse_destruction(())
+        planned.refuse_destruction(())
         return
-    with pytest.raises(PlanRefused, match=address):
-        verdict.refuse_destruction(())
-    verdict.refuse_destruction([address])
+    with pytest.raises(PlanRefusedError, match=address):
+        planned.refuse_destruction(())
+    planned.refuse_destruction([address])
 
 
 def test_a_label_can_name_whatever_is_guarded() -> None:
@@ -65,12 +65,12 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
     ]
     assert len(labels) > 10 and max(map(len, labels)) <= _LABEL
     route = 'aws_apigatewayv2_route.open["GET /api/health"]'
-    verdict = _verdict(_resource(route, "delete", before={}))
-    with pytest.raises(PlanRefused) as refused:
-        verdict.refuse_destruction(["aws_apigatewayv2_route.api"])
-    assert refused.value.remedy.endswith("--allow-destroy aws_apigatewayv2_route.open")
-    verdict.refuse_destruction(["aws_apigatewayv2_route.open"])
-    page = plan_comment.page(_facts(*verdict.changes, allowed=("aws_apigatewayv2_route.open",)))
+    planned = _verdict(_resource(route, "delete", before={}))
+    with pytest.raises(PlanRefusedError) as refused:
+        planned.refuse_destruction(["aws_apigatewayv2_route.api"])
+    assert refused.value.hint.endswith("--allow-destroy aws_apigatewayv2_route.open")
+    planned.refuse_destruction(["aws_apigatewayv2_route.open"])
+    page = plan_comment.page(_context(*planned.changes, allowed=("aws_apigatewayv2_route.open",)))
     assert "which `allow-destroy:aws_apigatewayv2_route.open` allows" in page
 
 
@@ -119,11 +119,11 @@ def test_a_label_can_name_whatever_is_guarded() -> None:
 )
 def test_what_no_canary_covers_is_marked(resource: dict[str, Any], at_once: bool) -> None:
     """Versions have code and settings of their own; all else they share."""
-    verdict = _verdict(_SERVES, resource)
-    assert verdict.at_once() == ([resource["address"]] if at_once else [])
-    assert verdict.to_json()["at_once"] == verdict.at_once()
-    assert verdict.changes[0].in_words().endswith("(at once, for all versions)") == at_once
-    page = plan_comment.page(_facts(*verdict.changes))
+    planned = _verdict(_SERVES, resource)
+    assert planned.at_once() == ([resource["address"]] if at_once else [])
+    assert planned.to_json()["at_once"] == planned.at_once()
+    assert planned.changes[0].in_words().endswith("(at once, for all versions)") == at_once
+    page = plan_comment.page(_context(*planned.changes))
     assert ("takes effect with the apply itself" in page) == at_once
 
 
@@ -136,7 +136,7 @@ def test_before_the_first_version_nothing_is_marked() -> None:
 def test_the_page_names_each_resource_that_takes_effect_at_once() -> None:
     role = Change("aws_iam_role_policy.f", "update", ("policy",), True, at_once=True)
     other = replace(role, address="aws_lambda_permission.api")
-    page = plan_comment.page(_facts(role, other))
+    page = plan_comment.page(_context(role, other))
     assert page.count("takes effect with the apply itself") == 1
     _, _, listed = page.partition("it stays when live goes back:**\n\n")
     assert listed.startswith("- `aws_iam_role_policy.f`\n- `aws_lambda_permission.api`\n")

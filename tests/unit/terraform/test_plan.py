@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PlanRefused
-from pipeline.terraform.plan import judge
+from pipeline.errors import PlanRefusedError
+from pipeline.terraform.plan import read_plan
 
 
 def _resource(
@@ -30,26 +30,26 @@ _FUNCTION = "aws_lambda_function.service"
 
 
 def test_a_plan_without_changes_is_empty() -> None:
-    verdict = judge(_plan(_resource(_FUNCTION, ["no-op"], {"a": 1}, {"a": 1})))
-    assert verdict.empty and verdict.changes == ()
+    planned = read_plan(_plan(_resource(_FUNCTION, ["no-op"], {"a": 1}, {"a": 1})))
+    assert planned.empty and planned.changes == ()
 
 
 def test_a_changed_output_is_a_change() -> None:
     plan = _plan(output_changes={"url": {"actions": ["update"]}, "x": {"actions": ["no-op"]}})
-    verdict = judge(plan)
-    assert not verdict.empty and verdict.outputs == ("url",)
+    planned = read_plan(plan)
+    assert not planned.empty and planned.outputs == ("url",)
 
 
 def test_data_sources_are_no_changes() -> None:
     resource = _resource("aws_region.current", ["read"]) | {"mode": "data"}
-    assert judge(_plan(resource)).empty
+    assert read_plan(_plan(resource)).empty
 
 
 def test_what_is_only_forgotten_is_told_and_not_refused() -> None:
     """A `removed` block that destroys nothing."""
-    verdict = judge(_plan(_resource(_FUNCTION, ["forget"], {"a": 1})))
-    assert [change.in_words() for change in verdict.changes] == [f"  . {_FUNCTION}"]
-    verdict.refuse_destruction(())
+    planned = read_plan(_plan(_resource(_FUNCTION, ["forget"], {"a": 1})))
+    assert [change.in_words() for change in planned.changes] == [f"  . {_FUNCTION}"]
+    planned.refuse_destruction(())
 
 
 def test_changes_are_told_by_name_and_never_by_value() -> None:
@@ -65,10 +65,10 @@ def test_changes_are_told_by_name_and_never_by_value() -> None:
     plan = _plan(
         _resource(_FUNCTION, ["update"], before, after, unknown), configuration=configuration
     )
-    [change] = judge(plan).changes
+    [change] = read_plan(plan).changes
     assert change.attributes == ("environment.variables.A", "layers", "timeout")
     assert change.in_words() == f"  ~ {_FUNCTION}: environment.variables.A, layers, timeout"
-    assert "secret" not in str(judge(plan).to_json())
+    assert "secret" not in str(read_plan(plan).to_json())
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_changes_are_told_by_name_and_never_by_value() -> None:
 )
 @pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]])
 def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: list[str]) -> None:
-    verdict = judge(_plan(_resource(address, actions, {}, {})))
-    with pytest.raises(PlanRefused, match=address) as refused:
-        verdict.refuse_destruction(allowed=())
-    assert f"--allow-destroy {address}" in refused.value.remedy
-    verdict.refuse_destruction(allowed=[address])
+    planned = read_plan(_plan(_resource(address, actions, {}, {})))
+    with pytest.raises(PlanRefusedError, match=address) as refused:
+        planned.refuse_destruction(allowed=())
+    assert f"--allow-destroy {address}" in refused.value.hint
+    planned.refuse_destruction(allowed=[address])
 
 
 def test_a_layer_version_may_be_replaced() -> None:
@@ -94,33 +94,33 @@ def test_a_layer_version_may_be_replaced() -> None:
     plan = _plan(
         _resource("aws_lambda_layer_version.dependencies[0]", ["delete", "create"], {}, {})
     )
-    judge(plan).refuse_destruction(allowed=())
+    read_plan(plan).refuse_destruction(allowed=())
 
 
 def test_of_a_replacement_only_what_forces_it_is_named() -> None:
     resource = _resource(_FUNCTION, ["delete", "create"], {"a": 1, "b": ""}, {"a": 2, "b": None})
     resource["change"]["replace_paths"] = [["a"]]
-    [change] = judge(_plan(resource)).changes
+    [change] = read_plan(_plan(resource)).changes
     assert change.in_words() == f"-/+ {_FUNCTION}: a"
 
 
 def test_plans_that_do_the_same_have_the_same_digest() -> None:
     one = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 2})
     other = _resource("aws_lambda_alias.live", ["create"], None, {"b": 1})
-    same = judge(_plan(one, other, timestamp="2026-01-01")).sha256
-    assert judge(_plan(other, one, timestamp="2027-01-01")).sha256 == same
+    same = read_plan(_plan(one, other, timestamp="2026-01-01")).sha256
+    assert read_plan(_plan(other, one, timestamp="2027-01-01")).sha256 == same
     different = _resource(_FUNCTION, ["update"], {"a": 1}, {"a": 3})
-    assert judge(_plan(different, other)).sha256 != same
+    assert read_plan(_plan(different, other)).sha256 != same
 
 
 def _updated(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Return the digest of the effects of an update of the function."""
-    return judge(_plan(_resource(_FUNCTION, ["update"], before, after))).effects_sha256
+    return read_plan(_plan(_resource(_FUNCTION, ["update"], before, after))).effects_sha256
 
 
 def test_effects_are_the_same_whatever_was_there_before() -> None:
     """After each deployment, an open pull request's plan has another `before`, and bundle."""
-    shown = _updated(
+    displayed = _updated(
         {"memory_size": 128, "s3_key": "old", "code_sha256": "o", "timeout": 3, "version": "6"},
         {"memory_size": 512, "s3_key": "ours", "code_sha256": "o", "timeout": 3},
     )
@@ -128,7 +128,7 @@ def test_effects_are_the_same_whatever_was_there_before() -> None:
         {"memory_size": 256, "s3_key": "newer", "code_sha256": "n", "timeout": 9, "version": "7"},
         {"memory_size": 512, "s3_key": "merged", "code_sha256": "n", "timeout": 9},
     )
-    assert now == shown
+    assert now == displayed
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_effects_differ_by_what_changes(after: dict[str, Any]) -> None:
 
 def test_a_changed_output_changes_the_digest() -> None:
     def digest(value: str) -> str:
-        return judge(
+        return read_plan(
             _plan(output_changes={"url": {"actions": ["update"], "before": "a", "after": value}})
         ).sha256
 
     assert digest("b") != digest("c") and digest("b") == digest("b")
-    assert digest("b") != judge(_plan()).sha256
+    assert digest("b") != read_plan(_plan()).sha256

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.terraform.plan import Change, Verdict
-from pipeline.terraform.plan_diff import Shown, differences, read
+from pipeline.terraform.plan import Change, PlannedChanges
+from pipeline.terraform.plan_diff import PlanSnapshot, differences, read
 
 FUNCTION = Change("aws_lambda_function.f", "update", ("memory_size", "s3_key"), True)
 ROLE = Change("aws_iam_role.r", "create", ("name",), False)
 
 
-def _plan(*changes: Change, effects: str, outputs: tuple[str, ...] = ()) -> Shown:
-    return Shown.of(Verdict(changes, outputs, "digest", effects))
+def _plan(*changes: Change, effects: str, outputs: tuple[str, ...] = ()) -> PlanSnapshot:
+    return PlanSnapshot.of(PlannedChanges(changes, outputs, "digest", effects))
 
 
 SHOWN = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
@@ -58,12 +58,12 @@ SHOWN = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
         ),
     ],
 )
-def test_differences_are_told_in_words(now: Shown, told: tuple[str, ...]) -> None:
+def test_differences_are_told_in_words(now: PlanSnapshot, told: tuple[str, ...]) -> None:
     assert differences(now, SHOWN) == told
 
 
 def test_what_was_saved_is_read_as_it_was(tmp_path: Path) -> None:
-    document = Verdict((FUNCTION, ROLE), ("url",), "digest", "1").to_json()
+    document = PlannedChanges((FUNCTION, ROLE), ("url",), "digest", "1").to_json()
     (tmp_path / "plan.json").write_text(json.dumps(document))
     assert read(tmp_path / "plan.json") == SHOWN
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ConnectionClosedError
 from pipeline import aws
 from pipeline.release import outcome
 from pipeline.traffic import alias
-from pipeline.errors import LostRace
-from pipeline.traffic.alias import Switch
+from pipeline.errors import LostRaceError
+from pipeline.traffic.alias import AliasSwitch
 
 
 class _Lambda:
@@ -54,26 +54,26 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "_PAUSES_S", (0, 0))
 
 
-def _switch(functions: _Lambda) -> Switch:
-    return Switch(cast(Any, functions), "f")
+def _switch(functions: _Lambda) -> AliasSwitch:
+    return AliasSwitch(cast(Any, functions), "f")
 
 
 def test_live_goes_back_though_aws_is_gone_for_a_moment() -> None:
     functions = _Lambda("1", {})
     switch = _switch(functions)
-    switch.share("2", 10)
+    switch.shift("2", 10)
     functions.unreachable = 2
-    switch.undo()
+    switch.revert()
     assert functions.route == ("1", {})
 
 
 def test_if_it_cannot_go_back_that_is_an_error() -> None:
     functions = _Lambda("1", {})
     switch = _switch(functions)
-    switch.to("2")
+    switch.promote("2")
     functions.unreachable = 9
     with pytest.raises(ConnectionClosedError):
-        switch.undo()
+        switch.revert()
     functions.unreachable = 0
     assert _told(switch) == "version 2 serves all of it, and it could not be taken back"
 
@@ -83,13 +83,13 @@ def test_what_serves_is_told_with_its_shares() -> None:
     functions = _Lambda("1", {})
     switch = _switch(functions)
     assert _told(switch) == "unchanged: version 1 serves all of it"
-    switch.share("2", 10)
+    switch.shift("2", 10)
     assert _told(switch) == "moved: version 1 serves 90 %, version 2 10 %"
-    switch.undo()
+    switch.revert()
     assert _told(switch) == "back at version 1: version 1 serves all of it"
 
 
-def _told(switch: Switch) -> str:
+def _told(switch: AliasSwitch) -> str:
     return outcome.in_words(switch, alias.read(switch._functions, "f"))
 
 
@@ -100,19 +100,19 @@ def test_a_dead_canarys_share_does_not_come_back(unreachable: int, lost: int) ->
     switch = _switch(functions)
     functions.unreachable, functions.lost = unreachable, lost
     with pytest.raises(ConnectionClosedError):
-        switch.settle("1")
-    switch.undo()
+        switch.reset("1")
+    switch.revert()
     assert functions.route == ("1", {})
 
 
 def test_what_a_person_did_meanwhile_stays() -> None:
     functions = _Lambda("1", {})
     switch = _switch(functions)
-    switch.to("2")
+    switch.promote("2")
     functions.update_alias(
         RevisionId="1", FunctionVersion="7", RoutingConfig={"AdditionalVersionWeights": {}}
     )
-    with pytest.raises(LostRace, match="version 7"):
-        switch.undo()
+    with pytest.raises(LostRaceError, match="version 7"):
+        switch.revert()
     assert functions.route == ("7", {})
     assert _told(switch) == "moved by somebody else: version 7 serves all of it"

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from pipeline.traffic import analysis
-from pipeline.traffic.invocations import Call
+from pipeline.traffic.invocations import Invocation
 from pipeline.traffic.analysis import Throttled
 
 _LOOKS = 6
@@ -24,11 +24,11 @@ def _calls(
     memory_mb: int = 80,
     cold: int = 0,
     init_ms: float = 200,
-) -> list[Call]:
+) -> list[Invocation]:
     """Calls with log-normal durations, as measured services have them, and one slow in fifty."""
     chance = random.Random(seed)
     return [
-        Call(
+        Invocation(
             request_id=str(number),
             version="1",
             began_ms=number,
@@ -41,7 +41,9 @@ def _calls(
     ]
 
 
-def _worse(canary: list[Call], live: list[Call], throttled: Throttled = Throttled()) -> set[str]:
+def _worse(
+    canary: list[Invocation], live: list[Invocation], throttled: Throttled = Throttled()
+) -> set[str]:
     return {each.figure for each in analysis.compare(canary, live, _LOOKS, throttled) if each.worse}
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.traffic import api_url
 from pipeline.traffic.invoke import Health
-from pipeline.errors import CheckFailed
-from pipeline.terraform.plan import Change, Verdict
+from pipeline.errors import CheckFailedError
+from pipeline.terraform.plan import Change, PlannedChanges
 
 _OWN = b'{"message":"Internal Server Error"}'
 
@@ -82,12 +82,12 @@ def test_what_api_gateway_answers_by_itself_is_an_error_that_says_where_to_look(
     gateway: Gateway, status: int, cause: str
 ) -> None:
     gateway.answers = [status]
-    with pytest.raises(CheckFailed, match=cause) as failed:
+    with pytest.raises(CheckFailedError, match=cause) as failed:
         _call(gateway)
-    assert f"GET {gateway.url}/api/health" in failed.value.what
-    assert f"with {status}: {_OWN.decode()}" in failed.value.what
+    assert f"GET {gateway.url}/api/health" in failed.value.message
+    assert f"with {status}: {_OWN.decode()}" in failed.value.message
     for word in ("route", "integration", "permission", "mapping"):
-        assert word in failed.value.remedy
+        assert word in failed.value.hint
 
 
 def test_a_database_that_is_down_for_everybody_fails_no_release(gateway: Gateway) -> None:
@@ -95,12 +95,12 @@ def test_a_database_that_is_down_for_everybody_fails_no_release(gateway: Gateway
     gateway.answers = [503]
     assert _call(gateway, live="503").outcome == "503"
     gateway.answers = [500]
-    with pytest.raises(CheckFailed, match="answers with 503"):
+    with pytest.raises(CheckFailedError, match="answers with 503"):
         _call(gateway, live="503")
 
 
 def test_an_address_where_nobody_answers_is_an_error() -> None:
-    with pytest.raises(CheckFailed, match="no answer"):
+    with pytest.raises(CheckFailedError, match="no answer"):
         api_url.require_answer("http://127.0.0.1:9", lambda: Health("200"), 0, pause_s=0)
 
 
@@ -114,4 +114,4 @@ def test_an_address_where_nobody_answers_is_an_error() -> None:
 )
 def test_the_patience_is_longer_if_the_plan_changed_the_api(address: str, seconds: float) -> None:
     change = Change(address, "create", (), True)
-    assert api_url.patience_s(Verdict((change,), (), "", "")) == seconds
+    assert api_url.patience_s(PlannedChanges((change,), (), "", "")) == seconds

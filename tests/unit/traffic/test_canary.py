@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from pipeline.traffic import canary
 from pipeline.aws import Aws
 from pipeline.traffic.canary import Canary
-from pipeline.config import Environment, Steps
-from pipeline.errors import GateClosed, UsageError
+from pipeline.config import Environment, Rollout
+from pipeline.errors import CanaryFailedError, UsageError
 from pipeline.timeline import Timeline
-from pipeline.traffic.alias import Switch
+from pipeline.traffic.alias import AliasSwitch
 
 OLD, NEW = "1", "2"
 ENVIRONMENT = Environment("local")
@@ -146,7 +146,9 @@ class _Cloud:
         return [{"events": events}]
 
     def get_metric_statistics(self, **of: Any) -> dict[str, Any]:
-        version = {each["Name"]: each["Value"] for each in of["Dimensions"]}["ExecutedVersion"]
+        version = {dimension["Name"]: dimension["Value"] for dimension in of["Dimensions"]}[
+            "ExecutedVersion"
+        ]
         return {"Datapoints": [{"Sum": float(self.throttles.get(version, 0))}]}
 
     def _describe_alarms(self, **of: Any) -> list[dict[str, Any]]:
@@ -161,9 +163,9 @@ def _release(
     """Release a new version in `percents`, with every alarm of the cloud watched."""
     timeline = Timeline()
     account = cloud.account()
-    steps = Steps(percents, 0, least_calls, tuple(cloud.alarms), None)
+    steps = Rollout(percents, 0, least_calls, tuple(cloud.alarms), None)
     watched = Canary(account, ENVIRONMENT, steps, timeline)
-    watched.release(Switch(account.functions, ENVIRONMENT.function_name), NEW)
+    watched.release(AliasSwitch(account.functions, ENVIRONMENT.function_name), NEW)
     return timeline
 
 
@@ -194,9 +196,9 @@ def test_each_step_leaves_a_line_with_what_was_compared(
         _release(_Cloud(callers=callers), percents=(10, 100))
         figures = "0 failed, p95 20 ms, memory 80 MB"
         line = f"canary {count[0]} calls, {figures}; live {count[1]} calls, {figures}"
-        said = capsys.readouterr().err
-        assert f"10 %: {line}" in said and f"100 %: {line}" in said
-        assert said.endswith(f"version {NEW} takes over: it is not worse than version {OLD}\n")
+        output = capsys.readouterr().err
+        assert f"10 %: {line}" in output and f"100 %: {line}" in output
+        assert output.endswith(f"version {NEW} takes over: it is not worse than version {OLD}\n")
 
 
 def test_callers_that_are_enough_leave_nothing_to_call() -> None:
@@ -252,9 +254,9 @@ def test_a_worse_canary_is_seen_by_our_own_calls(
 ) -> None:
     """At the first step: no more traffic goes to it."""
     cloud = _Cloud(answers=answers)
-    with pytest.raises(GateClosed, match="60 and 60 calls compared") as closed:
+    with pytest.raises(CanaryFailedError, match="60 and 60 calls compared") as closed:
         _release(cloud)
-    assert reason in closed.value.what and closed.value.what.count("live") == 1
+    assert reason in closed.value.message and closed.value.message.count("live") == 1
     assert f"--version {NEW}" in closed.value.command
     assert cloud.routes == [(OLD, {NEW: 0.1})]
 
@@ -268,7 +270,7 @@ def test_what_both_versions_do_closes_nothing() -> None:
 def test_what_callers_get_closes_the_gate_while_it_is_watched() -> None:
     """At the first look: the step does not last to its end, and no call of our own is made."""
     cloud = _Cloud(callers=_callers(100, 15, status=503))
-    with pytest.raises(GateClosed, match="errors 100 %, live 0 %"):
+    with pytest.raises(CanaryFailedError, match="errors 100 %, live 0 %"):
         _release(cloud)
     assert cloud.reads == 1 and cloud.called == []
 
@@ -282,7 +284,7 @@ def test_calls_of_unknown_outcome_close_the_gate_if_lives_are_known() -> None:
     """Such as those of a version that answers 500 without a line in the log that can be read."""
     live, new = _callers(100, 0), _without_answers(_callers(0, 60))
     cloud = _Cloud(callers=[*live, *new])
-    with pytest.raises(GateClosed, match="unknown 100 %, live 0 %"):
+    with pytest.raises(CanaryFailedError, match="unknown 100 %, live 0 %"):
         _release(cloud)
     assert cloud.routes == [(OLD, {NEW: 0.1})]
 
@@ -293,7 +295,7 @@ def test_where_both_versions_calls_are_unknown_our_own_calls_decide() -> None:
     _release(cloud)
     assert cloud.called == [NEW, OLD] * 60 * 2
     cloud = _Cloud(callers=callers, answers=_new(_Answer(status=500)))
-    with pytest.raises(GateClosed, match="errors 100 %, live 0 %"):
+    with pytest.raises(CanaryFailedError, match="errors 100 %, live 0 %"):
         _release(cloud)
 
 
@@ -304,7 +306,7 @@ def test_calls_that_are_throttled_close_the_gate(monkeypatch: pytest.MonkeyPatch
     for throttles, closed in (({NEW: 40}, True), ({NEW: 40, OLD: 40}, False)):
         cloud = _Cloud(callers=_callers(100, 100), throttles=throttles)
         if closed:
-            with pytest.raises(GateClosed, match="throttles 28.6 %, live 0 %"):
+            with pytest.raises(CanaryFailedError, match="throttles 28.6 %, live 0 %"):
                 _release(cloud)
         else:
             _release(cloud)
@@ -313,9 +315,9 @@ def test_calls_that_are_throttled_close_the_gate(monkeypatch: pytest.MonkeyPatch
 def test_an_alarm_that_begins_to_fire_closes_the_gate() -> None:
     alarms = {"calm": "OK", "firing": "ALARM"}
     cloud = _Cloud(callers=_callers(60, 60), alarms=alarms, fires_at_a_move="calm")
-    with pytest.raises(GateClosed) as closed:
+    with pytest.raises(CanaryFailedError) as closed:
         _release(cloud)
-    assert closed.value.what.endswith(": the alarm calm fires")
+    assert closed.value.message.endswith(": the alarm calm fires")
 
 
 def test_an_alarm_that_fires_before_the_release_closes_nothing() -> None:
@@ -324,8 +326,8 @@ def test_an_alarm_that_fires_before_the_release_closes_nothing() -> None:
 
 
 def test_an_alarm_that_does_not_exist_is_refused_before_traffic_moves() -> None:
-    steps = Steps((100,), 0, 1, ("nobody", "calm"), None)
+    steps = Rollout((100,), 0, 1, ("nobody", "calm"), None)
     cloud = _Cloud(alarms={"calm": "OK"})
     with pytest.raises(UsageError, match="there is no metric alarm nobody$") as refused:
         Canary(cloud.account(), ENVIRONMENT, steps, Timeline())
-    assert "release.toml" in refused.value.remedy
+    assert "rollout.toml" in refused.value.hint

@@ -11,12 +11,12 @@ import pytest
 
 from pipeline.traffic import canary
 from pipeline.traffic.canary import Canary
-from pipeline.config import Environment, Steps
+from pipeline.config import Environment, Rollout
 from pipeline.errors import UsageError
 from pipeline.timeline import Timeline
 
 _NOON = 1_800_000_000  # a whole minute
-_STEPS = Steps((10, 100), 300, 500, (), None)
+_STEPS = Rollout((10, 100), 300, 500, (), None)
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_alarms_that_are_named_take_part_too() -> None:
 def test_one_that_is_missing_or_composite_is_refused_before_anything_is_done() -> None:
     with pytest.raises(UsageError, match="no metric alarm all-of-them") as refused:
         _canary(_CloudWatch(shop_orders="OK"), "shop-orders", "all-of-them")
-    assert "composite alarm takes no part" in refused.value.remedy
+    assert "composite alarm takes no part" in refused.value.hint

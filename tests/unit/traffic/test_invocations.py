@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pipeline.traffic import invocations
-from pipeline.traffic.invocations import Call
+from pipeline.traffic.invocations import Invocation
 
 # As Lambda writes them: the developer guide's "View CloudWatch logs", and "Log formats".
 _TEXT = [
@@ -19,7 +19,7 @@ _TEXT = [
 ]
 
 
-def _read(lines: list[str]) -> list[Call]:
+def _read(lines: list[str]) -> list[Invocation]:
     return list(invocations.in_lines(enumerate(lines, 1000)))
 
 
@@ -34,7 +34,7 @@ def _answer(status: int, path: str = "/api/health") -> str:
 
 def test_a_call_is_read_from_text() -> None:
     [call] = _read(_TEXT)
-    assert call == Call("a-1", "7", 1001, 12.5, 71, 190.4, failed=False)
+    assert call == Invocation("a-1", "7", 1001, 12.5, 71, 190.4, failed=False)
 
 
 def test_a_call_is_read_from_json() -> None:
@@ -47,7 +47,7 @@ def test_a_call_is_read_from_json() -> None:
         {"type": "platform.report", "record": report | {"status": s}} for s in ("success", "error")
     ]
     [good], [bad] = (_read([*lines, json.dumps(end)]) for end in ends)
-    assert good == Call("a-1", "7", 1000, 12.5, 71, 190.4, failed=False)
+    assert good == Invocation("a-1", "7", 1000, 12.5, 71, 190.4, failed=False)
     assert bad.failed
 
 

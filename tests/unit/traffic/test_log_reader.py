@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pipeline.traffic import log_reader
-from pipeline.traffic.invocations import Call, Calls
+from pipeline.traffic.invocations import Invocation, Invocations
 from pipeline.config import Environment
-from pipeline.traffic.log_reader import Reading
+from pipeline.traffic.log_reader import LogReader
 
 _STAGING = Environment("staging")
 _BEGAN = 1_800_000_000_000
@@ -53,7 +53,7 @@ class _Logs:
         return SimpleNamespace(paginate=self._paginate)
 
     def _paginate(self, *, startTime: int, **_: Any) -> Iterator[Any]:
-        left = iter([each for each in self.events if each["timestamp"] >= startTime])
+        left = iter([event for event in self.events if event["timestamp"] >= startTime])
         while True:
             self.pages += 1
             yield {"events": (found := list(islice(left, self.page)))}
@@ -61,16 +61,16 @@ class _Logs:
                 return
 
 
-def _reading(logs: Any) -> Reading:
+def _reading(logs: Any) -> LogReader:
     account: Any = SimpleNamespace(logs=logs)
-    return Reading(account, _STAGING, _BEGAN)
+    return LogReader(account, _STAGING, _BEGAN)
 
 
 def test_lines_of_a_call_are_joined_by_its_request_whatever_their_order() -> None:
     """The first call's report stands behind the second one's start and failure."""
     events = [*_call("a", _BEGAN), *_call("b", _BEGAN + 4, status=503)]
     for seed in range(50):
-        calls = Calls()
+        calls = Invocations()
         for each in random.Random(seed).sample(events, len(events)):
             calls.take(each["logStreamName"], each["timestamp"], each["message"])
         assert {call.request_id: call.failed for call in calls.ended()} == {"a": False, "b": True}
@@ -83,7 +83,7 @@ def test_a_failure_that_names_no_request_is_that_of_the_call_under_way(seed: int
     raised = [each for each in _call("raised", _BEGAN + 4) if "status" not in each["message"]]
     raised[1]["timestamp"] += 2
     error = {**raised[1], "timestamp": _BEGAN + 4, "message": "[ERROR] KeyError: 'x'\nTraceback"}
-    calls = Calls()
+    calls = Invocations()
     for each in random.Random(seed).sample([*good, *raised, error, *after], 9):
         calls.take(each["logStreamName"], each["timestamp"], each["message"])
     failed = {call.request_id: call.failed for call in calls.ended()}
@@ -91,7 +91,7 @@ def test_a_failure_that_names_no_request_is_that_of_the_call_under_way(seed: int
 
 
 def test_a_start_that_never_comes_leaves_the_version_of_the_stream() -> None:
-    calls = Calls()
+    calls = Invocations()
     for each in _call("a", _BEGAN)[1:]:
         calls.take("2026/11/23/mongo-client[12]0af3", each["timestamp"], each["message"])
     assert [call.version for call in calls.ended()] == ["12"]
@@ -173,7 +173,7 @@ def test_at_2000_requests_a_second_pages_and_memory_are_bounded() -> None:
     """A step of three minutes is a million events; the newest of both versions are compared."""
     logs = _Busy()
     read = _reading(logs)
-    seen: list[Call] = []
+    seen: list[Invocation] = []
     for minute in range(1, 4):
         logs.now_ms, before = _BEGAN + minute * 60_000, logs.pages
         seen = read.look(logs.now_ms)

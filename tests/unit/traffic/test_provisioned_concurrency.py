@@ -12,8 +12,8 @@ from pipeline.cli import plan
 from pipeline.release import outcome
 from pipeline.traffic import alias, provisioned_concurrency
 from pipeline.config import Environment
-from pipeline.errors import AwsError, LostRace
-from pipeline.traffic.alias import Live, Switch
+from pipeline.errors import AwsError, LostRaceError
+from pipeline.traffic.alias import Live, AliasSwitch
 
 _LOCAL = Environment("local")
 _IN_STEPS, _AT_ONCE = (10.0, 100.0), (100.0,)
@@ -35,9 +35,9 @@ def _plan(before: Any, after: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("before", [None, _THERE])
 def test_live_cannot_move_in_steps_if_it_has_it_after_the_apply(before: Any) -> None:
     refused = provisioned_concurrency.refusal(_plan(before, _THERE), _LOCAL, _IN_STEPS)
-    assert refused and "live cannot move in steps" in refused.what
-    file = "terraform/environments/local/release.toml"
-    assert f"Write percents = [100] in {file}, deploy with --all-at-once" in refused.remedy
+    assert refused and "live cannot move in steps" in refused.message
+    file = "terraform/environments/local/rollout.toml"
+    assert f"Write percents = [100] in {file}, deploy with --all-at-once" in refused.hint
 
 
 def test_it_can_if_it_has_none_or_takes_one_step() -> None:
@@ -120,8 +120,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alias, "_WEIGHTS_PAUSE_S", 0)
 
 
-def _switch(functions: _Lambda) -> Switch:
-    switch = Switch(cast(Any, functions), "f")
+def _switch(functions: _Lambda) -> AliasSwitch:
+    switch = AliasSwitch(cast(Any, functions), "f")
     switch.provisioned = True
     return switch
 
@@ -134,7 +134,7 @@ def _now(functions: _Lambda) -> alias.Live:
 
 def test_a_switch_waits_until_lambdas_own_weights_are_gone() -> None:
     functions = _Lambda(looks=3)
-    _switch(functions).to("2")
+    _switch(functions).promote("2")
     assert _now(functions).route == ("2", ())
 
 
@@ -146,10 +146,10 @@ def test_weights_that_stay_are_an_error_and_live_goes_back(
     functions = _Lambda(looks=1000)
     switch = _switch(functions)
     with pytest.raises(AwsError, match="version 1 100 %") as stuck:
-        switch.to("2")
+        switch.promote("2")
     assert "get-provisioned-concurrency-config" in stuck.value.command
     assert outcome.in_words(switch, _now(functions)).startswith("moved: version 2")
-    switch.undo()
+    switch.revert()
     assert functions.alias["FunctionVersion"] == "1"
     assert outcome.in_words(switch, _now(functions)).startswith("back at version 1")
 
@@ -157,27 +157,27 @@ def test_weights_that_stay_are_an_error_and_live_goes_back(
 def test_whoever_moves_live_meanwhile_wins() -> None:
     functions = _Lambda(looks=3)
     switch = _switch(functions)
-    switch.to("2")
+    switch.promote("2")
     functions.move_as_somebody_else("7")
-    for move in (switch.undo, lambda: switch.to("2")):
-        with pytest.raises(LostRace, match="version 7"):
+    for move in (switch.revert, lambda: switch.promote("2")):
+        with pytest.raises(LostRaceError, match="version 7"):
             move()
     assert _now(functions).route == ("7", ())
 
 
 def test_without_it_weights_are_somebody_elses() -> None:
     functions = _Lambda(looks=1000)
-    switch = Switch(cast(Any, functions), "f")
-    switch.to("2")
-    with pytest.raises(LostRace):
-        switch.undo()
+    switch = AliasSwitch(cast(Any, functions), "f")
+    switch.promote("2")
+    with pytest.raises(LostRaceError):
+        switch.revert()
 
 
-def _left_moving(looks: int) -> tuple[_Lambda, Switch]:
+def _left_moving(looks: int) -> tuple[_Lambda, AliasSwitch]:
     """Return an alias that a deployment left while Lambda moves it, and a rollback's switch."""
     functions = _Lambda(looks)
     _switch(functions)._point(("2", ()))
-    switch = Switch(cast(Any, functions), "f")
+    switch = AliasSwitch(cast(Any, functions), "f")
     assert switch.before and switch.before.weights
     client: Any = functions
     switch.provisioned = provisioned_concurrency.is_moving(client, "f", switch.before)
@@ -188,21 +188,21 @@ def test_a_rollback_goes_back_while_lambda_moves_live(monkeypatch: pytest.Monkey
     """At once: a version that is never initialised would keep the weights for good."""
     monkeypatch.setattr(alias, "_WEIGHTS_PATIENCE_S", 0)
     functions, switch = _left_moving(looks=1000)
-    switch.back_to("1")
+    switch.restore("1")
     assert functions.alias["FunctionVersion"] == "1"
 
 
 def test_that_lambda_has_ended_meanwhile_is_no_lost_race() -> None:
     functions, switch = _left_moving(looks=2)
     _now(functions)
-    switch.back_to("1")
+    switch.restore("1")
     assert functions.alias["FunctionVersion"] == "1"
 
 
 def test_if_lambda_refuses_it_is_waited_for() -> None:
     functions, switch = _left_moving(looks=4)
     functions.refuses = True
-    switch.back_to("1")
+    switch.restore("1")
     assert _now(functions).route == ("1", ())
 
 

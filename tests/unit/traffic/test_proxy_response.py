@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.errors import CheckFailed
+from pipeline.errors import CheckFailedError
 from pipeline.traffic import invoke
 from pipeline.traffic.proxy_response import ProxyResponse
 from pipeline.traffic.smoke_calls import SmokeCall
@@ -76,8 +76,8 @@ def test_what_a_function_returns_is_what_its_caller_gets(
 def test_what_api_gateway_refuses_is_no_response(returned: object) -> None:
     with pytest.raises(ValueError, match="no answer that API Gateway takes"):
         ProxyResponse.from_payload(json.dumps(returned))
-    with pytest.raises(CheckFailed, match="but with no HTTP response"):
-        invoke.call_health(_lambda(returned), "f", "1")
+    with pytest.raises(CheckFailedError, match="but with no HTTP response"):
+        invoke.require_health(_lambda(returned), "f", "1")
 
 
 @pytest.mark.parametrize(

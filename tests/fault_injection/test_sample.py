@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash import load
-from tests.crash.harness import FUNCTION, Harness, Point, called_throughout
+from tests.fault_injection import load
+from tests.fault_injection.harness import FUNCTION, Harness, Point, called_throughout
 
 pytestmark = pytest.mark.extended
 
@@ -44,7 +44,7 @@ def test_a_rollback_moves_live_with_its_third_call_after_the_proof(harness: Harn
     """It says that it is at work, takes a number in the ledger, and moves live."""
     points = harness.points("rollback")
     assert len(points) > 100
-    calls = dict.fromkeys((each.name, each.occurrence) for each in points if each.kind == "aws")
+    calls = dict.fromkeys((point.name, point.occurrence) for point in points if point.kind == "aws")
     names = [name for name, _ in calls]
     moved = next(n for n, name in enumerate(names) if name.endswith("/aliases/live"))
     first = next(n for n, name in enumerate(names) if name.startswith("PUT "))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.inspection.inspector import inspect_bundle
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.malicious_zip import (
     Draft,
 )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import BYTECODE, EXTENSION, breaks
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.violations import BYTECODE, EXTENSION, breaks
+from tests.unit.inspection.malicious_zip import (
     HANDLER,
     STORED,
     Draft,

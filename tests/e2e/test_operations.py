@@ -50,7 +50,7 @@ class Seen:
         functions = self.production.client("lambda")
         name = self.production.function_name
         listed = functions.list_versions_by_function(FunctionName=name)
-        return {each["Version"] for each in listed["Versions"]} - {"$LATEST"}
+        return {version["Version"] for version in listed["Versions"]} - {"$LATEST"}
 
     def figures(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self.production.must("metrics", "--json"))
@@ -96,8 +96,8 @@ def test_production_takes_what_staging_serves_and_nothing_else(seen: Seen) -> No
     assert seen.promoted.returncode == 0, seen.promoted.stderr
     assert f"production serves bundle {seen.first_bundle[:12]}" in seen.promoted.stdout
     second, first = seen.production.releases()
-    assert (first["bundle"], first["unusual"]) == (seen.first_bundle, [])
-    assert second["unusual"] == ["all at once", "unproved"]
+    assert (first["bundle"], first["overrides"]) == (seen.first_bundle, [])
+    assert second["overrides"] == ["all at once", "unproved"]
     assert second["reason"] == "staging is on fire"
 
 
@@ -215,8 +215,8 @@ def test_prune_keeps_what_is_needed_and_what_it_deleted_comes_back(seen: Seen) -
     assert production.run("prune", "--keep", "0").returncode == 2
 
     functions.update_alias(FunctionName=name, Name="live", RoutingConfig={})
-    said = production.must("rollback", "--reason", "the second was bad")
-    assert "serves release 1 again" in said
+    output = production.must("rollback", "--reason", "the second was bad")
+    assert "serves release 1 again" in output
     version, _ = production.live()
     assert version not in {"1", "2", "3", "4", "5", "6"}
     status, body = http.get(f"{seen.api}/api/health")

@@ -7,8 +7,8 @@ import json
 
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE, MANIFEST
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import PYMONGO, breaks
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.violations import PYMONGO, breaks
+from tests.unit.inspection.malicious_zip import (
     HANDLER,
     Draft,
     manifest_text,

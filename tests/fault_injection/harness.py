@@ -91,7 +91,7 @@ class Harness:
         Their handler is the project's, with what `also` says behind it.
         """
         project = Project.copy_to(folder / "project", cloud)
-        project.folder.joinpath("terraform/environments/local/release.toml").write_text(
+        project.folder.joinpath("terraform/environments/local/rollout.toml").write_text(
             f"percents = [10, 100]\nwatch_s = {watch_s}\nleast_calls = {least_calls}\nalarms = []\n"
         )
         good = project.handler.read_text() + also
@@ -119,7 +119,7 @@ class Harness:
         for line in listed.read_text().splitlines():
             kind, name = json.loads(line)
             counts[kind, name] += 1
-            found += [Point(verb, kind, name, counts[kind, name], each) for each in _FAULTS[kind]]
+            found += [Point(verb, kind, name, counts[kind, name], fault) for fault in _FAULTS[kind]]
         return found
 
     def command(self, verb: str) -> tuple[str, list[str]]:
@@ -127,7 +127,7 @@ class Harness:
         target = self.bundles[1 - self.bundles.index(self._succeeded()[0].bundle)]
         if verb == "deploy":
             return target, ["deploy", *ENVIRONMENT, "--bundle", target, *_WORD]
-        number = next(each.number for each in self._succeeded() if each.bundle == target)
+        number = next(release.number for release in self._succeeded() if release.bundle == target)
         return target, ["rollback", *ENVIRONMENT, "--to", str(number), "--reason", "a crash test"]
 
     def hold(self, point: Point) -> Outcome:
@@ -160,7 +160,7 @@ class Harness:
     def _run(self, point: Point, arguments: list[str], **settings: str) -> Result:
         spec = {name: value for name, value in asdict(point).items() if name != "verb"}
         return subprocess.run(
-            [sys.executable, "-m", "tests.crash.shim", json.dumps(spec), *arguments],
+            [sys.executable, "-m", "tests.fault_injection.shim", json.dumps(spec), *arguments],
             cwd=self.project.folder,
             # `pipeline` is the copy's, for the folder that it runs in comes first.
             env=self.project.process_environment() | {"PYTHONPATH": str(ROOT)} | settings,
@@ -176,7 +176,7 @@ class Harness:
         if (done.returncode == -9) != killed:
             problems.append(f"it exited {done.returncode}: {done.stderr[-1500:]}")
         served, newest = self.live(), self.releases()[0]
-        unproved = set(served) - set(before) - {each.version for each in self._succeeded()}
+        unproved = set(served) - set(before) - {release.version for release in self._succeeded()}
         if unproved and not re.search(r"^(10 %|100 %|switch) ", done.stderr, re.MULTILINE):
             problems.append(f"live points to {unproved}, which had not passed its first calls")
         expected = {
@@ -215,14 +215,17 @@ class Harness:
     def _traces(self) -> tuple[Any, ...]:
         """Return all that a verb may leave: objects but for the lease, live, versions, the code."""
         objects = [
-            (each["Key"], each["ETag"])
+            (item["Key"], item["ETag"])
             for bucket in (self._aws.artifact_bucket, self._aws.state_bucket)
             for page in self._aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-            for each in page.get("Contents", [])
-            if not each["Key"].startswith("lease/")
+            for item in page.get("Contents", [])
+            if not item["Key"].startswith("lease/")
         ]
         versions = self._aws.functions.list_versions_by_function(FunctionName=FUNCTION)["Versions"]
-        code = [(each["Version"], each["CodeSha256"], each["LastModified"]) for each in versions]
+        code = [
+            (version["Version"], version["CodeSha256"], version["LastModified"])
+            for version in versions
+        ]
         return tuple(objects), tuple(sorted(self.live().items())), tuple(code)
 
     def releases(self, limit: int = 40) -> list[Release]:
@@ -230,7 +233,7 @@ class Harness:
         return list(islice(Ledger(self._aws, _LOCAL).releases(), limit))
 
     def _succeeded(self) -> list[Release]:
-        return [each for each in self.releases() if each.outcome == "succeeded"]
+        return [release for release in self.releases() if release.outcome == "succeeded"]
 
     def live(self) -> dict[str, float]:
         """Return the versions that live points to, with their shares."""

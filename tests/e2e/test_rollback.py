@@ -25,7 +25,7 @@ def service(
     service.drop_dnspython()
     service.build("slim")
     plan = json.loads(service.must("plan", "--bundle", "slim", "--json"))
-    assert {each["address"]: each["action"] for each in plan["changes"]} == {
+    assert {change["address"]: change["action"] for change in plan["changes"]} == {
         "aws_lambda_layer_version.dependencies[0]": "replace",
         "aws_lambda_function.service": "update",
     }
@@ -68,9 +68,9 @@ def test_a_layer_only_change_goes_there_and_back_and_there_again(service: Servic
     assert service.live() == ("1", {})
     layer_with_dns = _layer(service)
     assert layer_with_dns != slim_layer
-    said = service.must("rollback", "--to", str(slim), "--dry-run")
-    assert "dnspython: 2." in said and "→ none" in said
-    assert "it stays in quarantine, though it serves again" in said
+    output = service.must("rollback", "--to", str(slim), "--dry-run")
+    assert "dnspython: 2." in output and "→ none" in output
+    assert "it stays in quarantine, though it serves again" in output
 
     word = ("--release-from-quarantine", "--reason", "it was the network")
     service.must("deploy", "--bundle", "slim", "--all-at-once", *word)

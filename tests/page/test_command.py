@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.aws import Aws
 from pipeline.release.ledger import Ledger
-from tests.page import made
+from tests.page import factories
 from scratch.project import Project
 from scratch.source import ROOT
 
@@ -16,9 +16,9 @@ from scratch.source import ROOT
 @pytest.fixture
 def project(account: Aws, moto_server: str) -> Project:
     """The project, pointed at an account whose ledger has one release."""
-    records = Ledger(account, made.PRODUCTION)
-    records.begin(made.release(1, outcome="under way"))
-    records.end(made.release(1))
+    records = Ledger(account, factories.PRODUCTION)
+    records.begin(factories.release(1, outcome="under way"))
+    records.end(factories.release(1))
     credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
     return Project(
         ROOT, {"AWS_ENDPOINT_URL": moto_server, "AWS_REGION": "us-east-1", **credentials}
@@ -29,16 +29,16 @@ def test_it_writes_one_file_and_says_where_and_how_large(project: Project, tmp_p
     """Into a folder that it makes; a page that is there already is replaced."""
     out = tmp_path / "a" / "b"
     for _ in range(2):
-        told = project.must("page", "--environment", "production", "--out", str(out))
+        text = project.must("page", "--environment", "production", "--out", str(out))
         [file] = out.iterdir()
         size = file.stat().st_size
-        assert told == f"{out}/index.html: 1 release of production, {size:,} bytes\n"
+        assert text == f"{out}/index.html: 1 release of production, {size:,} bytes\n"
     assert "<title>mongo-client: production</title>" in file.read_text()
 
 
 def test_an_environment_without_a_release_has_a_page(project: Project, tmp_path: Path) -> None:
-    told = project.must("page", "--environment", "staging", "--out", str(tmp_path))
-    assert ": 0 releases of staging, " in told
+    text = project.must("page", "--environment", "staging", "--out", str(tmp_path))
+    assert ": 0 releases of staging, " in text
     assert (tmp_path / "index.html").is_file()
 
 
@@ -61,4 +61,4 @@ def test_a_page_that_cannot_be_put_in_its_place_leaves_nothing(
     (tmp_path / "index.html").mkdir()
     done = project.run("page", "--environment", "production", "--out", str(tmp_path))
     assert done.returncode == 2 and "cannot be written into" in done.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["index.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

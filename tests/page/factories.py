@@ -13,7 +13,7 @@ from pipeline.bundle.manifest import File, Manifest, Package, sha256_hex
 from pipeline.config import Environment
 from pipeline.release.ledger import Release
 from pipeline.traffic.statistics import Figures
-from pipeline.report.release_page.collect import PageFacts
+from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.timeline import Phase
 from pipeline.traffic.alias import Live
 
@@ -124,18 +124,18 @@ def history(count: int) -> list[Release]:
             made = release(number, kind="rollback", restores=back, version=str(back))
             made = replace(made, bundle=_bundle(back), reason="checkout fails")
         else:
-            made = release(number, unusual=("all at once",) if place == 1 else ())
+            made = release(number, overrides=("all at once",) if place == 1 else ())
         releases.append(made)
     return releases[::-1]
 
 
-def facts(releases: list[Release], **more: Any) -> PageFacts:
+def page_history(releases: list[Release], **more: Any) -> ReleaseHistory:
     """Return the facts of a history whose older half the log has forgotten."""
     serving = next((each for each in releases if each.outcome == "succeeded"), None)
     earlier = [each for each in releases if each.outcome == "succeeded" and each != serving]
     left = [each.number - 2 for each in releases if each.kind == "rollback"]
     manifests = {_bundle(each.number): manifest(each.number) for each in releases}
-    made = PageFacts(
+    made = ReleaseHistory(
         environment=PRODUCTION,
         made=(_FIRST + timedelta(hours=7 * len(releases) + 1)).isoformat(),
         live=Live(serving.version or "", (), "revision") if serving else None,
@@ -156,8 +156,8 @@ def facts(releases: list[Release], **more: Any) -> PageFacts:
     return replace(made, **more)
 
 
-def written(folder: Path, facts: PageFacts) -> Path:
+def written(folder: Path, page_history: ReleaseHistory) -> Path:
     """Write the page of these facts, as the verb does."""
     path = folder / "index.html"
-    path.write_text(html.page(facts.environment, data.document(facts)), "utf-8")
+    path.write_text(html.page(page_history.environment, data.document(page_history)), "utf-8")
     return path

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.support import provider
 from scratch import cloud
-from tests.crash import load
-from tests.crash.harness import Harness, Outcome, Point, called_throughout
+from tests.fault_injection import load
+from tests.fault_injection.harness import Harness, Outcome, Point, called_throughout
 
 _THERE_AND_BACK = 10
 _CANARIES = 50
@@ -30,7 +30,7 @@ Result = tuple[Point, Outcome]
 
 def main() -> int:
     """Try the points, print what did not hold, and how many held."""
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.fault_injection", description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="try only every N-th point")
     parser.add_argument("--only", type=re.compile, help="try only the points that it is found in")
     parser.add_argument("--workers", type=int, default=4, help="clouds to work in at once")

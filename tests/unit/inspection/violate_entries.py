@@ -6,8 +6,8 @@ import struct
 
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
-from tests.unit.inspection.breaking import PYMONGO, breaks
-from tests.unit.inspection.hostile import (
+from tests.unit.inspection.violations import PYMONGO, breaks
+from tests.unit.inspection.malicious_zip import (
     DESCRIPTOR,
     ENCRYPTED,
     HANDLER,

@@ -50,7 +50,9 @@ def _run(repository: str, head: str) -> int | None:
 def _artifact(repository: str, run: int, name: str) -> int | None:
     """Return the newest artifact of a name, for each attempt of a run can have one."""
     found = github.get(f"{repository}/actions/runs/{run}/artifacts?name={name}&per_page=100")
-    kept = [each for each in (found["artifacts"] if found else []) if not each["expired"]]
+    kept = [
+        artifact for artifact in (found["artifacts"] if found else []) if not artifact["expired"]
+    ]
     return int(max(kept, key=lambda each: str(each["created_at"]))["id"]) if kept else None
 
 

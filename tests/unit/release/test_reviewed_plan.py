@@ -11,7 +11,7 @@ import pytest
 from pipeline import github
 from pipeline.config import Environment
 from pipeline.errors import ApprovalError, GitHubError
-from pipeline.release import approval, shown_plan
+from pipeline.release import approval, reviewed_plan
 
 _PRODUCTION = Environment("production")
 _OURS = {"id": 10, "head_repository": {"full_name": "o/r"}}
@@ -57,7 +57,7 @@ def _find(
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     monkeypatch.setattr(github, "get", answers.__getitem__)
     monkeypatch.setattr(github, "download", download)
-    return shown_plan.find(_PRODUCTION, "merge"), fetched
+    return reviewed_plan.find(_PRODUCTION, "merge"), fetched
 
 
 def test_of_several_attempts_the_newest_artifact_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,9 +104,9 @@ def test_a_plan_that_nobody_saw_needs_somebody_to_approve_it(
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     monkeypatch.setattr(github, "get", lambda path: found)
     if not told:
-        approval.insist("abc")
+        approval.require("abc")
         return
     with pytest.raises(ApprovalError, match=told) as refused:
-        approval.insist("abc")
+        approval.require("abc")
     # In what happened, for GitHub's annotation shows no more.
-    assert "gh workflow run deploy.yml --ref main -f bundle=abc" in refused.value.what
+    assert "gh workflow run deploy.yml --ref main -f bundle=abc" in refused.value.message

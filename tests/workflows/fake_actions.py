@@ -114,7 +114,7 @@ def aws(arguments: list[str]) -> None:
     from botocore.exceptions import ClientError
 
     assert arguments[:2] == ["s3", "cp"]
-    source, target = (each for each in arguments[2:] if each != "--only-show-errors")
+    source, target = (argument for argument in arguments[2:] if argument != "--only-show-errors")
     bucket, _, key = source.removeprefix("s3://").partition("/")
     s3 = boto3.client("s3")
     try:
@@ -159,7 +159,9 @@ def deploy_pages() -> None:
 
     The action's src/internal/api-client.js refuses several ("Multiple artifacts named").
     """
-    found = [each for each in artifacts(_artifacts()) if each.name == INPUTS["artifact_name"]]
+    found = [
+        artifact for artifact in artifacts(_artifacts()) if artifact.name == INPUTS["artifact_name"]
+    ]
     if len(found) != 1:
         _fail(f"Artifact count is {len(found)}.")
     sites = STATE / "sites"
@@ -231,14 +233,14 @@ def verify_attestation(arguments: list[str]) -> None:
     """Answer `gh attestation verify FILE --repo R --signer-workflow W --source-ref REF`."""
     _download_from("tuf-repo-cdn.sigstore.dev")
     _, file, *options = arguments
-    asked = dict(zip(options[::2], options[1::2], strict=True))
+    requested = dict(zip(options[::2], options[1::2], strict=True))
     repository = os.environ["GITHUB_REPOSITORY"]
-    workflow = asked["--signer-workflow"].removeprefix(f"{repository}/.github/workflows/")
+    workflow = requested["--signer-workflow"].removeprefix(f"{repository}/.github/workflows/")
     vouched = _attestations() / f"{_sha256(file)}.{workflow}"
     if (
-        asked["--repo"] != repository
+        requested["--repo"] != repository
         or not vouched.is_file()
-        or vouched.read_text() != asked["--source-ref"]
+        or vouched.read_text() != requested["--source-ref"]
     ):
         _fail(f"no attestations found for subject sha256:{_sha256(file)}")
     print(f"✓ Verification succeeded! sha256:{_sha256(file)} was attested by {workflow}")

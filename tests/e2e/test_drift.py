@@ -57,7 +57,7 @@ def _live(project: Project) -> str:
 def test_a_release_is_one_version_whatever_lambda_tells_of_it(project: Project) -> None:
     """Fields that only a version has do not let it be published a second time."""
     versions = project.client("lambda").list_versions_by_function(FunctionName=FUNCTION)
-    assert [each["Version"] for each in versions["Versions"]] == ["$LATEST", "1"]
+    assert [version["Version"] for version in versions["Versions"]] == ["$LATEST", "1"]
     assert _plan(project)["empty"] is True
 
 
@@ -152,7 +152,7 @@ def test_an_api_that_does_not_reach_live_fails_the_release(
 
 def test_a_canary_is_judged_by_what_comes_late_and_page_by_page(project: Project) -> None:
     """As CloudWatch Logs has it: seconds later, in no order, in short pages and empty ones."""
-    steps = project.folder / "terraform/environments/local/release.toml"
+    steps = project.folder / "terraform/environments/local/rollout.toml"
     before, text = _live(project), steps.read_text()
     steps.write_text("percents = [10, 100]\nwatch_s = 60\nleast_calls = 10\nalarms = []\n")
     good, parameters = project.handler.read_text(), project.client("ssm")
@@ -169,7 +169,7 @@ def test_a_canary_is_judged_by_what_comes_late_and_page_by_page(project: Project
             parameters.delete_parameter(Name=f"/localcloud/{name}")
         project.handler.write_text(good)
         steps.write_text(text)
-    assert done.returncode == 1 and "error[gate-closed]" in done.stderr, done.stderr
+    assert done.returncode == 1 and "error[canary-failed]" in done.stderr, done.stderr
     assert "errors" in done.stderr and _live(project) == before
 
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.crash.harness import Harness, called_throughout
+from tests.fault_injection.harness import Harness, called_throughout
 
 # Every call takes its own time, as on a machine that others use, too; one in fifty much longer.
 NOISE = """
@@ -41,10 +41,10 @@ def there_and_back(harness: Harness, times: int) -> tuple[str, list[str]]:
             _, arguments = harness.command("rollback")
             moved_s, error = _until_live_moves(harness, arguments)
             problems += [f"rollback failed: {error}"] if error else []
-            phases = {each.name: each.seconds for each in harness.releases()[0].phases}
+            phases = {phase.name: phase.seconds for phase in harness.releases()[0].phases}
             shares.append(moved_s / (phases["plan"] + phases["apply"]))
     # Every release there is, for the first two were made before anybody called.
-    known = {each.version for each in harness.releases(1000)}
+    known = {release.version for release in harness.releases(1000)}
     strange = {name: n for name, n in harness.answers.items() if name not in known}
     if strange:
         problems.append(f"not from a version that the ledger knows: {strange}")
@@ -71,8 +71,8 @@ def _until_live_moves(harness: Harness, arguments: list[str]) -> tuple[float, st
     while harness.live() == before and process.poll() is None:
         time.sleep(0.02)
     moved_s = time.monotonic() - started
-    _, said = process.communicate()
-    return moved_s, said[-1500:] if process.returncode else ""
+    _, output = process.communicate()
+    return moved_s, output[-1500:] if process.returncode else ""
 
 
 def healthy_canaries(harness: Harness, count: int) -> tuple[str, list[str]]:

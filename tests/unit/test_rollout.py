@@ -1,4 +1,4 @@
-"""How traffic moves: what release.toml may say, and what is refused before anything is done."""
+"""How traffic moves: what rollout.toml may say, and what is refused before anything is done."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from click.testing import CliRunner
 
 from pipeline import aws, config
 from pipeline.cli.main import pipeline
-from pipeline.config import Environment, Steps
+from pipeline.config import Environment, Rollout
 from pipeline.errors import UsageError
 
 _REST = "watch_s = 1\nleast_calls = 1\nalarms = []\n"
 
 
 @pytest.fixture
-def steps_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The release.toml of `local`, to be written."""
+def rollout_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The rollout.toml of `local`, to be written."""
     monkeypatch.setattr(config, "TERRAFORM_DIR", tmp_path)
-    path = Environment("local").steps_file
+    path = Environment("local").rollout_file
     path.parent.mkdir(parents=True)
     return path
 
 
-def test_steps_are_read(steps_file: Path) -> None:
-    steps_file.write_text(
+def test_steps_are_read(rollout_file: Path) -> None:
+    rollout_file.write_text(
         'percents = [0.5, 10, 100]\nwatch_s = 1.5\nleast_calls = 7\nalarms = ["a"]\n'
         'after = "staging"\n'
     )
-    steps = Environment("local").steps()
-    assert steps == Steps((0.5, 10, 100), 1.5, 7, ("a",), "staging")
+    steps = Environment("local").rollout()
+    assert steps == Rollout((0.5, 10, 100), 1.5, 7, ("a",), "staging")
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_steps_are_read(steps_file: Path) -> None:
     ],
 )
 def test_steps_that_make_no_sense_are_refused_before_anything_is_done(
-    steps_file: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    rollout_file: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     """Not even the account is looked up."""
     monkeypatch.setattr(aws, "connect", lambda: pytest.fail("AWS was called"))
-    steps_file.write_text(text)
+    rollout_file.write_text(text)
     done = CliRunner().invoke(pipeline, ["deploy", "--environment", "local"])
     assert isinstance(done.exception, UsageError) and done.exception.exit_status == 2
-    assert "release.toml does not say how traffic moves" in done.exception.what
+    assert "rollout.toml does not say how traffic moves" in done.exception.message
 
 
-def test_an_environment_without_its_file_is_refused(steps_file: Path) -> None:
-    with pytest.raises(UsageError, match="release.toml"):
-        Environment("local").steps()
+def test_an_environment_without_its_file_is_refused(rollout_file: Path) -> None:
+    with pytest.raises(UsageError, match="rollout.toml"):
+        Environment("local").rollout()
