@@ -34,8 +34,8 @@ def is_up(folder: Path) -> bool:
 def up(folder: Path) -> bool:
     """Start localcloud in `folder` and wait until it answers.
 
-    Returns False if it was up already. Raises NotRunningError, and leaves nothing running, if it does not
-    come up; an interruption leaves nothing running either.
+    Returns False if it was up already. Raises NotRunningError, and leaves nothing running, if it
+    does not come up; an interruption leaves nothing running either.
     """
     if is_up(folder):
         return False

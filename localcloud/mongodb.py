@@ -21,8 +21,8 @@ def running(folder: Path) -> Iterator[str]:
     """Run mongod with its data in `folder`, and give its connection string.
 
     It listens on loopback only, on a free port, and is ended at once afterwards: the data is not
-    meant to outlive it. Raises DownloadMissingError if there is no mongod for this machine, NotStartedError if
-    it does not come up.
+    meant to outlive it. Raises DownloadMissingError if there is no mongod for this machine,
+    NotStartedError if it does not come up.
     """
     folder.mkdir(parents=True)
     [port] = processes.free_ports(1)

@@ -161,7 +161,7 @@ def document(facts: PlanComment) -> dict[str, Any]:
 
 
 def _load(account: Aws, environment: Environment, reference: str, live: Release | None) -> Bundle:
-    """Return the bundle that is meant; raise ReleaseUnusableError if it is `live` and nothing is."""
+    """Return the bundle; raise ReleaseUnusableError if it is `live` and nothing is."""
     if reference != "live":
         return store.load(account, reference)
     if live is None:

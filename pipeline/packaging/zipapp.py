@@ -50,7 +50,8 @@ def make() -> bytes:
     """Return this pipeline as one file, which the same tree and lock file give on every machine.
 
     The dependencies are those that are installed here. Raises UsageError if they are not the ones
-    that the lock file names. What only `build` needs is left out: pip, and what has compiled modules.
+    that the lock file names. What only `build` needs is left out: pip, and what has compiled
+    modules.
     """
     return zip_writer.write_zip({"__main__.py": _START, **dict(_own()), **dict(_dependencies())})
 

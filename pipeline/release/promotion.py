@@ -11,7 +11,7 @@ from pipeline.release.ledger import Ledger
 
 
 def served_by(account: Aws, environment: Environment) -> str:
-    """Return the id of the bundle that an environment serves; raise NotPromotedError if it is unsure."""
+    """Return the id of the bundle that serves; raise NotPromotedError if that is not certain."""
     newest = Ledger(account, environment).newest()
     if newest and newest.outcome == "under way":
         raise NotPromotedError(
@@ -32,7 +32,7 @@ def served_by(account: Aws, environment: Environment) -> str:
 
 
 def require_promoted(account: Aws, environment: Environment, before: str, bundle_id: str) -> None:
-    """Raise NotPromotedError unless a bundle served in the environment `before`, and is good there."""
+    """Raise NotPromotedError unless a bundle served in `before`, and is not in quarantine there."""
     first = Environment(before)
     served = any(
         release.bundle == bundle_id and release.outcome == "succeeded"

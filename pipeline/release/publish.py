@@ -38,8 +38,8 @@ def apply(
     own state only, would let it be. SIGINT and SIGTERM count when that is done: it moves no
     traffic, and a provider that is stopped between changing the function and publishing it leaves a
     change that no version has. So does one that is killed, or fails, there: then the version is
-    published here, and Terraform's state is updated. Raises CheckFailedError if the version has not the
-    bundle's code and layer: somebody else changed them meanwhile.
+    published here, and Terraform's state is updated. Raises CheckFailedError if the version has not
+    the bundle's code and layer: somebody else changed them meanwhile.
     """
     functions, name = account.functions, environment.function_name
     with deferred_signals():

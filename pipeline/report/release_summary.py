@@ -172,8 +172,8 @@ def what_follows(context: ReleaseContext) -> str:
     assert context.serving and context.manifest
     if context.serving.bundle == context.manifest.id:
         return (
-            f"the settings of release {context.serving.number}, in which alone it was different, are "
-            "still in terraform/: take them back there, or the next release brings them again"
+            f"the settings of release {context.serving.number}, in which alone it was different, "
+            "are still in terraform/: take them back there, or the next release brings them again"
         )
     would = "would be" if context.verb == "dry run" else "is"
     return f"bundle {context.serving.bundle[:12]} {would} in quarantine"

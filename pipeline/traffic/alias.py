@@ -111,7 +111,8 @@ def running_at_once(account: Aws, function_name: str) -> int:
 class AliasSwitch:
     """Moves live for one release, and can take the move back.
 
-    Every move insists that nobody else changed the alias meanwhile, and raises LostRaceError otherwise.
+    Every move insists that nobody else changed the alias meanwhile, and raises LostRaceError
+    otherwise.
     """
 
     def __init__(self, functions: LambdaClient, function_name: str) -> None:

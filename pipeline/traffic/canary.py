@@ -52,7 +52,7 @@ class Canary:
         self._alarms()
 
     def release(self, switch: AliasSwitch, version: str) -> None:
-        """Move live to `version`, step by step; raise CanaryFailedError if it is worse than what served.
+        """Move live to `version`, step by step; raise CanaryFailedError if it is worse.
 
         Live then stays where it is: to put it back is the caller's.
         """
@@ -108,7 +108,7 @@ class Canary:
     def _judge(
         self, seen: Sequence[Invocation], old: str, version: str, throttled: Throttled = Throttled()
     ) -> None:
-        """Compare, and raise CanaryFailedError if the canary is worse, or if an alarm began to fire."""
+        """Compare; raise CanaryFailedError if the canary is worse, or an alarm began to fire."""
         canary, live = _of(version, seen), _of(old, seen)
         looks = (_LOOKS + 1) * len(self.steps.percents)
         self.comparisons = analysis.compare(canary, live, looks, throttled)

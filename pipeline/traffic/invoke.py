@@ -65,8 +65,8 @@ def require_health(
 ) -> Health:
     """Call /api/health of a version (or alias) directly, and return how it answered.
 
-    Raises CheckFailedError, with the end of the call's log, unless it answers 200 (or, with a database
-    that is down for all versions, with the same HTTP status as `no_worse_than`).
+    Raises CheckFailedError, with the end of the call's log, unless it answers 200 (or, with a
+    database that is down for all versions, with the same HTTP status as `no_worse_than`).
     """
     return require_healthy_response(functions, function_name, qualifier, no_worse_than).health
 
@@ -78,7 +78,7 @@ def require_healthy_response(
     no_worse_than: Health | None = None,
     patience_s: float = 0,
 ) -> Response:
-    """Do `require_health`, and return all that the call gave; wait while it is answered with 503."""
+    """Call as `require_health` does, and return the response; wait while it is 503."""
     deadline = time.monotonic() + patience_s
     answer = call(functions, function_name, qualifier)
     while answer.health.outcome == "503" and time.monotonic() < deadline:

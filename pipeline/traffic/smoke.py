@@ -34,8 +34,8 @@ def run(account: Aws, environment: Environment, version: str, planned: PlannedCh
     ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
     function may answer 503, for it cannot read its secrets.
 
-    Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without it
-    they are left out, and that is said.
+    Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without
+    it they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
@@ -65,7 +65,7 @@ def data_key(account: Aws, environment: Environment) -> str | None:
 
 
 def _call_all(account: Aws, environment: Environment, version: str, key: str) -> None:
-    """Make the function's own calls, in their order; raise CheckFailedError if an answer is wrong."""
+    """Make the function's own calls in order; raise CheckFailedError if a response is wrong."""
     new_id = uuid4().hex
     for smoke_call in SMOKE_CALLS:
         wanted = smoke_call.filled({"ID": new_id})

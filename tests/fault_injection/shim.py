@@ -1,6 +1,7 @@
 """Runs `python -m pipeline …`, in which one thing goes wrong.
 
-    python -m tests.fault_injection.shim '{"kind": "aws", "name": "…", "occurrence": 1, "fault": …}' deploy …
+    python -m tests.fault_injection.shim \\
+      '{"kind": "aws", "name": "…", "occurrence": 1, "fault": …}' deploy …
 
 `kind`, `name` and `occurrence` say which AWS call, Terraform run or file write: the n-th of that
 name.
