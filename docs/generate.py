@@ -1,7 +1,7 @@
 """python -m docs.generate: write the parts of the documents that are made from the program.
 
-They are the command reference (from `--help`), the benchmark tables and the six figures of the
-README (both from benchmarks/results.json).
+They are the command reference and the README's table of commands (from `--help`), and the benchmark
+tables and the README's figures (from benchmarks/results.json).
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from pipeline.cli.main import pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = ROOT / "benchmarks" / "results.json"
+_README_COMMANDS = (
+    *("build", "inspect", "plan", "deploy", "rollback"),
+    *("releases", "logs", "doctor"),
+)
 
 
 def pages() -> dict[Path, str]:
@@ -26,21 +30,33 @@ def pages() -> dict[Path, str]:
     """
     results = json.loads(_RESULTS.read_text("utf-8"))
     readme, benchmarks = ROOT / "README.md", ROOT / "docs" / "benchmarks.md"
+    with_commands = _between(readme.read_text("utf-8"), "commands", _command_table())
     return {
-        readme: _between(readme, "figures", table.figures(results)),
-        benchmarks: _between(benchmarks, "results", table.page(results)),
+        readme: _between(with_commands, "figures", table.figures(results)),
+        benchmarks: _between(benchmarks.read_text("utf-8"), "results", table.page(results)),
         ROOT / "docs" / "commands.md": _commands(),
     }
 
 
-def _between(path: Path, name: str, generated: str) -> str:
+def _between(document: str, name: str, generated: str) -> str:
     """Return a document with `generated` between `<!-- name -->` and `<!-- /name -->`."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    head, found, rest = path.read_text("utf-8").partition(begin)
+    head, found, rest = document.partition(begin)
     _, also, tail = rest.partition(end)
     if not (found and also):
-        raise ValueError(f"{path.name} has no part between {begin.strip()} and {end}")
+        raise ValueError(f"a document has no part between {begin.strip()} and {end}")
     return f"{head}{begin}\n{generated.strip()}\n\n{end}{tail}"
+
+
+def _command_table() -> str:
+    """Return the README's table: each command with the first line of its help."""
+    context = click.Context(pipeline)
+    lines = ["| command | description |", "|---|---|"]
+    for name in _README_COMMANDS:
+        command = pipeline.get_command(context, name)
+        assert command
+        lines.append(f"| `{name}` | {command.get_short_help_str(100)} |")
+    return "\n".join(lines)
 
 
 def _commands() -> str:

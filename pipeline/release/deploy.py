@@ -183,5 +183,5 @@ class Deployment:
         if not at_once:
             return ""
         stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"
-        console.say(f"{stays}. See docs/runbook.md, Reality and Terraform differ", "yellow")
+        console.say(f"{stays}. See docs/runbook.md, AWS and Terraform differ", "yellow")
         return f"; {stays}"

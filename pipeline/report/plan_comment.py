@@ -149,7 +149,7 @@ def _beyond(beyond: tuple[str, ...]) -> Iterator[str]:
     if beyond:
         yield f"**{BEYOND}**"
         yield bullets(map(code, beyond))
-        yield "To undo it, see docs/runbook.md, Reality and Terraform differ."
+        yield "To undo it, see docs/runbook.md, AWS and Terraform differ."
 
 
 def _resources(planned: PlannedChanges) -> Iterator[str]:

@@ -187,7 +187,7 @@ def test_reality_and_terraform_differ(project: Project) -> None:
     functions = project.client("lambda")
     wanted = functions.get_function_configuration(FunctionName=FUNCTION)["MemorySize"]
     functions.update_function_configuration(FunctionName=FUNCTION, MemorySize=wanted + 64)
-    see, undo = recipe("Reality and Terraform differ")
+    see, undo = recipe("AWS and Terraform differ")
     assert "memory_size" in follow(project, see)
     serving = next(release for release in _releases(project) if release.outcome == "succeeded")
     follow(project, undo, BUNDLE=serving.bundle)
