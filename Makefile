@@ -110,6 +110,7 @@ lint: $(READY) $(LAYER_READY) $(CHECKOV_READY) need-terraform ## Check style, ty
 lint-types:
 	$(PYTHON) -m mypy $(CODE)
 lint-style:
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
 lint-terraform:

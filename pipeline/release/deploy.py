@@ -14,11 +14,10 @@ from pipeline.errors import LostRaceError, describe
 from pipeline.release import drift, ledger, publish, target
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
-from pipeline.release.publish import Published
 from pipeline.signals import deferred_signals
 from pipeline.terraform.plan import read_plan
 from pipeline.terraform.runner import SavedPlan, Terraform
-from pipeline.traffic import alias, api_url, invoke, provisioned_concurrency, smoke
+from pipeline.traffic import alias, invoke, provisioned_concurrency, smoke
 from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.canary import Canary
 
@@ -82,11 +81,16 @@ class Deployment:
             release = replace(release, version=version)
             if switch.before and planned.at_once():
                 # Whatever it changed of the API meets the callers already.
-                self._call_api(published)
+                publish.call_api(self._account, self._context, published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
-                smoke.run(self._account, self._environment, version, planned)
+                smoke.run(
+                    self._account,
+                    self._environment,
+                    version,
+                    role_changed=planned.touches("aws_iam_role"),
+                )
             self._move_live(switch, version)
-            self._call_api(published)
+            publish.call_api(self._account, self._context, published)
         except BaseException as problem:
             with deferred_signals():
                 self._go_back(switch, release, problem)
@@ -127,19 +131,6 @@ class Deployment:
         with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
             switch.promote(version)
             self._context.health_after = invoke.require_health(functions, self._name, LIVE)
-
-    def _call_api(self, published: Published) -> None:
-        """See that callers reach live through the API; raise CheckFailedError if not."""
-        functions = self._account.functions
-        planned = self._context.planned
-        assert planned
-        for url in published.urls:
-            with self._timeline.phase("call", f"{url}, as callers do"):
-                self._context.health_of_api = api_url.require_answer(
-                    url,
-                    lambda: invoke.get_health(functions, self._name, LIVE),
-                    api_url.patience_s(planned),
-                )
 
     def _record(
         self, release: Release, result: ledger.Outcome, error: str | None = None

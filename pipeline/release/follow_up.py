@@ -22,7 +22,7 @@ from pipeline.sdk_errors import translated_errors
 from pipeline.signals import deferred_signals
 from pipeline.terraform import runner
 from pipeline.terraform.plan import read_plan
-from pipeline.traffic import alias, api_url, invoke, provisioned_concurrency
+from pipeline.traffic import alias, provisioned_concurrency
 from pipeline.traffic.alias import AliasSwitch
 
 
@@ -77,7 +77,7 @@ def _let_terraform_follow(
             "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
         )
     published = apply(account, context, bundle, context.switch, allowed)
-    call_api(account, context, published)
+    publish.call_api(account, context, published)
     # It stayed there all the while, or somebody else is named.
     context.switch.promote(release.version)
 
@@ -106,19 +106,6 @@ def apply(
             published = publish.apply(account, environment, tf, plan, bundle.manifest)
             switch.provisioned = provisioned_concurrency.is_planned(plan.document)
     return published
-
-
-def call_api(account: Aws, context: ReleaseContext, published: Published) -> None:
-    """See that callers reach live through the API; raise CheckFailedError if not."""
-    assert context.planned
-    name = context.environment.function_name
-    for url in published.urls:
-        with context.timeline.phase("call", f"{url}, as callers do"):
-            context.health_of_api = api_url.require_answer(
-                url,
-                lambda: invoke.get_health(account.functions, name, LIVE),
-                api_url.patience_s(context.planned),
-            )
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from pipeline.terraform import runner
 from pipeline.traffic import api_url, configuration, invoke
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest
-from pipeline.config import Environment
+from pipeline.config import LIVE, Environment
+from pipeline.release.context import ReleaseContext
 from pipeline.terraform.plan import read_plan
 from pipeline.signals import deferred_signals
 from pipeline.terraform.runner import SavedPlan, Terraform
@@ -86,3 +87,17 @@ def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:
     latest = functions.get_function_configuration(FunctionName=name)
     published = functions.get_function_configuration(FunctionName=name, Qualifier=version)
     return configuration.shared(latest) != configuration.shared(published)
+
+
+def call_api(account: Aws, context: ReleaseContext, published: Published) -> None:
+    """Call the API at each of its URLs, as callers do; raise CheckFailedError if it fails."""
+    assert context.planned
+    functions, name = account.functions, context.environment.function_name
+    changed = context.planned.touches(*api_url.RESOURCE_TYPES)
+    for url in published.urls:
+        with context.timeline.phase("call", f"{url}, as callers do"):
+            context.health_of_api = api_url.require_answer(
+                url,
+                lambda: invoke.get_health(functions, name, LIVE),
+                api_url.patience_s(changed=changed),
+            )

@@ -14,7 +14,7 @@ from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import AttestationError, describe
-from pipeline.release import attestation, follow_up, ledger, quarantine
+from pipeline.release import attestation, follow_up, ledger, publish, quarantine
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Pending, Release
 from pipeline.release.target import RollbackTarget
@@ -74,10 +74,15 @@ class Rollback:
             )
             planned = self._context.planned
             assert planned
-            smoke.run(self._account, self._context.environment, published.version, planned)
+            smoke.run(
+                self._account,
+                self._context.environment,
+                published.version,
+                role_changed=planned.touches("aws_iam_role"),
+            )
             self._move_live(published.version, release)
             self._check(published.version, health_before)
-            follow_up.call_api(self._account, self._context, published)
+            publish.call_api(self._account, self._context, published)
             self._switch.promote(published.version)
             return replace(release, version=published.version, plan_sha256=planned.sha256)
 

@@ -103,6 +103,10 @@ class PlannedChanges:
             if change.guarded and change.action in ("delete", "replace")
         ]
 
+    def touches(self, *types: str) -> bool:
+        """Return whether a resource changes whose type begins with one of `types`."""
+        return any(change.address.startswith(types) for change in self.changes)
+
     def at_once(self) -> list[str]:
         """Return what takes effect with the apply, for all versions."""
         return [change.address for change in self.changes if change.at_once]

@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 from pipeline import console
 from pipeline.traffic.invoke import Health
 from pipeline.errors import CheckFailedError
-from pipeline.terraform.plan import PlannedChanges
 
 # What was changed just now takes a while to be deployed, or to hold everywhere.
 _PATIENCE_S = 15
@@ -40,11 +39,13 @@ _CAUSES = {
 }
 
 
-def patience_s(planned: PlannedChanges) -> float:
-    """Return how long to wait for the API after a plan was applied."""
-    kinds = ("aws_apigatewayv2_", "aws_lambda_permission")
-    touched = any(change.address.startswith(kinds) for change in planned.changes)
-    return _PATIENCE_AFTER_CHANGE_S if touched else _PATIENCE_S
+# The resources that decide whether callers reach live.
+RESOURCE_TYPES = ("aws_apigatewayv2_", "aws_lambda_permission")
+
+
+def patience_s(*, changed: bool) -> float:
+    """Return how long to wait for the API, whether its resources were changed just now or not."""
+    return _PATIENCE_AFTER_CHANGE_S if changed else _PATIENCE_S
 
 
 def urls(outputs: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,6 @@ from pipeline.aws import Aws, absent_if
 from pipeline.traffic.invoke import Response
 from pipeline.config import Environment
 from pipeline.errors import CheckFailedError
-from pipeline.terraform.plan import PlannedChanges
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 
 if TYPE_CHECKING:
@@ -27,20 +26,19 @@ _REQUEST_LINE = "Method: GET, Path: /api/health"
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(account: Aws, environment: Environment, version: str, planned: PlannedChanges) -> None:
+def run(account: Aws, environment: Environment, version: str, *, role_changed: bool) -> None:
     """Call health, make the function's own calls, and find health's in the log.
 
-    What the plan of the `planned` changed of the role's rights takes seconds to hold everywhere
-    ("Troubleshoot IAM: changes that I make are not always immediately visible"): until then the
-    function may answer 503, for it cannot read its secrets.
+    A change of the function's role takes seconds to hold everywhere ("Troubleshoot IAM: changes
+    that I make are not always immediately visible"): until then the function may answer 503, for
+    it cannot read its secrets.
 
     Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without
     it they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     functions, name = account.functions, environment.function_name
-    role = any(change.address.startswith("aws_iam_role") for change in planned.changes)
-    patience_s = _ROLE_PATIENCE_S if role else 0
+    patience_s = _ROLE_PATIENCE_S if role_changed else 0
     health = invoke.require_healthy_response(functions, name, version, patience_s=patience_s)
     key = data_key(account, environment)
     if key:

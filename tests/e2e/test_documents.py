@@ -135,11 +135,3 @@ def test_the_tests_that_are_named_exist() -> None:
     for name in _DOCUMENTS:
         for path in re.findall(r"`(tests/[\w/*.]+\.py)`", (ROOT / name).read_text()):
             assert list(ROOT.glob(path)), f"{name}: {path}"
-
-
-def test_pipeline_does_not_know_localcloud() -> None:
-    """Pointed at AWS or at this machine, it is the same program."""
-    for package, forbidden in (("pipeline", "localcloud"), ("localcloud", "pipeline")):
-        for module in (ROOT / package).rglob("*.py"):
-            imported = re.findall(r"^\s*(?:from|import) (\w+)", module.read_text(), re.MULTILINE)
-            assert forbidden not in imported, module

@@ -113,5 +113,6 @@ def test_an_address_where_nobody_answers_is_an_error() -> None:
     ],
 )
 def test_the_patience_is_longer_if_the_plan_changed_the_api(address: str, seconds: float) -> None:
-    change = Change(address, "create", (), True)
-    assert api_url.patience_s(PlannedChanges((change,), (), "", "")) == seconds
+    planned = PlannedChanges((Change(address, "create", (), True),), (), "", "")
+    changed = planned.touches(*api_url.RESOURCE_TYPES)
+    assert api_url.patience_s(changed=changed) == seconds
