@@ -78,7 +78,8 @@ crash: $(READY) need-terraform ## Break a deployment at every point there is (ab
 	$(PYTHON) -m tests.fault_injection
 
 .PHONY: fuzz
-fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo (about 3 minutes)
+fuzz: $(READY) ## Send the function hostile events, and compare it with pymongo (about 4 minutes)
+	$(PYTHON) -m tests.service.memory
 	$(PYTHON) -m tests.service.fuzz
 	$(PYTHON) -m pytest --quiet tests/service/test_model.py --hypothesis-profile fuzz
 

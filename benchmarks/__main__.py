@@ -20,6 +20,7 @@ from benchmarks import (
     build_time,
     cold_start,
     deploy_time,
+    first_answer,
     history,
     inspect_size,
     package_size,
@@ -32,6 +33,7 @@ from benchmarks.table import as_json, page
 
 _FIGURES = {
     "cold-start": cold_start.measure,
+    "first-answer": first_answer.measure,
     "warm-call": warm_call.measure,
     "build": build_time.measure,
     "package-size": package_size.measure,

@@ -85,11 +85,8 @@ def run_child(
 
 
 def cpu_of_descendants_s() -> float:
-    """Return the seconds of CPU that all living descendants of this process have had.
-
-    Of each thread (proc(5): /proc/<pid>/task/<tid>/schedstat, in nanoseconds).
-    """
-    return sum(map(_cpu_s, _descendants(os.getpid())))
+    """Return the seconds of CPU that all living descendants of this process have had."""
+    return sum(map(cpu_of_process_s, _descendants(os.getpid())))
 
 
 def _descendants(pid: int) -> list[int]:
@@ -100,7 +97,11 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_of_process_s(pid: int) -> float:
+    """Return the seconds of CPU that a process has had, of all its threads.
+
+    Source: proc(5), /proc/<pid>/task/<tid>/schedstat, in nanoseconds.
+    """
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int((_read(thread) or "0").split()[0]) for thread in threads) / 1e9
 

@@ -29,6 +29,7 @@ from localcloud.runtime.invoker import MAX_EVENT_BYTES, Functions, ThrottledErro
 
 # The largest request that API Gateway takes, in bytes: "Quotas for HTTP APIs".
 _MAX_REQUEST_BYTES = 10 * 1024 * 1024
+_CORS = "access-control-"
 _TEXT = re.compile(r"text/|application/(json|javascript|xml|.*\+json|ejson)")
 
 
@@ -69,10 +70,24 @@ class HttpApi:
 
     def _respond(self, api: Api | None, request: Request) -> Response:
         path = "/" + request.path.lstrip("/").partition("/")[2]
-        found = _find_route(api, request.method, path) if api and "$default" in api.stages else None
-        if api is None or found is None:
+        if api is None or "$default" not in api.stages:
             return _message(404, "Not Found")
-        route, parameters = found
+        cors = _cors_headers(api, request)
+        if (found := _find_route(api, request.method, path)) is None:
+            preflight = cors is not None and "Access-Control-Request-Method" in request.headers
+            return Response("", 204, cors) if preflight else _message(404, "Not Found")
+        response = self._call(api, request, path, *found)
+        if cors is not None:
+            for name in [
+                name for name in response.headers.keys() if name.lower().startswith(_CORS)
+            ]:
+                del response.headers[name]
+            response.headers.extend(cors)
+        return response
+
+    def _call(
+        self, api: Api, request: Request, path: str, route: Route, parameters: dict[str, str]
+    ) -> Response:
         if route.authorization_type == "JWT" and "authorization" not in request.headers:
             return _message(401, "Unauthorized")
         integration = api.get_integration(route.target.rpartition("/")[2])
@@ -155,6 +170,32 @@ class HttpApi:
         if body := request.get_data():
             event |= _body(body, headers.get("content-type", ""))
         return event
+
+
+def _cors_headers(api: Api, request: Request) -> dict[str, str] | None:
+    """Return the headers that the API's CORS configuration gives an answer; None without one.
+
+    "Configure CORS for HTTP APIs": they replace those of the integration, and a preflight request
+    is answered even if no route takes it. That a route which does take it (ANY, OPTIONS) gets it,
+    with its authorizer, is what people report of it, and what the page says of $default.
+    """
+    configured = cast("dict[str, Any] | None", api.cors_configuration)
+    if configured is None:
+        return None
+    origin = request.headers.get("Origin", "")
+    allowed = configured.get("allowOrigins") or []
+    if not origin or not {origin, "*", f"{origin.partition('//')[0]}//*"} & set(allowed):
+        return {}
+    headers = {f"{_CORS}allow-origin": "*" if "*" in allowed else origin}
+    if configured.get("allowCredentials"):
+        headers[f"{_CORS}allow-credentials"] = "true"
+    if exposed := configured.get("exposeHeaders"):
+        headers[f"{_CORS}expose-headers"] = ",".join(exposed)
+    if request.method == "OPTIONS":
+        headers[f"{_CORS}allow-methods"] = ",".join(configured.get("allowMethods") or [])
+        headers[f"{_CORS}allow-headers"] = ",".join(configured.get("allowHeaders") or [])
+        headers[f"{_CORS}max-age"] = str(configured.get("maxAge") or 0)
+    return headers
 
 
 def _body(body: bytes, content_type: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FUNCTION: Mapping[str, Field] = {
     "architecture": Field(str, None, r"x86_64|arm64"),
     "source": Field(str, ".", _PATH),
     "files": Field(list, [], _PATH),
+    "routes": Field(list, [], r"(ANY|GET|HEAD|POST|PUT|PATCH|DELETE) /[^\s?#]+"),
     "secrets": Field(list, [], r"[a-z][a-z0-9-]*"),
     "layer": Field(dict, {}),
     "smoke": Field(list, []),

@@ -27,7 +27,9 @@ _ONLY_FOR_IT = (
     "benchmarks",
     "docs/benchmarks.md",
     "docs/comparison.md",
+    "docs/data-api.md",
     "docs/generate.py",
+    "docs/openapi.yaml",
     "docs/pictures",
     "docs/function.md",
 )

@@ -117,39 +117,4 @@ def rest_api(
     }
 
 
-def load_balancer(
-    method: str, path: str, headers: Headers, body: str | None, *, base64: bool = False
-) -> Event:
-    """Application load balancer: header names in lower case, and a body that is never absent."""
-    target_group = (
-        f"arn:aws:elasticloadbalancing:eu-central-1:{_ACCOUNT}:targetgroup/mongo-client/73e2"
-    )
-    return {
-        "requestContext": {"elb": {"targetGroupArn": target_group}},
-        "httpMethod": method,
-        "path": path,
-        "queryStringParameters": {},
-        "headers": {name.lower(): value for name, value in headers.items()},
-        "body": body or "",
-        "isBase64Encoded": base64,
-    }
-
-
-def load_balancer_multi_value(
-    method: str, path: str, headers: Headers, body: str | None, *, base64: bool = False
-) -> Event:
-    """Application load balancer whose target group has multi-value headers switched on."""
-    event = load_balancer(method, path, headers, body, base64=base64)
-    headers = event.pop("headers")
-    event["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
-    event["multiValueQueryStringParameters"] = event.pop("queryStringParameters")
-    return event
-
-
-ALL: list[EventMaker] = [
-    http_api,
-    function_url,
-    rest_api,
-    load_balancer,
-    load_balancer_multi_value,
-]
+ALL: list[EventMaker] = [http_api, function_url, rest_api]

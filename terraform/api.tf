@@ -2,6 +2,18 @@ resource "aws_apigatewayv2_api" "http" {
   name          = local.name
   description   = "HTTP API in front of the alias live"
   protocol_type = "HTTP"
+
+  # API Gateway answers a browser's preflight request, and adds these headers to each answer.
+  dynamic "cors_configuration" {
+    for_each = length(var.cors_origins) == 0 ? [] : [var.cors_origins]
+
+    content {
+      allow_origins = cors_configuration.value
+      allow_methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+      allow_headers = ["accept", "api-key", "apikey", "authorization", "content-type"]
+      max_age       = 3600
+    }
+  }
 }
 
 resource "aws_apigatewayv2_integration" "live" {
@@ -14,6 +26,17 @@ resource "aws_apigatewayv2_integration" "live" {
 resource "aws_apigatewayv2_route" "api" {
   api_id    = aws_apigatewayv2_api.http.id
   route_key = "ANY /api/{proxy+}"
+  target    = "integrations/${aws_apigatewayv2_integration.live.id}"
+
+  authorization_type = var.jwt_authorizer == null ? "NONE" : "JWT"
+  authorizer_id      = one(aws_apigatewayv2_authorizer.jwt[*].id)
+}
+
+resource "aws_apigatewayv2_route" "more" {
+  for_each = var.routes
+
+  api_id    = aws_apigatewayv2_api.http.id
+  route_key = each.key
   target    = "integrations/${aws_apigatewayv2_integration.live.id}"
 
   authorization_type = var.jwt_authorizer == null ? "NONE" : "JWT"
@@ -39,11 +62,11 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   }
 }
 
-# Behind an authorizer, what looks whether the service is up would need a token, and so would a
-# browser's question whether a page may call: browsers send none with it.
+# Behind an authorizer, a monitor would need a token, and so would a browser's preflight request: an
+# ANY route takes that as well, and browsers send no token with it.
 resource "aws_apigatewayv2_route" "open" {
-  #checkov:skip=CKV_AWS_309:Open by intent: they show whether the database answers, versions, and what there is.
-  for_each = toset(var.jwt_authorizer == null ? [] : ["GET /api/health", "GET /api/openapi.json", "OPTIONS /api/{proxy+}"])
+  #checkov:skip=CKV_AWS_309:Open by intent: they show whether the database answers, and versions.
+  for_each = toset(var.jwt_authorizer == null ? [] : ["GET /api/health", "HEAD /api/health", "OPTIONS /api/{proxy+}"])
 
   api_id    = aws_apigatewayv2_api.http.id
   route_key = each.key

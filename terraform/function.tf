@@ -13,7 +13,6 @@ locals {
     var.data_source == null ? {} : { DATA_SOURCE = var.data_source },
     var.jwt_authorizer == null ? {} : { JWT_ISSUER = var.jwt_authorizer.issuer },
     length(var.allowed_operators) == 0 ? {} : { ALLOWED_OPERATORS = join(",", var.allowed_operators) },
-    length(var.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.cors_origins) },
   )
 }
 
@@ -77,7 +76,7 @@ resource "aws_lambda_function" "service" {
   lifecycle {
     precondition {
       condition     = length(jsonencode(local.function_environment)) <= 4096
-      error_message = "Lambda takes 4 KB of environment variables: too much in api_keys, allowed_operators or cors_origins. A key takes about 80 bytes and its scope."
+      error_message = "Lambda takes 4 KB of environment variables: too much in api_keys or allowed_operators. A key takes about 80 bytes and its scope."
     }
   }
 }

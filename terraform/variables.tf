@@ -47,6 +47,13 @@ variable "allowed_operators" {
   }
 }
 
+variable "routes" {
+  description = "Routes of the API beside ANY /api/{proxy+}, such as POST /orders/{proxy+}; from function.toml."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "cors_origins" {
   description = "Origins (https://app.example.com): their pages may call the API. Empty: none."
   type        = set(string)
@@ -249,7 +256,7 @@ variable "custom_domain" {
 }
 
 variable "jwt_authorizer" {
-  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a request with an API key alone no longer gets through. Its claim scope says what it may do, in the words of api_keys. /api/health and /api/openapi.json stay open."
+  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a request with an API key alone no longer gets through. Its claim scope says what it may do, in the words of api_keys. /api/health stays open."
   type        = object({ issuer = string, audience = list(string) })
   default     = null
 

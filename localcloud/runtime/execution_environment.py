@@ -151,7 +151,7 @@ class Container:
         with contextlib.suppress(OSError):
             held_mb = self._memory_mb("VmRSS")
             if held_mb and held_mb > self.function.memory_mb:
-                os.kill(self._runtime_pid(), signal.SIGKILL)
+                os.kill(self.runtime_pid(), signal.SIGKILL)
 
     def is_alive(self) -> bool:
         """Say whether the execution environment is still there."""
@@ -275,12 +275,12 @@ class Container:
         `VmRSS` is what it has resident, `VmHWM` the most that it ever had.
         """
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{self._runtime_pid()}/status").read_text()
+            status = Path(f"/proc/{self.runtime_pid()}/status").read_text()
             if found := re.search(rf"{figure}:\s+(\d+) kB", status):
                 return int(found[1]) // 1024
         return None
 
-    def _runtime_pid(self) -> int:
+    def runtime_pid(self) -> int:
         """Return the process in which the function runs; raise ProcessLookupError without one."""
         threads = Path(f"/proc/{self._process.pid}/task")
         children = [pid for path in threads.glob("*/children") for pid in path.read_text().split()]

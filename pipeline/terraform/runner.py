@@ -266,6 +266,7 @@ def function_variables(aws: Aws) -> dict[str, Any]:
     return {
         "service": SERVICE,
         "description": FUNCTION["description"],
+        "routes": FUNCTION["routes"],
         "secrets": FUNCTION["secrets"],
         "artifact_bucket": aws.artifact_bucket,
     }

@@ -313,10 +313,10 @@ run "a_jwt_authorizer_guards_the_data_routes_and_leaves_health_open" {
   assert {
     condition = { for route in aws_apigatewayv2_route.open : route.route_key => route.authorization_type } == {
       "GET /api/health"       = "NONE"
-      "GET /api/openapi.json" = "NONE"
+      "HEAD /api/health"      = "NONE"
       "OPTIONS /api/{proxy+}" = "NONE"
     }
-    error_message = "Health, the description, and what browsers ask beforehand must stay open."
+    error_message = "Health and browsers' preflight requests must stay open."
   }
 
   assert {

@@ -200,7 +200,6 @@ run "the_function_gets_who_may_do_what" {
     api_keys          = { (sha256("key")) = "read:my-shop write:my-shop.orders.2026" }
     data_source       = "Cluster0"
     allowed_operators = ["$where", "$out"]
-    cors_origins      = ["https://app.example.com", "http://localhost:3000"]
     jwt_authorizer    = { issuer = "https://issuer.example", audience = ["orders"] }
   }
 
@@ -210,7 +209,6 @@ run "the_function_gets_who_may_do_what" {
       API_KEYS              = "{\"${sha256("key")}\":\"read:my-shop write:my-shop.orders.2026\"}"
       DATA_SOURCE           = "Cluster0"
       ALLOWED_OPERATORS     = "$out,$where"
-      CORS_ORIGINS          = "http://localhost:3000,https://app.example.com"
       JWT_ISSUER            = "https://issuer.example"
     })
     error_message = "Each setting must reach the function as its environment variable."
@@ -424,4 +422,38 @@ run "a_threshold_that_always_fires_is_refused" {
   command = plan
   variables { alarm_thresholds = { errors = 0 } }
   expect_failures = [var.alarm_thresholds]
+}
+
+run "without_origins_no_page_may_call" {
+  command = plan
+
+  assert {
+    condition     = length(aws_apigatewayv2_api.http.cors_configuration) == 0
+    error_message = "CORS must be off unless origins are configured."
+  }
+}
+
+run "pages_of_the_configured_origins_may_call" {
+  command = plan
+  variables { cors_origins = ["https://app.example.com", "http://localhost:3000"] }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_api.http.cors_configuration[0].allow_origins == toset(["https://app.example.com", "http://localhost:3000"])
+      && contains(aws_apigatewayv2_api.http.cors_configuration[0].allow_headers, "apikey")
+      && contains(aws_apigatewayv2_api.http.cors_configuration[0].allow_methods, "POST")
+      && aws_apigatewayv2_api.http.cors_configuration[0].allow_credentials == null
+    )
+    error_message = "Pages of the origins must be able to send a key with a POST."
+  }
+}
+
+run "further_routes_call_the_function_as_well" {
+  command = plan
+  variables { routes = ["POST /app/{id}/endpoint/{proxy+}"] }
+
+  assert {
+    condition     = [for route in aws_apigatewayv2_route.more : route.route_key] == ["POST /app/{id}/endpoint/{proxy+}"]
+    error_message = "Each route of function.toml must be one of the API's."
+  }
 }

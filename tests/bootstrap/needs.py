@@ -98,7 +98,10 @@ _CHANGED, _GONE = "PATCH", "DELETE"
 
 TERRAFORM: Mapping[str, Needs] = {
     # apigatewayv2/api.go
-    "aws_apigatewayv2_api": _rest(APIS, "a1b2c3d4e5", _CHANGED, _GONE),
+    "aws_apigatewayv2_api": (
+        *_rest(APIS, "a1b2c3d4e5", _CHANGED, _GONE),
+        *writes(f"{API}/cors", "apigateway:DELETE"),  # once no origin is configured any more
+    ),
     # apigatewayv2/integration.go, route.go, authorizer.go, stage.go
     "aws_apigatewayv2_integration": _rest(f"{API}/integrations", "i1", _CHANGED, _GONE),
     "aws_apigatewayv2_route": _rest(f"{API}/routes", "r1", _CHANGED, _GONE),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from bson import ObjectId
 from pymongo.collection import Collection
@@ -57,6 +59,16 @@ def test_find_sorts_skips_and_limits(container: Container, fruit: Collection[Doc
     )
 
     assert (reply.status, reply.json) == (200, {"documents": [{"name": "avocado"}]})
+
+
+@pytest.mark.parametrize("one", [1.0, {"$numberDouble": "1"}, {"$numberLong": "1"}])
+def test_whole_numbers_may_be_written_as_others(
+    container: Container, fruit: Collection[Document], one: Any
+) -> None:
+    """JSON has one type for numbers; Extended JSON names three."""
+    reply = container.act("find", fruit, sort={"n": one}, skip=one, limit=one)
+
+    assert (reply.status, names(reply.json["documents"])) == (200, ["banana"])
 
 
 @pytest.mark.parametrize("empty", [{}, None])
@@ -163,6 +175,23 @@ def test_an_upsert_that_inserts_answers_201_and_the_id(
     )
     assert (matched.status, matched.json["matchedCount"]) == (200, 1)
     assert "upsertedId" not in matched.json
+
+
+@pytest.mark.parametrize(
+    ("action", "change"),
+    [("updateOne", {"update": {"$set": {"a": 1}}}), ("replaceOne", {"replacement": {"a": 1}})],
+)
+def test_an_upsert_of_the_id_null_matched_nothing(
+    container: Container, collection: Collection[Document], action: str, change: Document
+) -> None:
+    """null is an id like others."""
+    reply = container.act(action, collection, filter={"_id": None}, upsert=True, **change)
+
+    assert collection.find_one() == {"_id": None, "a": 1}
+    assert (reply.status, reply.json) == (
+        201,
+        {"matchedCount": 0, "modifiedCount": 0, "upsertedId": None},
+    )
 
 
 def test_without_upsert_nothing_is_inserted(

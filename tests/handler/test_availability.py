@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pymongo
 import pytest
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from scratch.mongodb import Mongod
 from tests.handler.unavailable import (
@@ -202,6 +204,46 @@ def test_a_query_that_an_administrator_ends_is_503(
             time.sleep(0.05)
     assert_unavailable(reply.result())
     assert reply.result().time_left_s > 300
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        ("bad auth : authentication failed", 503, "ServiceUnavailable"),
+        (
+            "user is not allowed to do action [find] on [shop.orders]",
+            403,
+            "NoMatchingRuleFound",
+        ),
+        ("$where is not allowed in this atlas tier", 400, "MongoDBError"),
+    ],
+)
+def test_only_a_wrong_password_is_an_outage_on_atlas_s_shared_tiers(
+    container: Container,
+    collection: Collection[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    message: str,
+    status: int,
+    code: str,
+) -> None:
+    """Atlas has one code, 8000, for all that it refuses itself; a caller's mistake is no outage."""
+    assert act(container, collection).status == 200
+    client = container.module._client
+    capsys.readouterr()
+    details = {"ok": 0, "errmsg": message, "code": 8000, "codeName": "AtlasError"}
+
+    def refuse(*_: object) -> None:
+        raise OperationFailure(message, 8000, details)
+
+    monkeypatch.setattr(Collection, "find_one", refuse)
+    reply = act(container, collection)
+
+    assert (reply.status, reply.json["error_code"]) == (status, code)
+    line = json.loads(capsys.readouterr().out.splitlines()[1])
+    assert line["databaseFailed"] == (status == 503)
+    assert (container.module._client is client) == (status != 503)
+    client.close()
 
 
 def test_the_client_is_made_once(container: Container, collection: Collection[Document]) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 from pymongo.collection import Collection
 
@@ -116,12 +122,13 @@ def aws() -> Iterator[str]:
 def ssm(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The parameter store, as the handler is configured for it; the parameter is not there yet."""
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    environment = {"AWS_ENDPOINT_URL": aws, "AWS_DEFAULT_REGION": "eu-central-1", **credentials}
+    environment = {"AWS_ENDPOINT_URL": aws, "AWS_REGION": "eu-central-1", **credentials}
     for name, value in {**environment, "MONGODB_URI_PARAMETER": PARAMETER}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for name in ("AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    client = boto3.client("ssm")
+    client = boto3.client("ssm", region_name="eu-central-1")
     yield client
     with contextlib.suppress(client.exceptions.ParameterNotFound):
         client.delete_parameter(Name=PARAMETER)
@@ -168,3 +175,125 @@ def test_a_parameter_store_out_of_reach_is_503_within_the_time_limit(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
 
         assert_unavailable(act(container, limit_s=3))
+
+
+@dataclass
+class Store:
+    """An HTTP server in the parameter store's place: what it answers, and what it was sent."""
+
+    answers: list[tuple[int, Document]]
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, ssm: Any) -> Iterator[Store]:
+    """A parameter store that answers what a test says, the last answer again and again."""
+    store = Store([])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            store.requests.append((self.command, self.path, headers, body))
+            status, answer = store.answers.pop(0) if store.answers[1:] else store.answers[0]
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store.url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+        yield store
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (500, {"__type": "InternalServerError"}),
+        (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
+    ],
+)
+def test_a_parameter_store_that_fails_once_is_called_again(
+    container: Container,
+    collection: Collection[Document],
+    mongodb: str,
+    store: Store,
+    failure: tuple[int, Document],
+) -> None:
+    """Many containers that start at once are throttled; a moment later the answer is there."""
+    store.answers = [failure, (200, {"Parameter": {"Value": mongodb}})]
+
+    assert act(container, collection, limit_s=60).status == 200
+    assert len(store.requests) == 2
+
+
+@pytest.mark.parametrize("token", [None, "a-session-token/+="])
+def test_the_request_for_the_parameter_is_signed_as_botocore_signs_it(
+    container: Container,
+    collection: Collection[Document],
+    mongodb: str,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+    token: str | None,
+) -> None:
+    """AWS refuses any other signature than Signature Version 4's."""
+    if token:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    store.answers = [(200, {"Parameter": {"Value": mongodb}})]
+    assert act(container, collection, limit_s=60).status == 200
+
+    [(method, path, headers, body)] = store.requests
+    assert json.loads(body) == {"Name": PARAMETER, "WithDecryption": True}
+    assert headers["x-amz-target"] == "AmazonSSM.GetParameter"
+    assert headers.get("x-amz-security-token") == token
+    assert signature_of(method, store.url + path, headers, body, token) == headers["authorization"]
+
+
+def signature_of(
+    method: str, url: str, headers: dict[str, str], body: bytes, token: str | None
+) -> str:
+    """Return the header Authorization that botocore gives to the same request of the same time."""
+    names = ("content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target")
+    request = AWSRequest(method, url, {n: headers[n] for n in names if n in headers}, body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("test", "test", token), "ssm", "eu-central-1")
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    signed = signer.signed_headers(signer.headers_to_sign(request))
+    signature = signer.signature(text, request)
+    scope = f"test/{headers['x-amz-date'][:8]}/eu-central-1/ssm/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={signed}, Signature={signature}"
+
+
+def test_a_restored_snapshot_takes_its_credentials_from_lambda_s_address(
+    container: Container,
+    collection: Collection[Document],
+    mongodb: str,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+) -> None:
+    """With SnapStart, Lambda sets AWS_CONTAINER_CREDENTIALS_FULL_URI in place of the variables."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{store.url}/2013-11-29/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "the-environment-s-token")
+    given = {"AccessKeyId": "test", "SecretAccessKey": "test", "Token": "given", "Expiration": ""}
+    store.answers = [(200, given), (200, {"Parameter": {"Value": mongodb}})]
+    assert act(container, collection, limit_s=60).status == 200
+
+    (method, path, requested, _), (_, root, headers, body) = store.requests
+    assert (method, path) == ("GET", "/2013-11-29/credentials")
+    assert requested["authorization"] == "the-environment-s-token"
+    assert headers["x-amz-security-token"] == "given"
+    assert (
+        signature_of("POST", store.url + root, headers, body, "given") == headers["authorization"]
+    )

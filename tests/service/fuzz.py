@@ -1,6 +1,6 @@
 """make fuzz: hostile events for the handler, and whether each gets a well-formed answer.
 
-An answer is an error object or a result, in the form that the event's service takes. Nothing goes
+An answer is an error object or a result, in the form that API Gateway takes. Nothing goes
 unhandled, and no log or answer holds a secret. What fails is made smaller, and told so that it can
 be run again.
 """
@@ -29,7 +29,6 @@ from tests.service.settings import configured
 
 _LIMIT_S = 10.0
 _LAMBDA_LIMIT_BYTES = 6_291_556
-_LOAD_BALANCER_LIMIT_BYTES = 1_000_000
 _MOST_TRIES = 3_000  # to make a failing event smaller
 # As a statement of MongoDB's own would be, so that a log of it would be seen.
 _APPLICATION = "secret-of-the-uri"
@@ -82,7 +81,7 @@ class Fuzz:
         finally:
             logging.getLogger().removeHandler(logged)
         log = printed.getvalue() + "".join(logged.lines)
-        found = [*_form(event, response), *_lines(printed.getvalue())]
+        found = [*_form(response), *_lines(printed.getvalue())]
         if "unexpected error" in log:
             found.append(f"an unexpected error: {log[-1500:]}")
         if hostile.PRIVATE in log:
@@ -118,16 +117,10 @@ def _lines(printed: str) -> Iterator[str]:
         yield f"printed {text[:500]!r}"
 
 
-def _form(event: Any, response: Any) -> Iterator[str]:
-    """Find what is wrong with a response, for the service that the event came from."""
-    # Without a method and a path it is no event of a load balancer's, whatever else it says.
-    event = event if isinstance(event, dict) else {}
-    named = all(isinstance(event.get(name), str) for name in ("httpMethod", "path"))
-    context = event.get("requestContext")
-    balancer = named and isinstance(context, dict) and "elb" in context
-    keys = {"statusCode", "body", "isBase64Encoded", "headers", "multiValueHeaders"}
-    keys |= {"statusDescription"} if balancer else set()
-    if not isinstance(response, dict) or not {"statusCode", "body"} <= set(response) <= keys:
+def _form(response: Any) -> Iterator[str]:
+    """Find what is wrong with a response."""
+    keys = {"statusCode", "headers", "body", "isBase64Encoded"}
+    if not isinstance(response, dict) or set(response) != keys:
         yield f"the response is {str(response)[:300]}"
         return
     status, body = response["statusCode"], response["body"]
@@ -139,32 +132,19 @@ def _form(event: Any, response: Any) -> Iterator[str]:
         return
     try:
         size_bytes = len(json.dumps(response, ensure_ascii=False).encode())
-        if size_bytes > (_LOAD_BALANCER_LIMIT_BYTES if balancer else _LAMBDA_LIMIT_BYTES):
+        if size_bytes > _LAMBDA_LIMIT_BYTES:
             yield f"the response has {size_bytes:,} bytes"
     except (TypeError, ValueError, RecursionError) as error:
         yield f"Lambda cannot write the response: {error}"
-    if balancer and response.get("statusDescription") != f"{status} {HTTPStatus(status).phrase}":
-        yield f"the description is {response.get('statusDescription')!r}"
-    yield from _headers(event, response, balancer)
+    for name, value in response["headers"].items():
+        text = f"{name}: {value}"
+        if not isinstance(value, str) or not text.isascii() or not text.isprintable():
+            yield f"the header {text[:100]!r}"
     yield from _body(status, body)
 
 
-def _headers(event: dict[str, Any], response: dict[str, Any], balancer: bool) -> Iterator[str]:
-    multi_value = balancer and isinstance(event.get("multiValueHeaders"), dict)
-    name = "multiValueHeaders" if multi_value else "headers"
-    headers = response.get(name)
-    if not isinstance(headers, dict) or {"headers", "multiValueHeaders"} - {name} & set(response):
-        yield f"no {name}, or others too"
-        return
-    for key, values in headers.items():
-        for value in values if multi_value else [values]:
-            text = f"{key}: {value}"
-            if not isinstance(value, str) or not text.isascii() or not text.isprintable():
-                yield f"the header {text[:100]!r}"
-
-
 def _body(status: int, body: str) -> Iterator[str]:
-    if status == 204 and not body:
+    if status in (200, 204) and not body:  # of HEAD and OPTIONS
         return
     try:
         value = json.loads(body)

@@ -221,7 +221,9 @@ def _wrong_place(chance: random.Random, maker: events.EventMaker) -> Any:
     method = chance.choice(
         ["GET", "POST", "OPTIONS", "DELETE", "get", "", "\r\n", "\ud800", "TRACE"]
     )
-    path = chance.choice(["/api/health", "/api/openapi.json", "/api/data/v1/action/find", "/", ""])
+    path = chance.choice(
+        ["/api/health", "/api/data/v1/action/find", "/app/a/endpoint/data/v1/action/find", "/", ""]
+    )
     path += chance.choice(["", "", "/", "/..", "%2e", "\0", "\ud800", "\u2028", "?a=b", "é"])
     headers = {"apiKey": KEY, "Content-Type": "application/json", "Origin": "https://example.com"}
     return maker(method, path, headers, json.dumps(body))

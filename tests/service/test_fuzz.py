@@ -17,7 +17,7 @@ def test_hostile_events_are_answered_and_tell_no_secret() -> None:
         text = running.run(0, _SAMPLE)
     assert not text, "\n".join(text)
     assert set(running.statuses) >= {200, 201, 400, 401, 404, 405}
-    assert len(running.services) == 5 and len(running.wrongs) == 11
+    assert len(running.services) == 3 and len(running.wrongs) == 11
 
 
 def test_an_event_is_made_again_by_its_seed_and_number() -> None:

@@ -61,7 +61,7 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 # Few of them, so that actions meet what others left.
-_IDS = st.integers(0, 4)
+_IDS = st.none() | st.integers(0, 4)
 _NUMBERS = st.integers(-3, 3)
 
 
@@ -209,10 +209,9 @@ def _directly(c: Collection[Document], action: str, f: Document) -> tuple[int, D
 
 
 def _updated(result: UpdateResult) -> tuple[int, Document]:
-    counts = {"matchedCount": result.matched_count, "modifiedCount": result.modified_count}
-    if result.upserted_id is None:
-        return 200, counts
-    return 201, counts | {"upsertedId": result.upserted_id}
+    if result.did_upsert:  # of which pymongo says that it matched if the new id is null
+        return 201, {"matchedCount": 0, "modifiedCount": 0, "upsertedId": result.upserted_id}
+    return 200, {"matchedCount": result.matched_count, "modifiedCount": result.modified_count}
 
 
 @pytest.fixture(scope="module")

@@ -85,9 +85,8 @@ class Container:
         payload = json.dumps(response, ensure_ascii=False).encode()
         assert len(payload) <= _PAYLOAD_LIMIT_BYTES
         assert time_left_s > 0, "Lambda would have ended this invocation"
-        multi_value = response.get("multiValueHeaders", {})
-        headers = response.get("headers") or {name: value for name, [value] in multi_value.items()}
-        return Reply(response["statusCode"], headers, response["body"], response, time_left_s)
+        status, headers, body = response["statusCode"], response["headers"], response["body"]
+        return Reply(status, headers, body, response, time_left_s)
 
     def call(
         self,

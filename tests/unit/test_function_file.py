@@ -23,6 +23,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         ('handler = "nowhere.answer"', "its file nowhere.py is not there"),
         ('handler = "resolver"', "handler is 'resolver'"),
         ('secrets = "password"', "secrets is 'password'"),
+        ('routes = ["GET orders"]', "routes is ['GET orders']"),
         ('allow = [{ rule = "credential", file = "a.py" }]', "[[allow]] 1: reason is missing"),
         (
             'allow = [{ rule = "credential", file = "a.py", reason = " " }]',

@@ -4,8 +4,8 @@
 const { createMongoDBDataAPI } = require("mongodb-data-api");
 
 const { API_URL, API_KEY, DATABASE } = process.env;
-const client = (apiKey) =>
-  createMongoDBDataAPI({ apiKey, urlEndpoint: `${API_URL}/api/data/v1` })
+const client = (apiKey, urlEndpoint = `${API_URL}/api/data/v1`) =>
+  createMongoDBDataAPI({ apiKey, urlEndpoint })
     .$cluster("mongodb")
     .$database(DATABASE)
     .$collection("things");
@@ -29,6 +29,9 @@ const calls = [
 (async () => {
   const answers = [];
   for (const [action, fields] of calls) answers.push([action, await things[action](fields)]);
+  // A client that has the hosted API's address built in, and gets another host.
+  const hosted = `${API_URL}/app/data-abcde/endpoint/data/v1`;
+  answers.push(["findOne at the hosted path", await client(API_KEY, hosted).findOne({})]);
   const { status } = await client("a wrong key").findOne({}).catch((error) => error);
   answers.push(["findOne with a wrong key", status]);
   console.log(JSON.stringify(answers));
