@@ -1,4 +1,4 @@
-"""quarantine: is a bundle in quarantine?"""
+"""quarantine: show whether a bundle is in quarantine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.release.quarantine import warning
 @environment_option
 @click.argument("reference", metavar="BUNDLE")
 def command(environment: Environment, reference: str) -> None:
-    """Say whether a bundle is in quarantine.
+    """Show whether a bundle is in quarantine.
 
-    BUNDLE is a folder, or the id of a stored one.
+    BUNDLE is the folder of a bundle, or the id of a stored bundle.
     """
     account = aws.connect()
     bundle = store.load(account, reference)

@@ -20,15 +20,17 @@ from pipeline.release.ledger import Ledger, Release
     ),
 )
 @environment_option
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of releases."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the releases as JSON.")
 def command(environment: Environment, limit: int, as_json: bool) -> None:
-    """List releases and rollbacks, newest first."""
+    """List releases and rollbacks."""
     found = list(islice(Ledger(aws.connect(), environment).releases(), limit))
     if as_json:
         console.result_json([_as_json(each) for each in found])
     elif not found:
-        console.result(f"nothing was ever released to {environment.name}")
+        console.result(f"{environment.name} has no releases")
     else:
         columns = ["release", "kind", "outcome", "version", "bundle", "began", "actor", "reason"]
         console.table("", columns, [_row(each) for each in found])
