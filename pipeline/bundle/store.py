@@ -163,6 +163,29 @@ def manifest(aws: Aws, bundle_id: str) -> Manifest:
     return found
 
 
+def problem(aws: Aws, bundle_id: str) -> str | None:
+    """Return what is wrong with a stored bundle, or None; its packages are not downloaded.
+
+    Their digests are those that S3 computed when they were stored, where it has them.
+    """
+    try:
+        packages = manifest(aws, bundle_id).packages()
+    except BundleError as error:
+        return error.message
+    for package in packages:
+        key = package_key(package)
+        # HeadObject has no body, so its error's code is the status.
+        found = absent_if(
+            "404",
+            lambda: aws.s3.head_object(Bucket=aws.artifact_bucket, Key=key, ChecksumMode="ENABLED"),
+        )
+        if found is None:
+            return f"s3://{aws.artifact_bucket}/{key} is missing"
+        if found.get("ChecksumSHA256", package.sha256_base64) != package.sha256_base64:
+            return f"s3://{aws.artifact_bucket}/{key} is damaged"
+    return None
+
+
 def _get(aws: Aws, key: str) -> bytes:
     found = absent_if(
         "NoSuchKey", lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=key)["Body"].read()

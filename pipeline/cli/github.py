@@ -1,4 +1,4 @@
-"""github: the commands that the workflows' jobs run, one for each decision or output."""
+"""github: what the workflows decide and write, a command for each; their jobs run them."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _folder_argument = click.argument("folder", type=click.Path(file_okay=False, pat
     ),
 )
 def command() -> None:
-    """Run the steps of GitHub Actions jobs."""
+    """Decide and write what GitHub's jobs need."""
 
 
 @command.command("turn")
 @environment_option
-@click.option("--bundle", help="Full id of the bundle. Skip the merge if it is in quarantine.")
-@click.option("--required", is_flag=True, help="Fail instead of skipping.")
+@click.option(
+    "--bundle", help="Full id of the bundle: skip the merge if that was rolled back there."
+)
+@click.option("--required", is_flag=True, help="Fail, rather than skip it.")
 def turn_command(environment: Environment, bundle: str | None, required: bool) -> None:
-    """Decide whether a merge is deployed or skipped.
+    """Say whether a merge is to be deployed.
 
-    It is skipped if a newer commit was deployed. With --required, which stands for a person's
-    request, that is an error, and the deployment refuses a bundle in quarantine.
+    It is not if a newer one was. With --required, somebody wants it to be deployed: then a newer
+    one is an error, and the deployment itself refuses a bundle that was rolled back.
     """
     ref = os.environ["GITHUB_REF"]
     if ref != _MAIN:
-        raise UsageError(
-            f"deployments run from main, not from {ref}", "Start the workflow with --ref main."
-        )
+        raise UsageError(f"deployments start from main, and this is {ref}", "Add: --ref main")
     account, commit = aws.connect(), os.environ["GITHUB_SHA"]
     if required:
         turn.insist(account, environment, commit)
@@ -71,13 +71,13 @@ def turn_command(environment: Environment, bundle: str | None, required: bool) -
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder to write notes for drift-issue into.",
+    help="Folder for what the report of drift needs to know.",
 )
 def deployed_tree_command(environment: Environment, folder: Path) -> None:
-    """Print the commit to plan drift with.
+    """Find the commit that drift is to be planned with.
 
-    This is the last deployed commit. There is none before the first deployment, and while a release
-    is under way.
+    It is the one that was deployed last. There is none before the first deployment, and while a
+    release changes the environment.
     """
     records = Ledger(aws.connect(), environment)
     commit = ""
@@ -87,13 +87,13 @@ def deployed_tree_command(environment: Environment, folder: Path) -> None:
     else:
         commit = deployed_tree.newest_of(records.releases(), os.environ["GITHUB_SHA"]) or ""
         if not commit:
-            console.notice(f"Nothing was deployed to {environment.name} yet.")
+            console.notice(f"Nothing was deployed to {environment.name} so far.")
             drift_issue.note(folder, "never deployed")
     github.set_output("commit", commit)
 
 
 def _is_under_way(newest: Release | None) -> bool:
-    """Return whether a release is under way. One that is older than a job's limit has died."""
+    """Say whether a release is at work: one that began longer ago than a job lasts has died."""
     if newest is None or newest.outcome != "under way":
         return False
     return (datetime.now(UTC) - datetime.fromisoformat(newest.began)).total_seconds() < JOB_S
@@ -104,19 +104,17 @@ def _is_under_way(newest: Release | None) -> bool:
 def drift_issue_command(folder: Path) -> None:
     """Open, update or close the issue about drift.
 
-    FOLDER has a folder for each environment, with the output of `plan --out`.
+    FOLDER has a folder for each environment, with what `plan --save` wrote.
     """
     drift_issue.report({name: drift_issue.read(folder / name) for name in DEPLOYED_FROM_GITHUB})
 
 
 @command.command("allowed-destruction")
-@click.option(
-    "--environment", "name", help="Read the merges since the last deployment to this environment."
-)
+@click.option("--environment", "name", help="Count what was merged since its last deployment.")
 def allowed_destruction_command(name: str | None) -> None:
-    """Print the resources that labels allow to destroy.
+    """Say what labels allow to be destroyed.
 
-    Reads the labels of the job's pull request, or those of merges with --environment.
+    Those of the job's own pull request, unless an environment is named.
     """
     if name is None:
         allowed = allowed_destruction.of_pull_request(github.pull_request_number())
@@ -132,16 +130,13 @@ def allowed_destruction_command(name: str | None) -> None:
 @command.command("reviewed-plan")
 @environment_option
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="File to write.",
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
 )
 def reviewed_plan_command(environment: Environment, out: Path) -> None:
-    """Download the plan of the merged pull request."""
+    """Fetch the plan that the merged pull request showed."""
     content = reviewed_plan.find(environment, os.environ["GITHUB_SHA"])
     if content is None:
-        console.notice(f"No pull request has a plan for {environment.name}.")
+        console.notice(f"No pull request showed a plan for {environment.name}.")
     else:
         out.write_bytes(content)
 
@@ -149,7 +144,7 @@ def reviewed_plan_command(environment: Environment, out: Path) -> None:
 @command.command("approval")
 @click.option("--bundle", required=True, help="Full id of the bundle.")
 def approval_command(bundle: str) -> None:
-    """Check that the environment has reviewers for an approval."""
+    """Check that somebody can approve the plan."""
     approval.require(bundle)
 
 
@@ -162,9 +157,9 @@ def approval_command(bundle: str) -> None:
     help="Result of the job that plans.",
 )
 def comment_command(folder: Path, planned: str) -> None:
-    """Write the plans into a comment of the pull request.
+    """Show the plans in a comment.
 
-    FOLDER has a folder for each environment, with the output of `plan --out`.
+    FOLDER has a folder for each environment, with what `plan --save` wrote.
     """
     files = {name: folder / name / "plan.md" for name in DEPLOYED_FROM_GITHUB}
     plans = {
@@ -178,7 +173,7 @@ def comment_command(folder: Path, planned: str) -> None:
 def store_pipeline_command(environment: Environment) -> None:
     """Store this pipeline as one file, for rollbacks.
 
-    rollback.yml runs the stored file of the environment with the Python of the runner's image.
+    The workflow rollback.yml starts the one that an environment has, with the runner's own Python.
     """
     account = aws.connect()
     pyz = zipapp.make()

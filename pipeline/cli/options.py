@@ -1,20 +1,17 @@
-"""Options that several commands have, and former names of options."""
+"""Options that several commands take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from pipeline import console
 from pipeline.config import ENVIRONMENTS, Environment
 from pipeline.errors import did_you_mean
 
 
 class EnvironmentName(click.Choice[str]):
-    """The name of an environment. The error for a typo suggests the nearest name."""
+    """The name of an environment. A typo is answered with the nearest one."""
 
     def __init__(self) -> None:
         super().__init__(ENVIRONMENTS)
@@ -29,14 +26,11 @@ def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environ
 
 
 environment_option = click.option(
-    "-e",
     "--environment",
     type=EnvironmentName(),
     required=True,
     callback=_to_environment,
-    envvar="PIPELINE_ENVIRONMENT",
-    show_envvar=True,
-    help="Environment.",
+    help="Environment to work on.",
 )
 
 
@@ -45,7 +39,7 @@ bundle_option = click.option(
     "reference",
     default="build",
     show_default=True,
-    help="Folder of a bundle, or the id of a stored bundle.",
+    help="The bundle: a folder, or the id of one that was deployed before.",
 )
 
 
@@ -55,9 +49,8 @@ allow_destroy_option = click.option(
     multiple=True,
     metavar="ADDRESS",
     envvar="ALLOW_DESTROY",
-    show_envvar=True,
-    help="Allow the plan to destroy or replace this protected resource. Repeat the option for "
-    "several; separate them by spaces in the environment variable.",
+    help="Let the plan destroy or replace this guarded resource. Can be given again; or several "
+    "in $ALLOW_DESTROY, with spaces between.",
 )
 
 
@@ -67,21 +60,3 @@ verify_attestations_option = click.option(
     is_flag=True,
     help="Verify with `gh` that build.yml built the packages on main.",
 )
-
-
-def former_name(
-    old: str, new: str, parameter: str, **attributes: Any
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return an option that accepts `old`, the former name of `new`, and prints a notice.
-
-    It sets `parameter`, the one of `new`, and has the `attributes` of `new`. It is not in the help,
-    and is removed with the next release.
-    """
-
-    def take(context: click.Context, option: click.Parameter, value: Any) -> None:
-        if context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            console.notice(f"{old} is now {new}; the next release removes the old name")
-            context.params[parameter] = value
-            context.set_parameter_source(parameter, ParameterSource.COMMANDLINE)
-
-    return click.option(old, hidden=True, expose_value=False, callback=take, **attributes)

@@ -13,19 +13,19 @@ from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
-from pipeline.cli.options import allow_destroy_option, environment_option, former_name
+from pipeline.cli.options import allow_destroy_option, environment_option
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.inspection.inspector import inspect_loaded
 from pipeline.markdown import code, one_line
-from pipeline.release import drift, outcome, quarantine, target
-from pipeline.release.ledger import Ledger, Release
+from pipeline.release import observation, outcome, quarantine, state, target
+from pipeline.release.ledger import Release
 from pipeline.report import plan_comment
 from pipeline.report.plan_comment import PlanComment
 from pipeline.terraform import plan_diff, runner
 from pipeline.terraform.plan import in_words, read_plan
 from pipeline.terraform.plan_diff import PlanSnapshot
-from pipeline.traffic import alias, provisioned_concurrency
+from pipeline.traffic import provisioned_concurrency
 
 # Two of them fit into one issue, which holds 65,536 characters.
 _PAGE_BYTES = 30_000
@@ -41,40 +41,38 @@ _PAGE_BYTES = 30_000
     "reference",
     default="build",
     show_default=True,
-    help="Folder of a bundle, the id of a stored bundle, or `live` for the bundle that serves.",
+    help="The bundle: a folder, the id of one that was deployed before, or `live` for the one "
+    "that the environment serves.",
 )
 @allow_destroy_option
 @click.option(
-    "--out",
+    "--save",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write plan.json and plan.md into. Neither contains values.",
+    help="Folder to write plan.json and plan.md into, which show no values.",
 )
-@former_name("--save", "--out", "folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--compare-with",
-    "reviewed_file",
+    "--shown",
+    "shown_file",
     type=click.Path(path_type=Path),
-    metavar="PLAN.JSON",
-    help="Print the differences from an earlier plan, as --out wrote it.",
+    help="The plan.json that the pull request showed: say what is different.",
 )
-@former_name("--shown", "--compare-with", "reviewed_file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
 @outcome.no_traffic_moved("a plan moves none")
 def command(
     environment: Environment,
     reference: str,
     allowed: tuple[str, ...],
     folder: Path | None,
-    reviewed_file: Path | None,
+    shown_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the Terraform plan for a bundle.
+    """Show what Terraform would do.
 
-    Changes nothing, and takes no lock of the state.
+    With the bundle; nothing is changed, and no lock taken.
     """
     account = aws.connect()
-    facts = _plan(account, environment, reference, allowed, reviewed_file)
+    facts = _plan(account, environment, reference, allowed, shown_file)
     if as_json:
         console.result_json(document(facts))
     else:
@@ -97,26 +95,25 @@ def _plan(
     environment: Environment,
     reference: str,
     allowed: tuple[str, ...],
-    reviewed_file: Path | None,
+    shown_file: Path | None,
 ) -> PlanComment:
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
-    records = Ledger(account, environment)
-    newest, live = records.newest(), records.serving()
+    seen = observation.observe(account, environment)
+    newest, live = seen.serving.newest, seen.serving.release
     bundle = _load(account, environment, reference, live)
     with runner.workspace(runner.service_stack(environment)) as tf:
         variables = runner.bundle_variables(account, bundle.manifest)
         plan = tf.plan(account, variables, lock=False).document
     planned = read_plan(plan)
-    points_to = alias.read(account.functions, environment.function_name)
     differences = None
-    if reviewed_file:
-        differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(reviewed_file))
+    if shown_file:
+        differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(shown_file))
     return PlanComment(
         environment=environment.name,
         manifest=bundle.manifest,
         commit=github.pull_request_head() or bundle.manifest.commit,
         planned=planned,
-        beyond=drift.beyond_terraform(plan, points_to, live),
+        beyond=tuple(found.with_command() for found in state.find(seen)),
         allowed=allowed,
         live=live,
         live_manifest=target.manifest_of(account, live) if live else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 
 import click
@@ -10,6 +11,7 @@ from pipeline import aws, console
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.cli.help import examples
+from pipeline.release import observation, quarantine, state
 from pipeline.release.ledger import Ledger, Release
 
 
@@ -20,26 +22,52 @@ from pipeline.release.ledger import Ledger, Release
     ),
 )
 @environment_option
-@click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of releases."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the releases as JSON.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
 def command(environment: Environment, limit: int, as_json: bool) -> None:
-    """List releases and rollbacks."""
-    found = list(islice(Ledger(aws.connect(), environment).releases(), limit))
+    """List releases and rollbacks, newest first.
+
+    Marked are those that get live's calls, and those whose bundle is in quarantine.
+    """
+    account = aws.connect()
+    found = list(islice(Ledger(account, environment).releases(), limit))
+    seen = observation.observe(account, environment)
+    live = {share.release.number: share.percent for share in seen.serving.shares if share.release}
+    reasons = quarantine.reasons(account, environment, (release.bundle for release in found))
     if as_json:
-        console.result_json([_as_json(each) for each in found])
+        console.result_json([_as_json(release, live, reasons) for release in found])
     elif not found:
-        console.result(f"{environment.name} has no releases")
+        console.result(f"nothing was ever released to {environment.name}")
     else:
         columns = ["release", "kind", "outcome", "version", "bundle", "began", "actor", "reason"]
-        console.table("", columns, [_row(each) for each in found])
+        rows = [[_mark(release, live, reasons), *_row(release)] for release in found]
+        console.table("", ["", *columns], rows)
+        for problem in state.find(seen):
+            console.notice(problem.in_words())
 
 
-def _as_json(release: Release) -> dict[str, object]:
-    """Return a release with the names that machines look for first."""
+def _as_json(
+    release: Release, live: Mapping[int, float], reasons: Mapping[str, str]
+) -> dict[str, object]:
+    """Return a release with the names that machines look for first.
+
+    `live_percent` is its share of live's calls, and `quarantined` why its bundle is in quarantine.
+    """
     document = release.to_json()
-    return {"release": document.pop("number"), "time": release.began} | document
+    return {
+        "release": document.pop("number"),
+        "time": release.began,
+        "live_percent": live.get(release.number, 0.0),
+        "quarantined": reasons.get(release.bundle),
+    } | document
+
+
+def _mark(release: Release, live: Mapping[int, float], reasons: Mapping[str, str]) -> str:
+    """Return what a release is now: live, with its share if that is not all, or in quarantine."""
+    percent = live.get(release.number)
+    if percent is not None:
+        return "live" if percent == 100 else f"live {percent:.4g} %"
+    return "quarantine" if release.bundle in reasons else ""
 
 
 def _row(release: Release) -> list[str]:

@@ -11,11 +11,11 @@ from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, describe
-from pipeline.release import drift, ledger, publish, target
+from pipeline.release import ledger, publish, target
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
 from pipeline.signals import deferred_signals
-from pipeline.terraform.plan import read_plan
+from pipeline.terraform.plan import code_was_changed, read_plan
 from pipeline.terraform.runner import SavedPlan, Terraform
 from pipeline.traffic import alias, invoke, provisioned_concurrency, smoke
 from pipeline.traffic.alias import AliasSwitch
@@ -54,7 +54,7 @@ class Deployment:
         moved_by_lambda = provisioned_concurrency.is_there(plan.document)
         if moved_by_lambda:
             alias.wait_until_alone(self._account.functions, self._name)
-        if plan.is_empty and self._is_served() and not drift.code_was_changed(plan.document):
+        if plan.is_empty and self._is_served() and not code_was_changed(plan.document):
             return None
         planned = read_plan(plan.document)
         switch = self._context.switch = AliasSwitch(self._account.functions, self._name)

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from uuid import uuid4
 
@@ -22,6 +23,19 @@ _RENEWED_EVERY_S = 5
 _EXPIRES_AFTER_S = 20
 _LOOKED_AT_EVERY_S = 1
 _OF_NO_RELEASE = 0
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign of life: of which release, a word that is new each time, and its age by S3's clock."""
+
+    release_number: int
+    word: str
+    age_s: float
+
+    def is_of(self, release_number: int) -> bool:
+        """Say whether it is a release's, and recent enough for its process to be at work."""
+        return self.release_number == release_number and self.age_s < _EXPIRES_AFTER_S
 
 
 class Lease:
@@ -50,6 +64,18 @@ class Lease:
         with suppress(ClientError, BotoCoreError):
             self._write(_OF_NO_RELEASE)
 
+    def last_sign(self) -> Sign | None:
+        """Return the last sign of life, or None if nobody ever gave one."""
+        found = absent_if(
+            "NoSuchKey", lambda: self._s3.get_object(Bucket=self._bucket, Key=self._key)
+        )
+        if found is None:
+            return None
+        sign = json.loads(found["Body"].read())
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        age_s = (now - found["LastModified"]).total_seconds()
+        return Sign(sign["release"], sign["sign"], age_s)
+
     def is_alive(self, release_number: int) -> bool:
         """Say whether somebody works on this release, by the signs of life and S3's own clock.
 
@@ -57,19 +83,12 @@ class Lease:
         """
         first: str | None = None
         while True:
-            found = absent_if(
-                "NoSuchKey", lambda: self._s3.get_object(Bucket=self._bucket, Key=self._key)
-            )
-            if found is None:
-                return False
-            sign = json.loads(found["Body"].read())
-            now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-            age_s = (now - found["LastModified"]).total_seconds()
-            if sign["release"] != release_number or age_s >= _EXPIRES_AFTER_S:
+            sign = self.last_sign()
+            if sign is None or not sign.is_of(release_number):
                 return False
             if first is None:
-                first = sign["sign"]
-            elif sign["sign"] != first:
+                first = sign.word
+            elif sign.word != first:
                 return True
             time.sleep(_LOOKED_AT_EVERY_S)
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from pipeline import aws
 from pipeline.bundle import store
-from pipeline.release import drift
 from pipeline.terraform import runner
 from pipeline.traffic import api_url, configuration, invoke
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import LIVE, Environment
 from pipeline.release.context import ReleaseContext
-from pipeline.terraform.plan import read_plan
+from pipeline.terraform.plan import code_was_changed, read_plan
 from pipeline.signals import deferred_signals
 from pipeline.terraform.runner import SavedPlan, Terraform
 
@@ -45,7 +44,7 @@ def apply(
     functions, name = account.functions, environment.function_name
     with deferred_signals():
         published = _applied(functions, name, tf, plan)
-        if drift.code_was_changed(plan.document):
+        if code_was_changed(plan.document):
             _put_code_right(account, name, manifest)
         if _is_behind(functions, name, published.version):
             functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.aws import Aws, absent_if, persistently
 from pipeline.config import Environment
 from pipeline.errors import QuarantinedError
 from pipeline.markdown import one_line
 from pipeline.release.ledger import Release
+
+_AT_A_TIME = 8
 
 
 def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
@@ -36,6 +40,14 @@ def why(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
         f"bundle {bundle_id[:12]} was rolled back in {environment.name} by {entry['actor']} "
         f"at {entry['began']}: {entry['reason'] or 'no reason given'}"
     )
+
+
+def reasons(aws: Aws, environment: Environment, bundle_ids: Iterable[str]) -> dict[str, str]:
+    """Return `why` of each of these bundles that is in quarantine, by its id."""
+    ids = list(dict.fromkeys(bundle_ids))
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        found = pool.map(lambda bundle_id: why(aws, environment, bundle_id), ids)
+        return {bundle_id: reason for bundle_id, reason in zip(ids, found, strict=True) if reason}
 
 
 def is_in(aws: Aws, environment: Environment, bundle_id: str) -> bool:

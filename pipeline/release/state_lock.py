@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipeline import console
@@ -20,6 +21,37 @@ from pipeline.terraform.runner import SavedPlan, Terraform
 _LONGEST = timedelta(minutes=30)
 # A release takes the lock soon after it began.
 _SOON = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock on the state, as Terraform writes it: its id, who holds it, for what, since when."""
+
+    id: str
+    who: str
+    operation: str
+    created: datetime
+
+    def is_by_itself(self, now: datetime) -> bool:
+        """Say whether it is too old to be that of a plan before which no release has begun."""
+        return now - self.created >= _SOON
+
+
+def read(account: Aws, environment: Environment) -> Lock | None:
+    """Return the lock on an environment's state, or None if nobody holds it.
+
+    Source of the object and its content: "State Locking" of the backend s3 in Terraform's
+    documentation, and statemgr.LockInfo in its source.
+    """
+    key = f"{environment.state_key}.tflock"
+    found = absent_if(
+        "NoSuchKey", lambda: account.s3.get_object(Bucket=account.state_bucket, Key=key)
+    )
+    if found is None:
+        return None
+    lock = json.loads(found["Body"].read())
+    created = datetime.fromisoformat(lock["Created"])
+    return Lock(lock["ID"], lock["Who"], lock["Operation"], created)
 
 
 def plan(tf: Terraform, account: Aws, environment: Environment, manifest: Manifest) -> SavedPlan:
@@ -55,16 +87,13 @@ def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) 
 
 def _give_back(tf: Terraform, account: Aws, environment: Environment) -> bool:
     """Take the lock away if it is left over; say whether it is gone."""
-    key = f"{environment.state_key}.tflock"
-    found = absent_if(
-        "NoSuchKey", lambda: account.s3.get_object(Bucket=account.state_bucket, Key=key)
-    )
-    if found is None:
+    lock = read(account, environment)
+    if lock is None:
         return True
-    lock = json.loads(found["Body"].read())
-    created = datetime.fromisoformat(lock["Created"])
-    if not is_left_over(created, Ledger(account, environment).releases(), datetime.now(UTC)):
+    releases = Ledger(account, environment).releases()
+    if not is_left_over(lock.created, releases, datetime.now(UTC)):
         return False
-    console.say(f"the lock that {lock['Who']} left at {lock['Created']} is taken away", "yellow")
-    tf.unlock(account, lock["ID"])
+    created = lock.created.isoformat(timespec="seconds")
+    console.say(f"the lock that {lock.who} left at {created} is taken away", "yellow")
+    tf.unlock(account, lock.id)
     return True

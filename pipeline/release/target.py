@@ -12,13 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import runtimes
 from pipeline.bundle import store
-from pipeline.release import quarantine
+from pipeline.release import quarantine, serving
 from pipeline.traffic import alias, invoke
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle.manifest import Bundle, Manifest
 from pipeline.config import LIVE, Environment
 from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
+from pipeline.release.serving import Serving
 from pipeline.traffic.alias import Live
 
 if TYPE_CHECKING:
@@ -53,33 +54,61 @@ def choose(
 
     "Before" follows the ledger, not version numbers: after a rollback it is what came before the
     release that was restored, so rolling back twice goes further back. A rollback that did not
-    come to its end is finished first. Raises ReleaseUnusableError.
+    come to its end is finished first. Where somebody moved live, only a number says which way to
+    go: that of the release that serves by the ledger takes the move back. Raises
+    ReleaseUnusableError.
     """
-    records = Ledger(account, environment)
-    newest = records.newest()
-    succeeded = (release for release in records.releases() if release.outcome == "succeeded")
-    current = next(succeeded, None)
+    return choose_from(account, environment, serving.of(account, environment, live), number)
+
+
+def choose_from(
+    account: Aws, environment: Environment, found: Serving, number: int | None = None
+) -> RollbackTarget:
+    """Do `choose` where what serves is known."""
+    current, newest = found.release, found.newest
     if newest is None or current is None:
-        raise ReleaseUnusableError(f"nothing was ever released to {environment.name}")
+        raise _nothing_to_restore(environment, found)
     if number is None and newest.outcome != "succeeded" and newest.restores:
         number = newest.restores
-    left_traffic = live is not None and live.route != (current.version, ())
-    if left_traffic or (newest.outcome != "succeeded" and newest.restores == current.number):
-        half_way = _deployed_after(records, current)
-        if half_way and number in (None, current.number):
-            return RollbackTarget(half_way, current, newest)
+    if found.route == "moved" and (number is None or found.live is None):
+        raise _moved(environment, found)
+    records = Ledger(account, environment)
+    if number in (None, current.number):
+        if left := _half_way(records, found, current, newest):
+            return RollbackTarget(left, current, newest)
+        if found.route == "moved":
+            return RollbackTarget(current, current, newest)
     if number is not None:
-        target = records.release(number)
-        if target and may_be_asked_for(target, current):
-            return RollbackTarget(current, target, newest)
+        return RollbackTarget(current, _asked_for(records, current, number), newest)
+    return RollbackTarget(current, _before(account, environment, current), newest)
+
+
+def _half_way(records: Ledger, found: Serving, current: Release, newest: Release) -> Release | None:
+    """Return the deployment that has traffic although it did not succeed, if there is one."""
+    has_traffic = found.live is not None and found.live.route != (current.version, ())
+    left_traffic = has_traffic and found.route in ("under way", "half-way")
+    died_going_back = newest.outcome != "succeeded" and newest.restores == current.number
+    return _deployed_after(records, current) if left_traffic or died_going_back else None
+
+
+def _asked_for(records: Ledger, current: Release, number: int) -> Release:
+    target = records.release(number)
+    if target is None or not may_be_asked_for(target, current):
         raise _no_such_release(records, current, number)
+    return target
+
+
+def _before(account: Aws, environment: Environment, current: Release) -> Release:
+    """Return the release before the one that serves, as a rollback without a number restores it."""
+    records = Ledger(account, environment)
     restored = current.restores or current.number
-    for release in succeeded:
+    for release in records.releases():
         # Another version of the same bundle has other settings only: that is to be asked for.
-        fits = release.number < restored and release.bundle != current.bundle
-        if fits and not quarantine.is_in(account, environment, release.bundle):
-            return RollbackTarget(current, release, newest)
-    raise _no_such_release(records, current, number)
+        earlier = release.outcome == "succeeded" and release.number < restored
+        if earlier and release.bundle != current.bundle:
+            if not quarantine.is_in(account, environment, release.bundle):
+                return release
+    raise _no_such_release(records, current, None)
 
 
 def may_be_asked_for(release: Release, current: Release) -> bool:
@@ -130,6 +159,34 @@ def _deployed_after(records: Ledger, current: Release) -> Release | None:
     """Return the newest deployment after the release that serves: it ended half way."""
     later = takewhile(lambda each: each.number > current.number, records.releases())
     return next((release for release in later if release.kind == "deploy"), None)
+
+
+def _nothing_to_restore(environment: Environment, found: Serving) -> ReleaseUnusableError:
+    if found.newest is None:
+        return ReleaseUnusableError(f"nothing was ever released to {environment.name}")
+    return ReleaseUnusableError(
+        f"no release of {environment.name} ever succeeded, so there is none to restore: "
+        f"{found.in_words()}",
+        "Correct the source, build, and deploy.",
+    )
+
+
+def _moved(environment: Environment, found: Serving) -> ReleaseUnusableError:
+    """Return the refusal to guess which way to go from where somebody moved live."""
+    current = found.release
+    assert current
+    if not found.shares:
+        hint = "Deploy the bundle that serves by the ledger: Terraform makes the alias again."
+        command = f"deploy --environment {environment.name} --bundle {current.bundle[:12]}"
+    else:
+        hint = f"To take that back: --to {current.number}."
+        adopted = found.shares[0].release
+        if adopted and may_be_asked_for(adopted, current):
+            hint += f" To keep what serves: --to {adopted.number}."
+        command = f"rollback --environment {environment.name} --to {current.number}"
+    return ReleaseUnusableError(
+        serving.points_elsewhere(found), hint, command=f"python -m pipeline {command}"
+    )
 
 
 def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusableError:

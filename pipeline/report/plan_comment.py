@@ -14,7 +14,7 @@ from pipeline.inspection.report import Report, describe
 
 SAME = "This is the same as the pull request showed."
 DIFFERENT = "This is not what the pull request showed:"
-BEYOND = "Not as it was released, which Terraform does not see:"
+BEYOND = "Not as it was released:"
 
 _UNFOLDED = 10
 
@@ -42,11 +42,11 @@ class PlanComment:
     """What is known of a plan.
 
     `commit` is what the bundle was built from, as people know it; `allowed` are the addresses that
-    may be destroyed; `beyond` what Terraform does not see; `live` the release that serves and
-    `live_manifest` its bundle's (None if it is damaged); `unfinished` the newest release if it did
-    not succeed; `quarantined` why nothing deploys the bundle, if it is in quarantine; `refused` why
-    a deployment of the plan would be; `differences` those from what the pull request showed (None
-    if nobody asked).
+    may be destroyed; `beyond` the states that need a person, of which Terraform may see nothing;
+    `live` the release that serves and `live_manifest` its bundle's (None if it is damaged);
+    `unfinished` the newest release if it did not succeed; `quarantined` why nothing deploys the
+    bundle, if it is in quarantine; `refused` why a deployment of the plan would be; `differences`
+    those from what the pull request showed (None if nobody asked).
     """
 
     environment: str

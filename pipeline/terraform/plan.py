@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -175,6 +175,20 @@ def read_plan(plan: dict[str, Any]) -> PlannedChanges:
         tuple(outputs),
         _digest(effects),
         _digest_of_lines(json.dumps(_effect(*effect), sort_keys=True) for effect in effects),
+    )
+
+
+def code_was_changed(plan: Mapping[str, Any]) -> bool:
+    """Say whether the function's code is not what Terraform deployed last.
+
+    Terraform does not see that: it compares the digest with its own state, never with the
+    function's, for the provider keeps `source_code_hash` as it was configured.
+    """
+    return any(
+        before["code_sha256"] != before["source_code_hash"]
+        for resource in plan.get("resource_changes", [])
+        if resource["type"] == _FUNCTION
+        if (before := resource["change"]["before"])
     )
 
 

@@ -77,7 +77,7 @@ def require_answer(
     """
     deadline = time.monotonic() + patience
     while True:
-        health, body = _get(url + _PATH)
+        health, body = get_health(url)
         if health.outcome == "200" or health.outcome == (direct := live()).outcome:
             return health
         if time.monotonic() > deadline:
@@ -92,10 +92,13 @@ def require_answer(
     )
 
 
-def _get(url: str) -> tuple[Health, str]:
-    """Call a URL; return how it answered, and the beginning of the body, or why there is none."""
+def get_health(url: str) -> tuple[Health, str]:
+    """Call /api/health at the API's URL, as a caller does.
+
+    Returns how it answered, and the beginning of the body, or why there is none.
+    """
     request = urllib.request.Request(
-        url, headers={"accept": "application/json", "user-agent": "pipeline"}
+        url + _PATH, headers={"accept": "application/json", "user-agent": "pipeline"}
     )
     started = time.monotonic()
     try:

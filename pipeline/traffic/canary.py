@@ -16,10 +16,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from pipeline import console
-from pipeline.traffic import analysis, invocations, invoke, smoke
+from pipeline.traffic import alarms, analysis, invocations, invoke, smoke
 from pipeline.aws import Aws
 from pipeline.traffic.invocations import Invocation
 from pipeline.config import LIVE, OWN_CALLS_S, Environment, Rollout
@@ -186,9 +185,9 @@ class Canary:
 
         Raises UsageError if one that is named is missing, or is none that can be looked at.
         """
-        own = self._described(AlarmNamePrefix=f"{self.environment.function_name}-")
+        own = alarms.of_stack(self.account, self.environment)
         wanted = list(self.steps.alarms)
-        named = self._described(AlarmNames=wanted) if wanted else {}
+        named = alarms.states(self.account, AlarmNames=wanted) if wanted else {}
         if missing := sorted(set(wanted) - set(named)):
             raise UsageError(
                 f"there is no metric alarm {', '.join(missing)}",
@@ -196,16 +195,6 @@ class Canary:
                 "composite alarm takes no part: name the metric alarms that it is made of.",
             )
         return frozenset(name for name, state in (own | named).items() if state == "ALARM")
-
-    def _described(self, **which: Any) -> dict[str, str]:
-        pages = self.account.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmTypes=["MetricAlarm"], **which
-        )
-        return {
-            alarm["AlarmName"]: alarm["StateValue"]
-            for page in pages
-            for alarm in page["MetricAlarms"]
-        }
 
 
 def _of(version: str, seen: Sequence[Invocation]) -> list[Invocation]:

@@ -118,16 +118,20 @@ def has_layer(
     functions: LambdaClient, published: FunctionConfigurationResponseTypeDef, manifest: Manifest
 ) -> bool:
     """Say whether a version has the bundle's layer, byte for byte, and no other."""
-    stated = manifest.layer
-    digests = []
-    for layer in published.get("Layers", []):
-        name, number = layer["Arn"].split(":")[-2:]
-        found = absent_if(
-            "ResourceNotFoundException",
-            lambda: functions.get_layer_version(LayerName=name, VersionNumber=int(number)),
-        )
-        digests.append(found["Content"]["CodeSha256"] if found else None)
-    return digests == ([stated.sha256_base64] if stated else [])
+    layer = manifest.layer
+    arns = [used["Arn"] for used in published.get("Layers", [])]
+    digests = [layer_digest(functions, arn) for arn in arns]
+    return digests == ([layer.sha256_base64] if layer else [])
+
+
+def layer_digest(functions: LambdaClient, arn: str) -> str | None:
+    """Return the digest of a layer version's content, or None if it was deleted."""
+    name, number = arn.split(":")[-2:]
+    found = absent_if(
+        "ResourceNotFoundException",
+        lambda: functions.get_layer_version(LayerName=name, VersionNumber=int(number)),
+    )
+    return found["Content"]["CodeSha256"] if found else None
 
 
 def get_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:

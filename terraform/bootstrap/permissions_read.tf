@@ -1,4 +1,5 @@
-# What a plan reads: the state, the release that is live, and Terraform's view of every resource.
+# What a plan and `status` read: the state and its lock, the release that is live and whether one is
+# under way, and Terraform's view of every resource.
 #
 # S3 answers for a key that is missing with 404 only if the caller may list that key, else with 403
 # (GetObject in the S3 API reference). So what is read can be listed, too.
@@ -8,7 +9,7 @@ data "aws_iam_policy_document" "read" {
   statement {
     sid       = "ReadState"
     actions   = ["s3:GetObject"]
-    resources = [each.value.state]
+    resources = [each.value.state, "${each.value.state}.tflock"]
   }
 
   statement {
@@ -20,7 +21,11 @@ data "aws_iam_policy_document" "read" {
       test     = "StringEquals"
       variable = "s3:prefix"
       # Terraform looks for workspaces first, and then for the state itself.
-      values = ["env:/", "${var.service}/${each.key}.tfstate"]
+      values = [
+        "env:/",
+        "${var.service}/${each.key}.tfstate",
+        "${var.service}/${each.key}.tfstate.tflock",
+      ]
     }
   }
 
@@ -33,6 +38,7 @@ data "aws_iam_policy_document" "read" {
       "${local.artifacts}/quarantine/*",
       "${local.artifacts}/bundles/*",
       "${local.artifacts}/packages/*",
+      "${local.artifacts}/lease/${each.key}.json",
     ]
   }
 
@@ -44,7 +50,7 @@ data "aws_iam_policy_document" "read" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["ledger/*", "quarantine/*", "bundles/*", "packages/*"]
+      values   = ["ledger/*", "quarantine/*", "bundles/*", "packages/*", "lease/${each.key}.json"]
     }
   }
 

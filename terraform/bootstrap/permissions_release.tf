@@ -12,21 +12,9 @@ data "aws_iam_policy_document" "release" {
   }
 
   statement {
-    sid       = "ReadAndDeleteStateLock"
-    actions   = ["s3:GetObject", "s3:DeleteObject"]
+    sid       = "DeleteStateLock"
+    actions   = ["s3:DeleteObject"]
     resources = ["${each.value.state}.tflock"]
-  }
-
-  statement {
-    sid       = "ListStateLock"
-    actions   = ["s3:ListBucket"]
-    resources = [local.state]
-
-    condition {
-      test     = "StringEquals"
-      variable = "s3:prefix"
-      values   = ["${var.service}/${each.key}.tfstate.tflock"]
-    }
   }
 
   statement {
@@ -38,22 +26,11 @@ data "aws_iam_policy_document" "release" {
     ]
   }
 
+  # A bundle that a person lets out of quarantine, by deploying it or by rolling back to it.
   statement {
-    sid       = "ReadLease"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.artifacts}/lease/${each.key}.json"]
-  }
-
-  statement {
-    sid       = "ListLease"
-    actions   = ["s3:ListBucket"]
-    resources = [local.artifacts]
-
-    condition {
-      test     = "StringEquals"
-      variable = "s3:prefix"
-      values   = ["lease/${each.key}.json"]
-    }
+    sid       = "ReleaseFromQuarantine"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${local.artifacts}/quarantine/${each.key}/*"]
   }
 
   statement {
@@ -108,12 +85,6 @@ data "aws_iam_policy_document" "deploy" {
       "${local.artifacts}/packages/*",
       "${local.artifacts}/pipeline/${each.key}", # what rollback.yml starts
     ]
-  }
-
-  statement {
-    sid       = "ReleaseFromQuarantine"
-    actions   = ["s3:DeleteObject"]
-    resources = ["${local.artifacts}/quarantine/${each.key}/*"]
   }
 }
 

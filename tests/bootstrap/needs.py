@@ -242,6 +242,8 @@ PIPELINE: Mapping[str, Needs] = {
     "functions.get_provisioned_concurrency_config": writes(
         LIVE, "lambda:GetProvisionedConcurrencyConfig", option="provisioned_concurrency"
     ),
+    "functions.get_function": reads(FUNCTION, "lambda:GetFunction")
+    + reads(VERSION, "lambda:GetFunction"),
     "functions.get_function_configuration": (
         *writes(FUNCTION, "lambda:GetFunctionConfiguration"),
         *writes(VERSION, "lambda:GetFunctionConfiguration"),
@@ -253,9 +255,12 @@ PIPELINE: Mapping[str, Needs] = {
     "s3.get_object": (
         *(row for key in _READ for row in reads(f"{ARTIFACTS}/{key}", "s3:GetObject")),
         *reads(f"{ARTIFACTS}/{_QUARANTINE}", "s3:GetObject"),
-        *writes(f"{ARTIFACTS}/{_LEASE}", "s3:GetObject"),
-        *writes(f"{STATE_BUCKET}/{LOCK_KEY}", "s3:GetObject"),
+        *reads(f"{ARTIFACTS}/{_LEASE}", "s3:GetObject"),
+        *reads(f"{STATE_BUCKET}/{STATE_KEY}", "s3:GetObject"),
+        *reads(f"{STATE_BUCKET}/{LOCK_KEY}", "s3:GetObject"),
     ),
+    # HeadObject has no permission of its own: S3 API reference.
+    "s3.head_object": reads(f"{ARTIFACTS}/packages/p1/x.zip", "s3:GetObject"),
     "s3.list_objects_v2": (
         Need("s3:ListBucket", ARTIFACTS, ALL, {"s3:prefix": "bundles/b5a98a1"}),
         *(
@@ -270,11 +275,11 @@ PIPELINE: Mapping[str, Needs] = {
         Need("s3:PutObject", f"{ARTIFACTS}/{_PIPELINE}", DEPLOY),
         Need("s3:PutObject", f"{ARTIFACTS}/{_QUARANTINE}", ROLLBACK),
     ),
-    "s3.delete_object": (Need("s3:DeleteObject", f"{ARTIFACTS}/{_QUARANTINE}", DEPLOY),),
+    "s3.delete_object": writes(f"{ARTIFACTS}/{_QUARANTINE}", "s3:DeleteObject"),
     "logs.filter_log_events": tuple(
         row for group in _of_groups(FUNCTION_LOG) for row in writes(group, "logs:FilterLogEvents")
     ),
-    "cloudwatch.describe_alarms": writes(ALARM, "cloudwatch:DescribeAlarms"),
+    "cloudwatch.describe_alarms": reads(ALARM, "cloudwatch:DescribeAlarms"),
     "cloudwatch.get_metric_statistics": writes("*", "cloudwatch:GetMetricStatistics"),
     "cloudwatch.put_metric_data": writes(
         "*", "cloudwatch:PutMetricData", context={"cloudwatch:namespace": "{service}"}
@@ -326,9 +331,9 @@ UNSEEN: Needs = (
             Need("s3:ListBucket", ARTIFACTS, ALL, {"s3:prefix": key})
             for key in (*_READ, _QUARANTINE)
         ),
-        Need("s3:ListBucket", ARTIFACTS, WRITERS, {"s3:prefix": _LEASE}),
+        Need("s3:ListBucket", ARTIFACTS, ALL, {"s3:prefix": _LEASE}),
         Need("s3:ListBucket", STATE_BUCKET, ALL, {"s3:prefix": STATE_KEY}),
-        Need("s3:ListBucket", STATE_BUCKET, WRITERS, {"s3:prefix": LOCK_KEY}),
+        Need("s3:ListBucket", STATE_BUCKET, ALL, {"s3:prefix": LOCK_KEY}),
     ),
     *_unseen(
         "rollback.yml fetches the pipeline with `aws s3 cp`: HeadObject and GetObject",

@@ -86,7 +86,7 @@ def seen(
     seen.look()
     (project.folder / "live").mkdir()
     seen.plan("nothing live", "--bundle", "live")
-    seen.plan("first plan", "--compare-with", "absent.json", "--json", in_actions=False)
+    seen.plan("first plan", "--shown", "absent.json", "--json", in_actions=False)
     seen.look()
     seen.deploy("first", "--reason", "the </details> first\n\n## `one` @everyone")
     seen.deploy("live", "--bundle", "live")
@@ -116,8 +116,7 @@ def seen(
     seen.look()
     seen.plan("live plan", "--bundle", "live")
     seen.run("rollback", "rollback", *ENVIRONMENT, "--reason", "too fast")
-    seen.run("quarantine", "quarantine", *ENVIRONMENT, "build")
-    seen.run("no quarantine", "quarantine", *ENVIRONMENT, seen.ids["first"])
+    seen.run("releases", "releases", *ENVIRONMENT, "--json")
     seen.run("dry run to nowhere", "rollback", *ENVIRONMENT, "--to", "77", "--dry-run")
     return seen
 
@@ -129,10 +128,10 @@ def _plan_the_second(seen: Seen, project: Project) -> None:
     project.environment["TF_VAR_memory_mb"] = MEMORIES[1]
     terraform = source.read_text()
     source.write_text(terraform.replace("function_name = local.name", 'function_name = "renamed"'))
-    seen.plan("refused", "--compare-with", "first plan/plan.json")
+    seen.plan("refused", "--shown", "first plan/plan.json")
     source.write_text(terraform)
     project.environment["TF_VAR_memory_mb"] = MEMORIES[0]
-    seen.plan("changed", "--compare-with", "refused/plan.json")
+    seen.plan("changed", "--shown", "refused/plan.json")
     s3.delete_object(**STATE)
 
 
@@ -331,14 +330,13 @@ def test_what_a_failed_deployment_left_is_said_to_be_its_doing(seen: Seen) -> No
 
 
 def test_what_was_rolled_back_is_in_quarantine(seen: Seen) -> None:
-    """With who, why, and the way out; it is no error."""
-    step = seen["quarantine"]
-    assert step.done.returncode == 0 and step.outputs == {"quarantined": "true"}
-    [notice] = re.findall("^::notice::(.*)$", step.done.stderr, re.MULTILINE)
-    assert f"bundle {seen.ids['second'][:12]} was rolled back in local by ada at " in notice
-    way_out = f"-f bundle={seen.ids['second']} -f release-from-quarantine=true -f reason="
-    assert ": too fast. " in notice and way_out in notice
-    assert seen["no quarantine"].outputs == {"quarantined": "false"}
+    """The list of releases has who, when and why; what serves is in none, and has all calls."""
+    releases = {each["bundle"]: each for each in json.loads(seen["releases"].done.stdout)[::-1]}
+    reason = releases[seen.ids["second"]]["quarantined"]
+    assert f"bundle {seen.ids['second'][:12]} was rolled back in local by ada at " in reason
+    assert reason.endswith(": too fast")
+    first = releases[seen.ids["first"]]
+    assert (first["quarantined"], first["live_percent"]) == (None, 100)
 
 
 def test_a_dry_run_changes_nothing(seen: Seen) -> None:

@@ -6,6 +6,7 @@ journey: each run needs what the one before left in AWS and on GitHub.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,8 +180,8 @@ def test_a_given_bundle_can_be_deployed_by_hand(
     assert (newest["release"], newest["outcome"]) == (4, "succeeded")
     assert newest["bundle"] == quarantine.bundle == by_hand.staging[0]["bundle"]
     assert newest["reason"] == "it was right"
-    output = project.must("quarantine", newest["bundle"], "--environment", "production")
-    assert "is not in quarantine in production" in output
+    releases = json.loads(project.must("releases", "--environment", "production", "--json"))
+    assert (releases[0]["quarantined"], releases[0]["live_percent"]) == (None, 100)
     memory = deployed.client(runner, "lambda").get_function_configuration(
         FunctionName="mongo-client-production", Qualifier="live"
     )["MemorySize"]

@@ -79,9 +79,7 @@ def collect(account: Aws, environment: Environment, hours: float) -> ReleaseHist
     # One release stands for all of its bundle.
     bundles = {release.bundle: release for release in releases}
     manifests = _all(lambda each: target.manifest_of(account, each), bundles, _BUNDLES_AT_A_TIME)
-    quarantined = _all(
-        lambda each: quarantine.why(account, environment, each.bundle), bundles, _BUNDLES_AT_A_TIME
-    )
+    quarantined = quarantine.reasons(account, environment, bundles)
     now_ms = int(time.time() * 1000)
     spans = {
         number: span

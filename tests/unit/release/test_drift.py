@@ -8,14 +8,13 @@ from typing import Any, cast
 import pytest
 
 from pipeline.cli import plan
-from pipeline.release import drift
+from pipeline.release import state
 from pipeline.report import plan_comment
 from pipeline.traffic import invoke
 from pipeline.errors import CheckFailedError
-from pipeline.traffic.alias import Live
+from pipeline.terraform.plan import code_was_changed
+from tests.support.environments import live, observed
 from tests.unit.report.test_plan_comment import LIVE, RELEASE, _context
-
-_SERVING = replace(RELEASE, version="7")
 
 
 def _plan(code: str, state: str) -> dict[str, Any]:
@@ -24,45 +23,25 @@ def _plan(code: str, state: str) -> dict[str, Any]:
     return {"resource_changes": [{"type": "aws_lambda_function", "change": change}]}
 
 
-def _live(version: str, *weights: tuple[str, float]) -> Live:
-    return Live(version, weights, "revision")
-
-
-def test_where_all_is_as_it_was_released_nothing_is_reported() -> None:
-    assert drift.beyond_terraform(_plan("a", "a"), _live("7"), _SERVING) == ()
-    assert drift.beyond_terraform({}, None, None) == ()
+def test_code_that_was_changed_by_hand_is_found_in_a_plan_of_no_changes() -> None:
+    assert code_was_changed(_plan("foreign", "a")) and not code_was_changed(_plan("a", "a"))
     created = {"type": "aws_lambda_function", "change": {"actions": ["create"], "before": None}}
-    assert not drift.code_was_changed({"resource_changes": [created]})
+    assert not code_was_changed({"resource_changes": [created]}) and not code_was_changed({})
 
 
-@pytest.mark.parametrize(
-    ("live", "where"),
-    [
-        (_live("6"), "version 6 serves all of it"),
-        (_live("7", ("8", 0.25)), "version 7 serves 75 %, version 8 25 %"),
-    ],
-)
-def test_live_that_was_moved_by_hand_is_reported(live: Live, where: str) -> None:
-    [line] = drift.beyond_terraform(_plan("a", "a"), live, _SERVING)
-    assert where in line and "release 7, which serves by the ledger, is version 7" in line
-
-
-def test_code_that_was_changed_by_hand_is_reported() -> None:
-    [line] = drift.beyond_terraform(_plan("foreign", "a"), _live("7"), _SERVING)
-    assert "code was changed" in line
-
-
-def test_a_plan_of_no_changes_is_not_empty_then() -> None:
+def test_a_plan_of_no_changes_is_not_empty_where_a_state_needs_a_person() -> None:
     """Or the nightly job would see nothing, and a merge would say that there is nothing to do."""
-    facts = _context(manifest=LIVE, live=_SERVING)
+    serving = replace(RELEASE, version="7")
+    facts = _context(manifest=LIVE, live=serving)
     assert facts.empty and facts.nothing_to_do
-    moved = replace(facts, beyond=drift.beyond_terraform({}, _live("6"), _SERVING))
+    [found] = state.find(observed(live("6"), serving))
+    moved = replace(facts, beyond=(found.with_command(),))
     assert not moved.empty and not moved.nothing_to_do
     document = plan.document(moved)
-    assert document["empty"] is False and "version 6" in document["beyond_terraform"][0]
+    assert document["empty"] is False and "live-moved" in document["beyond_terraform"][0]
     page = plan_comment.page(moved)
     assert "### Plan for staging: not as it was released\n" in page
-    assert f"**{plan_comment.BEYOND}**\n\n- `live was moved: version 6" in page
+    assert f"**{plan_comment.BEYOND}**\n\n- `live-moved: somebody moved live: v6, " in page
 
 
 class _Lambda:

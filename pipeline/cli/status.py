@@ -1,0 +1,40 @@
+"""status: what serves, whether all that says so agrees, and what to run if not."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pipeline import aws, console
+from pipeline.cli.help import examples
+from pipeline.cli.options import environment_option
+from pipeline.config import Environment
+from pipeline.release import observation, state
+from pipeline.report import status
+from pipeline.report.status import Status
+
+
+@click.command(
+    "status",
+    epilog=examples("status --environment production", "status --environment staging --json"),
+)
+@environment_option
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+def command(environment: Environment, as_json: bool) -> None:
+    """Show what serves, and what needs a person.
+
+    Each state that needs one has a name, which the runbook explains, and a command that repairs it.
+    Exit status 1 if there is any.
+    """
+    account = aws.connect()
+    seen = observation.observe(account, environment)
+    callers = observation.look_at_callers(account, seen)
+    found = Status(seen, callers, state.find(seen, callers))
+    if as_json:
+        console.result_json(status.document(found))
+    else:
+        for line in status.lines(found):
+            console.result(line)
+    if not found.is_content:
+        sys.exit(1)
