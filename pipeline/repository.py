@@ -1,6 +1,6 @@
-"""How the repository on GitHub has to be set up: what bootstrap prints, and doctor compares.
+"""The set-up of the GitHub repository, which bootstrap prints and doctor checks.
 
-Each look returns what is wrong, or nothing; each raises GitHubError.
+Each `…_problem` returns what is wrong, or an empty string, and raises GitHubError.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 from pipeline import github
 from pipeline.config import APPROVAL, ROOT
 
-# Under .github, for whoever sets the repository up reads it there. A rule of it has the shape that
-# the API takes: https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset
+# Each of its rules has the shape that the API takes:
+# https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset
 RULESET = ROOT / ".github" / "ruleset.json"
 _CLAIMS = "token.actions.githubusercontent.com:"
 
 
 def environment_commands(repository: str, name: str) -> list[str]:
-    """Return the commands that make an environment which admits main only."""
+    """Return the commands that create an environment for main only."""
     path = f"repos/{repository}/environments/{name}"
     policy = "deployment_branch_policy"
-    # Quoted, for zsh takes brackets for a pattern.
+    # Quoted, because brackets are a pattern in zsh.
     return [
         f"gh api --silent --method PUT {path} -F '{policy}[protected_branches]=false' "
         f"-F '{policy}[custom_branch_policies]=true'",
@@ -32,36 +32,36 @@ def environment_commands(repository: str, name: str) -> list[str]:
 
 
 def ruleset_command(repository: str) -> str:
-    """Return the command that makes the rules of main."""
+    """Return the command that creates the rules of main."""
     file = RULESET.relative_to(ROOT)
     return f"gh api --silent --method POST repos/{repository}/rulesets --input {file}"
 
 
 def environment_problem(repository: str, name: str) -> str:
-    """Look at an environment; nobody to approve is no problem of it."""
+    """Check that an environment exists, and that it is for main only."""
     found = github.get(f"repos/{repository}/environments/{name}")
     if found is None:
-        return "it is not there"
-    return "" if "branch_policy" in _types(found["protection_rules"]) else "it admits every branch"
+        return "it does not exist"
+    return "" if "branch_policy" in _types(found["protection_rules"]) else "it allows every branch"
 
 
 def approvers_problem(repository: str) -> str:
-    """Look whether somebody is asked before production."""
+    """Check that the approval for production has reviewers."""
     found = github.get(f"repos/{repository}/environments/{APPROVAL}")
     rules = _types(found["protection_rules"]) if found else set()
-    return "" if "required_reviewers" in rules else "it asks nobody"
+    return "" if "required_reviewers" in rules else "it has no required reviewers"
 
 
 def rules_problem(repository: str) -> str:
-    """Look whether main has all rules of the file, from whichever ruleset."""
+    """Check that main has all rules of the file, from any ruleset."""
     wanted = json.loads(RULESET.read_text("utf-8"))["rules"]
     active = github.get(f"repos/{repository}/rules/branches/main") or []
     missing = [rule["type"] for rule in wanted if not any(_covers(each, rule) for each in active)]
-    return f"main does not have, or not in full: {', '.join(missing)}" if missing else ""
+    return f"missing or incomplete on main: {', '.join(missing)}" if missing else ""
 
 
 def _covers(active: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Say whether a rule is as strict as another one."""
+    """Return whether a rule is as strict as another one."""
     if active["type"] != wanted["type"]:
         return False
     has = active.get("parameters", {})
@@ -77,24 +77,24 @@ def _is_met(has: Any, wanted: Any) -> bool:
 
 
 def code_owners_problem(repository: str) -> str:
-    """Look whether GitHub knows everybody that CODEOWNERS names."""
+    """Check that GitHub finds no error in CODEOWNERS, such as an unknown user."""
     found = github.get(f"repos/{repository}/codeowners/errors")
     if found is None:
-        return "there is no CODEOWNERS"
+        return "CODEOWNERS does not exist"
     lines = sorted({int(error["line"]) for error in found["errors"]})
     return f"errors in line {', '.join(map(str, lines))}" if lines else ""
 
 
 def subject_problem(repository: str) -> str:
-    """Look whether the repository's identity tokens have the subject that the roles compare."""
+    """Check that the repository's identity tokens have the subject that the roles compare."""
     found = github.get(f"repos/{repository}/actions/oidc/customization/sub")
     if found is None or found.get("use_default", True):
         return ""
-    return "it is customised, and no role trusts it"
+    return "the subject is customised, and no role trusts it"
 
 
 def trust_problem(trust: Mapping[str, Any], role: str, repository: str) -> str:
-    """Look whether a role's trust is in this repository, and what writes in its own workflow."""
+    """Check that a role trusts this repository only, and a role that writes only its workflow."""
     statements = [_claims(each) for each in trust["Statement"]]
     trusted = [
         whom
@@ -125,16 +125,16 @@ def _claims(statement: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def ids(repository: str) -> tuple[int, int] | None:
-    """Return the ids of the repository's owner and its own; None if GitHub does not show it."""
+    """Return the ids of the repository's owner and its own; None if it is not found."""
     found = github.get(f"repos/{repository}")
     return (int(found["owner"]["id"]), int(found["id"])) if found else None
 
 
 def identity_problem(trust: Mapping[str, Any], repository: str) -> str:
-    """Look whether a role compares what the repository's identity tokens really carry."""
+    """Check that a role compares the claims that the repository's identity tokens have."""
     known = ids(repository)
     if known is None:
-        return "GitHub does not show the repository"
+        return "the repository is not found"
     owner, name = repository.split("/")
     sent = (f"repo:{repository}:", f"repo:{owner}@{known[0]}/{name}@{known[1]}:")
     condition = json.dumps(trust)

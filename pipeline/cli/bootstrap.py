@@ -1,4 +1,4 @@
-"""bootstrap: make an account ready, once: buckets, GitHub's identity provider, roles."""
+"""bootstrap: create an account's buckets, the identity provider for GitHub, and roles, once."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 @click.command(
     "bootstrap", epilog=examples("bootstrap --repository octocat/mongo-client --ids 583231/1296269")
 )
-@click.option("--repository", required=True, metavar="OWNER/NAME", help="Repository on GitHub.")
+@click.option("--repository", required=True, metavar="OWNER/NAME", help="GitHub repository.")
 @click.option(
     "--ids",
     metavar="OWNER_ID/REPOSITORY_ID",
-    help="Ids of both, which the repository's identity tokens carry. Without it GitHub is asked.",
+    help="Ids of both, as in the repository's identity tokens. Default: from GitHub, with gh.",
 )
 @allow_destroy_option
-@click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: bool) -> None:
-    """Make an account ready for GitHub's jobs. Can be run again."""
+    """Prepare an AWS account for GitHub Actions.
+
+    Prints the commands that configure the repository. Can be run again.
+    """
     variables = _given(repository, ids)
     account = aws.connect()
     if not yes:
-        click.confirm(f"Make account {account.account_id} ready for {repository}?", abort=True)
+        click.confirm(f"Prepare account {account.account_id} for {repository}?", abort=True)
     _make_buckets(account)
     with runner.workspace(_STACK) as tf:
         plan = tf.plan(account, {**variables, "oidc_provider_arn": account.identity_provider()})
@@ -48,17 +51,17 @@ def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: boo
         planned.refuse_destruction(allowed)
         if not planned.empty:
             if not yes:
-                click.confirm("Do that?", abort=True)
+                click.confirm("Apply this plan?", abort=True)
             tf.apply(plan)
-    console.result(f"account {account.account_id} is ready. What GitHub has to know:\n")
+    console.result(f"account {account.account_id} is ready. Configure GitHub:\n")
     for line in _wiring(account, repository):
         console.result(line)
 
 
 def _given(repository: str, ids: str | None) -> dict[str, Any]:
-    """Return what the caller decided, as Terraform's variables; raise UsageError."""
+    """Return the options as Terraform's variables. Raises click.BadParameter or UsageError."""
     if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
-        raise UsageError(f"--repository is {repository!r}", "Give it as OWNER/NAME.")
+        raise click.BadParameter(f"{repository!r} is not OWNER/NAME.", param_hint="'--repository'")
     owner, own = _parsed(repository, ids) if ids else _asked(repository)
     return {
         "service": SERVICE,
@@ -70,8 +73,9 @@ def _given(repository: str, ids: str | None) -> dict[str, Any]:
 
 def _parsed(repository: str, ids: str) -> tuple[int, int]:
     if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
-        raise UsageError(
-            f"--ids is {ids!r}, and must be OWNER_ID/REPOSITORY_ID", _how_to_find_ids(repository)
+        raise click.BadParameter(
+            f"{ids!r} is not OWNER_ID/REPOSITORY_ID. {_how_to_find_ids(repository)}",
+            param_hint="'--ids'",
         )
     return int(found[1]), int(found[2])
 
@@ -82,11 +86,14 @@ def _asked(repository: str) -> tuple[int, int]:
         found = setup.ids(repository)
     except GitHubError as error:
         raise UsageError(
-            f"--ids is missing, and GitHub could not be asked: {error.message}",
+            f"--ids is missing, and GitHub cannot be reached: {error.message}",
             _how_to_find_ids(repository),
         ) from error
     if found is None:
-        raise UsageError(f"GitHub does not show a repository {repository}", "Is it the right name?")
+        raise UsageError(
+            f"GitHub has no repository {repository}, or gh has no access to it",
+            "Check the name, and `gh auth status`.",
+        )
     return found
 
 

@@ -28,13 +28,15 @@ RUNTIME_PACKAGES = Path(sys.prefix) / "share" / "localcloud" / "runtime"
     type=click.Path(file_okay=False, path_type=Path),
     default=RUNTIME_PACKAGES,
     envvar="LAMBDA_RUNTIME_PACKAGES",
-    help="Folder with the packages of AWS's runtime, to import the handler with.",
+    show_envvar=True,
+    help="Folder with the packages of AWS's runtime, for a test import of the handler.",
 )
 def command(out: Path, runtime_packages: Path) -> None:
-    """Build the bundle from this source.
+    """Build the deployment bundle.
 
-    It is the function package, the layer package if there is a layer, and the manifest: the same
-    bytes everywhere. The handler is imported from them once, if this machine is like Lambda's.
+    A bundle is the function package, the layer package if there is a layer, and the manifest. The
+    same source gives the same bytes on every machine. On Linux with the architecture and the Python
+    of the function, the handler is imported once from the built packages.
     """
     bundle = build(out, runtime_packages)
     for package in bundle.manifest.packages():

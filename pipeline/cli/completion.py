@@ -1,4 +1,4 @@
-"""completion: what lets a shell complete the verbs, their options, and what those take."""
+"""completion: print the script with which a shell completes commands, options and values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 from pipeline import console
 from pipeline.cli.help import examples
 
-# The command's short name in the shell, and where click finds what is to be completed.
+# The command's short name in the shell, and the variable with which click starts a completion.
 NAME = "pipeline"
 VARIABLE = "_PIPELINE_COMPLETE"
 
@@ -27,9 +27,9 @@ _FUNCTION = {
 )
 @click.argument("shell", type=click.Choice(list(_FUNCTION)))
 def command(shell: str) -> None:
-    """Print what makes a shell complete.
+    """Print the shell completion script.
 
-    It defines `pipeline` as a short name of this command, in a checkout, and completes it:
+    It defines `pipeline` as a short name of this command in a checkout, with completion:
 
     \b
       bash, zsh:  eval "$(python -m pipeline completion bash)"
@@ -39,7 +39,7 @@ def command(shell: str) -> None:
 
 
 def script(program: click.Command, shell: str) -> str:
-    """Return click's own script for a shell, which asks the command and not a file of its name."""
+    """Return click's script for a shell, changed to run the command instead of a file."""
     made = get_completion_class(shell)
     assert made
     source = made(program, {}, NAME, VARIABLE).source()

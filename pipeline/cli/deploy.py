@@ -15,10 +15,11 @@ from pipeline.cli.options import (
     allow_destroy_option,
     bundle_option,
     environment_option,
+    former_name,
     verify_attestations_option,
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
-from pipeline.errors import AwsError, PlanChangedError, UsageError
+from pipeline.errors import AwsError, PlanChangedError
 from pipeline.inspection import inspector
 from pipeline.release import attestation, ledger, outcome, promotion, quarantine, state_lock
 from pipeline.release.context import ReleaseContext
@@ -47,31 +48,32 @@ from pipeline.traffic.canary import Canary
     "--from",
     "origin",
     type=EnvironmentName(),
-    help="Take the bundle that this environment serves, instead of --bundle.",
+    help="Deploy the bundle that this environment serves, instead of --bundle.",
 )
 @allow_destroy_option
-@click.option("--reason", help="Why, for the ledger.")
+@click.option("--reason", help="Reason to record in the ledger.")
 @click.option(
     "--release-from-quarantine",
     "from_quarantine",
     is_flag=True,
-    help="Deploy a bundle that was rolled back before. Needs --reason.",
+    help="Deploy a bundle that is in quarantine. Requires --reason.",
 )
 @click.option(
-    "--unproved",
+    "--skip-promotion-check",
     is_flag=True,
-    help="Deploy a bundle that did not serve in the environment before. Needs --reason.",
+    help="Deploy a bundle that was not released to the previous environment. Requires --reason.",
 )
+@former_name("--unproved", "--skip-promotion-check", "skip_promotion_check", is_flag=True)
 @click.option(
     "--all-at-once",
     is_flag=True,
-    help="Move all traffic after the first calls, without a canary.",
+    help="Move all traffic at once after the smoke test, without a canary.",
 )
 @click.option(
     "--expect-plan",
     "approved_plan",
     metavar="SHA256",
-    help="Digest of the plan that was approved: apply no other one.",
+    help="Digest of the approved plan. Any other plan is refused.",
 )
 @verify_attestations_option
 @outcome.no_traffic_moved("nothing was done")
@@ -82,21 +84,21 @@ def command(
     allowed: tuple[str, ...],
     reason: str | None,
     from_quarantine: bool,
-    unproved: bool,
+    skip_promotion_check: bool,
     all_at_once: bool,
     approved_plan: str | None,
     attest: bool,
 ) -> None:
-    """Take a bundle to an environment."""
+    """Deploy a bundle to an environment."""
     for option, given in (
         ("--release-from-quarantine", from_quarantine),
-        ("--unproved", unproved),
+        ("--skip-promotion-check", skip_promotion_check),
     ):
         if given and not reason:
-            raise UsageError(f"{option} needs --reason", "Say why it is good.")
+            raise click.UsageError(f"{option} requires --reason.")
     source = click.get_current_context().get_parameter_source("reference")
     if origin and source is not ParameterSource.DEFAULT:
-        raise UsageError("--from and --bundle both say what to deploy", "Give one of them.")
+        raise click.UsageError("--from cannot be combined with --bundle.")
     steps = environment.rollout()
     account = aws.connect()
     _require_session(account.session_s(), BESIDE_STEPS_S + (0 if all_at_once else steps.longest_s))
@@ -106,7 +108,7 @@ def command(
         bundle = _inspected(account, context, reference, attest)
         if not from_quarantine:
             quarantine.refuse(account, environment, bundle.id)
-        if steps.after and not unproved:
+        if steps.after and not skip_promotion_check:
             promotion.require_promoted(account, environment, steps.after, bundle.id)
         canary = None if all_at_once else Canary(account, environment, steps, context.timeline)
         with context.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
@@ -128,7 +130,7 @@ def command(
                 word
                 for word, given in (
                     ("all at once", all_at_once),
-                    ("unproved", unproved),
+                    ("promotion check skipped", skip_promotion_check),
                     ("from quarantine", from_quarantine),
                 )
                 if given

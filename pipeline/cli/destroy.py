@@ -1,4 +1,4 @@
-"""destroy: take an environment away. What holds data stays, and is named in the end."""
+"""destroy: destroy an environment, except for what holds data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.terraform import runner
 from pipeline.aws import Aws
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
-from pipeline.errors import PipelineError, StoppedError, UsageError
+from pipeline.errors import PipelineError, StoppedError
 from pipeline.cli.help import examples
 from pipeline.terraform.plan import read_plan
 from pipeline.release.ledger import Ledger
@@ -32,13 +32,13 @@ from pipeline.config import ARCHITECTURE, HANDLER, LAYER, RUNTIME, SERVICE
     "--yes",
     "confirmed",
     metavar="NAME",
-    help="The environment's name again: do not ask for it before anything is destroyed.",
+    help="Name of the environment, to destroy it without a prompt.",
 )
 def command(environment: Environment, confirmed: str | None) -> None:
     """Destroy an environment.
 
-    First it shows what Terraform would destroy. The ledger, the bundles, the layer's versions and
-    the parameters stay.
+    Shows what Terraform would destroy, and asks for confirmation. The ledger, the bundles, the
+    layer versions and the parameters stay.
     """
     _require_a_word(environment, confirmed)
     account = aws.connect()
@@ -60,40 +60,38 @@ def command(environment: Environment, confirmed: str | None) -> None:
         except PipelineError as problem:
             problem.command = f"python -m pipeline destroy --environment {environment.name}"
             raise
-    console.result(f"{environment.name} is destroyed. What is left:\n")
+    console.result(f"{environment.name} is destroyed. These remain:\n")
     for line in _left(account, environment):
         console.result(line)
 
 
 def _require_a_word(environment: Environment, confirmed: str | None) -> None:
-    """Raise UsageError if the name is a wrong one, or nobody can type it."""
+    """Raise click.UsageError if `confirmed` is another name, or there is no terminal to ask."""
     if confirmed is None and not sys.stdin.isatty():
-        raise UsageError(
-            "there is no terminal to type the environment's name at; nothing was destroyed",
-            f"Without a terminal, confirm with an option: --yes {environment.name}",
+        raise click.UsageError(
+            f"There is no terminal for a confirmation. Use --yes {environment.name}."
         )
     if confirmed not in (None, environment.name):
-        raise UsageError(
-            f"--yes is {confirmed!r}, and the environment is {environment.name}; "
-            "nothing was destroyed",
-            "Give the name of the environment that is to be destroyed to both options.",
+        raise click.UsageError(
+            f"--yes is {confirmed!r}, but --environment is {environment.name!r}. Use the same name "
+            "for both."
         )
 
 
 def _confirm(account: Aws, environment: Environment) -> None:
-    """Have a person type the environment's name; raise Stopped if it is another."""
+    """Ask for the environment's name. Raises StoppedError if the answer is another."""
     typed = click.prompt(
-        f"All that is destroyed, of {environment.name} in account {account.account_id}. "
-        "Type the environment's name to confirm"
+        f"Terraform will destroy all of this in {environment.name}, account {account.account_id}. "
+        "Enter the name of the environment to confirm"
     )
     if typed != environment.name:
         raise StoppedError(f"{typed!r} is not {environment.name}; nothing was destroyed")
 
 
 def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
-    """Return the variables of the bundle that serves.
+    """Return the variables of the bundle that serves, or else any valid ones.
 
-    If there is none, any values do: Terraform destroys what its state names.
+    Terraform destroys what its state names.
     """
     serving = Ledger(account, environment).serving()
     manifest = target.manifest_of(account, serving) if serving else None
@@ -109,7 +107,7 @@ def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
 
 
 def _left(account: Aws, environment: Environment) -> list[str]:
-    """Return what Terraform does not destroy, each with where it is."""
+    """Return what Terraform does not destroy, each with its location."""
     layer = f"aws lambda list-layer-versions --layer-name {environment.layer_name}"
     parameters = f"aws ssm get-parameters-by-path --path /{SERVICE}/{environment.name}"
     return [

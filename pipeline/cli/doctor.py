@@ -1,4 +1,4 @@
-"""doctor: is everything in place that releases need? If not, what has to be run."""
+"""doctor: check what releases need, and print the commands for what is missing."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from pipeline.config import (
 )
 from pipeline.traffic.smoke_calls import SMOKE_CALLS
 
-# A note is about what releases can do without, or what could not be looked at.
-State = Literal["ok", "missing", "note"]
+# A note is about something optional, or something that could not be checked.
+State = Literal["ok", "failed", "note"]
 
 # Lambda keeps 100 of an account's concurrent executions for functions without a reservation.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
@@ -41,7 +41,7 @@ _MOST_CODE_STORAGE = 0.9
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found: `what` was looked at, and the `hint` if it is not as it must be."""
+    """The result of one check: what was checked, and the `hint` if something is wrong."""
 
     what: str
     state: State
@@ -54,11 +54,12 @@ class Finding:
     "--repository",
     metavar="OWNER/NAME",
     envvar="GITHUB_REPOSITORY",
-    help="Repository on GitHub. In a job it is known.",
+    show_envvar=True,
+    help="GitHub repository.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(repository: str | None, as_json: bool) -> None:
-    """Check that everything is in place."""
+    """Check prerequisites and configuration."""
     findings = list(_examine(repository))
     if as_json:
         console.result_json([asdict(finding) for finding in findings])
@@ -68,9 +69,9 @@ def command(repository: str | None, as_json: bool) -> None:
         for hint in dict.fromkeys(finding.hint for finding in findings if finding.hint):
             cured = [finding.what for finding in findings if finding.hint == hint]
             console.result(f"\n{', '.join(cured)}:\n    {hint}")
-    if missing := [finding for finding in findings if finding.state == "missing"]:
+    if failed := [finding for finding in findings if finding.state == "failed"]:
         raise NotReadyError(
-            f"{len(missing)} of {len(findings)} are missing", "Each says what to run."
+            f"{len(failed)} of {len(findings)} checks failed", "The commands above correct them."
         )
 
 
@@ -99,16 +100,16 @@ def _examine(repository: str | None) -> Iterator[Finding]:
     yield from _github(account, repository, bootstrap)
 
 
-def _look(what: str, hint: str, look: Callable[[], str], problem_is: State = "missing") -> Finding:
-    """Look at something in AWS or on GitHub.
+def _look(what: str, hint: str, look: Callable[[], str], problem_is: State = "failed") -> Finding:
+    """Check something in AWS or on GitHub.
 
-    What `look` returns is what is wrong with it, or nothing.
+    `look` returns the problem, or an empty string.
     """
     try:
         problem = look()
     except ClientError as error:
-        # A job's role, for one, may not look at roles.
-        return Finding(what, "note", f"AWS does not tell: {error_code(error)}")
+        # For example, a job's role may not read roles.
+        return Finding(what, "note", f"not checked, AWS refused: {error_code(error)}")
     except GitHubError as error:
         return Finding(what, "note", error.message, error.hint)
     return Finding(what, problem_is, problem, hint) if problem else Finding(what, "ok")
@@ -118,7 +119,7 @@ def _terraform() -> Finding:
     try:
         return Finding("Terraform", "ok", runner.version())
     except PipelineError as problem:
-        return Finding("Terraform", "missing", problem.message, problem.hint)
+        return Finding("Terraform", "failed", problem.message, problem.hint)
 
 
 def _provider() -> Finding:
@@ -131,7 +132,7 @@ def _provider() -> Finding:
         return Finding("Terraform's AWS provider", "ok", versions.pop())
     return Finding(
         "Terraform's AWS provider",
-        "missing",
+        "failed",
         f"the lock files have {', '.join(sorted(versions))}",
         "cp terraform/.terraform.lock.hcl terraform/bootstrap/",
     )
@@ -140,7 +141,7 @@ def _provider() -> Finding:
 def _bucket(account: Aws, bucket: str) -> str:
     s3 = account.s3
     if absent_if("404", lambda: s3.head_bucket(Bucket=bucket)) is None:
-        return "it is not there"
+        return "it does not exist"
     if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
         return "it is not versioned"
     block = absent_if(
@@ -164,7 +165,7 @@ def _identity_provider(account: Aws) -> str:
 
 
 def _policy(account: Aws, name: str) -> str:
-    return "" if _policy_document(account, name) else "there is no such policy"
+    return "" if _policy_document(account, name) else "it does not exist"
 
 
 def _policy_document(account: Aws, name: str) -> str | None:
@@ -180,10 +181,10 @@ def _policy_document(account: Aws, name: str) -> str | None:
 
 
 def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
-    """Look whether a policy denies the APIs of the other environments, by their ids."""
+    """Check that a policy denies the APIs of the other environments, by their ids."""
     document = _policy_document(account, policy)
     if document is None:
-        return "there is no such policy"
+        return "it does not exist"
     pages = account.apis.get_paginator("get_apis").paginate()
     apis = [each for page in pages for each in page["Items"] if each["Name"] in others]
     unknown = [api["Name"] for api in apis if api["ApiId"] not in document]
@@ -193,45 +194,45 @@ def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
 def _role(account: Aws, role: str, repository: str | None) -> str:
     found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
     if found is None:
-        return "it is not there"
+        return "it does not exist"
     trust: Any = found["Role"]["AssumeRolePolicyDocument"]
     return setup.trust_problem(trust, role, repository) if repository else ""
 
 
 def _parameters(account: Aws, environment: Environment) -> Iterator[Finding]:
-    wanted = [(name, "missing", "$VALUE") for name in environment.secret_parameters()]
+    wanted = [(name, "failed", "$VALUE") for name in environment.secret_parameters()]
     if SMOKE_CALLS:
         wanted.append((environment.smoke_parameter, "note", "$key"))
     for name, kind, value in wanted:
         put = f'aws ssm put-parameter --type SecureString --name {name} --value "{value}"'
         found = _look(f"parameter {name}", put, lambda: _parameter(account, name))
-        if found.state == "missing" and kind == "note":
-            # A release does without: its first calls then neither write nor read.
+        if found.state == "failed" and kind == "note":
+            # It is optional: without it the smoke test neither writes nor reads.
             found = Finding(
-                found.what, "note", "none: a version is first called for its health alone", put
+                found.what, "note", "not set: the smoke test only calls the health check", put
             )
         yield found
 
 
 def _parameter(account: Aws, name: str) -> str:
-    # Its value is nobody's business here.
+    # Its value is not read.
     found = account.parameters.describe_parameters(
         ParameterFilters=[{"Key": "Name", "Values": [name]}]
     )["Parameters"]
     if not found:
-        return "it is not there"
+        return "it does not exist"
     return "" if found[0]["Type"] == "SecureString" else "it is not encrypted"
 
 
 def _alarms(environment: Environment) -> Finding:
-    """Look in an environment's settings whether its alarms have a topic to notify."""
+    """Check in an environment's settings that its alarms have a topic to notify."""
     what, file = f"alarms of {environment.name}", environment.variables_file
     if re.search(r'^\s*alarm_topic_arn\s*=\s*"', file.read_text("utf-8"), re.MULTILINE):
         return Finding(what, "ok")
     return Finding(
         what,
         "note",
-        "they notify nobody",
+        "alarm_topic_arn is not set: they notify nobody",
         f'Add alarm_topic_arn = "ARN of an SNS topic" to {file.relative_to(ROOT)}',
     )
 
@@ -241,7 +242,7 @@ def _quotas(account: Aws) -> Iterator[Finding]:
     try:
         settings = account.functions.get_account_settings()
     except ClientError as error:
-        yield Finding(what, "note", f"AWS does not tell: {error_code(error)}")
+        yield Finding(what, "note", f"not checked, AWS refused: {error_code(error)}")
         return
     limit, usage = settings["AccountLimit"], settings["AccountUsage"]
     concurrency = limit["UnreservedConcurrentExecutions"]
@@ -249,7 +250,7 @@ def _quotas(account: Aws) -> Iterator[Finding]:
     text = f"{concurrency:,} concurrent executions, {used:.0%} of the code storage used"
     if used > _MOST_CODE_STORAGE:
         prune = "python -m pipeline prune --environment ENVIRONMENT"
-        yield Finding(what, "missing", text, prune)
+        yield Finding(what, "failed", text, prune)
     elif concurrency < _LEAST_CONCURRENCY:
         quota = "aws service-quotas request-service-quota-increase --service-code lambda"
         more = f"{quota} --quota-code L-B99A9384 --desired-value 1000"
@@ -260,7 +261,7 @@ def _quotas(account: Aws) -> Iterator[Finding]:
 
 def _github(account: Aws, repository: str | None, bootstrap: str) -> Iterator[Finding]:
     if repository is None:
-        yield Finding("GitHub", "note", "name the repository: --repository OWNER/NAME")
+        yield Finding("GitHub", "note", "not checked: use --repository OWNER/NAME")
         return
     displayed = _look("GitHub repository", bootstrap, lambda: _repository(repository))
     yield displayed
@@ -298,7 +299,9 @@ def _github(account: Aws, repository: str | None, bootstrap: str) -> Iterator[Fi
 
 
 def _repository(repository: str) -> str:
-    return "" if setup.ids(repository) else f"GitHub does not show {repository}"
+    return (
+        "" if setup.ids(repository) else f"{repository} does not exist, or gh has no access to it"
+    )
 
 
 def _variable(repository: str, name: str, value: str) -> str:
@@ -308,10 +311,10 @@ def _variable(repository: str, name: str, value: str) -> str:
 
 
 def _identity(account: Aws, repository: str) -> str:
-    """Compare the roles' trust with what the repository's identity tokens carry."""
+    """Compare the roles' trust policies with the claims of the repository's identity tokens."""
     role = Environment(DEPLOYED_FROM_GITHUB[-1]).role_name("deploy")
     found = absent_if("NoSuchEntity", lambda: account.iam.get_role(RoleName=role))
     if found is None:
-        return f"there is no role {role}"
+        return f"the role {role} does not exist"
     trust: Any = found["Role"]["AssumeRolePolicyDocument"]
     return setup.identity_problem(trust, repository)

@@ -22,20 +22,23 @@ from pipeline.cli.help import examples
     help="Folder to write the bundle into.",
 )
 def command(bundle_id: str, out: Path) -> None:
-    """Write a stored bundle into a folder.
+    """Download a stored bundle.
 
-    BUNDLE is its id, or the start of it.
+    BUNDLE is the id of the bundle, or at least its first seven digits.
     """
     account = aws.connect()
     if not re.fullmatch(r"[0-9a-f]{7,64}", bundle_id):
         raise BundleError(
             f"{bundle_id} is not the id of a bundle",
             f"{store.nearest_ids(account, bundle_id)}\n"
-            "An id is 64 digits, of which the first seven are enough: `python -m pipeline releases`"
-            " lists those that were deployed.".strip(),
+            "An id has 64 digits, and the first seven are enough. `releases` lists the bundles of "
+            "an environment.".strip(),
         )
     bundle = store.load(account, bundle_id)
     if not bundle.id.startswith(bundle_id):
-        raise BundleError(f"{bundle_id} is a folder here, with another bundle", "Start elsewhere.")
+        raise BundleError(
+            f"{bundle_id} is a local folder that contains a different bundle",
+            "Run this from another folder, or give the full id.",
+        )
     bundle.write(out)
     console.result(bundle.id)

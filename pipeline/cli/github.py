@@ -1,4 +1,4 @@
-"""github: what the workflows decide and write, a command for each; their jobs run them."""
+"""github: the commands that the workflows' jobs run, one for each decision or output."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _folder_argument = click.argument("folder", type=click.Path(file_okay=False, pat
     ),
 )
 def command() -> None:
-    """Decide and write what GitHub's jobs need."""
+    """Run the steps of GitHub Actions jobs."""
 
 
 @command.command("turn")
 @environment_option
-@click.option(
-    "--bundle", help="Full id of the bundle: skip the merge if that was rolled back there."
-)
-@click.option("--required", is_flag=True, help="Fail, rather than skip it.")
+@click.option("--bundle", help="Full id of the bundle. Skip the merge if it is in quarantine.")
+@click.option("--required", is_flag=True, help="Fail instead of skipping.")
 def turn_command(environment: Environment, bundle: str | None, required: bool) -> None:
-    """Say whether a merge is to be deployed.
+    """Decide whether a merge is deployed or skipped.
 
-    It is not if a newer one was. With --required, somebody wants it to be deployed: then a newer
-    one is an error, and the deployment itself refuses a bundle that was rolled back.
+    It is skipped if a newer commit was deployed. With --required, which stands for a person's
+    request, that is an error, and the deployment refuses a bundle in quarantine.
     """
     ref = os.environ["GITHUB_REF"]
     if ref != _MAIN:
-        raise UsageError(f"deployments start from main, and this is {ref}", "Add: --ref main")
+        raise UsageError(
+            f"deployments run from main, not from {ref}", "Start the workflow with --ref main."
+        )
     account, commit = aws.connect(), os.environ["GITHUB_SHA"]
     if required:
         turn.insist(account, environment, commit)
@@ -71,13 +71,13 @@ def turn_command(environment: Environment, bundle: str | None, required: bool) -
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder for what the report of drift needs to know.",
+    help="Folder to write notes for drift-issue into.",
 )
 def deployed_tree_command(environment: Environment, folder: Path) -> None:
-    """Find the commit that drift is to be planned with.
+    """Print the commit to plan drift with.
 
-    It is the one that was deployed last. There is none before the first deployment, and while a
-    release changes the environment.
+    This is the last deployed commit. There is none before the first deployment, and while a release
+    is under way.
     """
     records = Ledger(aws.connect(), environment)
     commit = ""
@@ -87,13 +87,13 @@ def deployed_tree_command(environment: Environment, folder: Path) -> None:
     else:
         commit = deployed_tree.newest_of(records.releases(), os.environ["GITHUB_SHA"]) or ""
         if not commit:
-            console.notice(f"Nothing was deployed to {environment.name} so far.")
+            console.notice(f"Nothing was deployed to {environment.name} yet.")
             drift_issue.note(folder, "never deployed")
     github.set_output("commit", commit)
 
 
 def _is_under_way(newest: Release | None) -> bool:
-    """Say whether a release is at work: one that began longer ago than a job lasts has died."""
+    """Return whether a release is under way. One that is older than a job's limit has died."""
     if newest is None or newest.outcome != "under way":
         return False
     return (datetime.now(UTC) - datetime.fromisoformat(newest.began)).total_seconds() < JOB_S
@@ -104,17 +104,19 @@ def _is_under_way(newest: Release | None) -> bool:
 def drift_issue_command(folder: Path) -> None:
     """Open, update or close the issue about drift.
 
-    FOLDER has a folder for each environment, with what `plan --save` wrote.
+    FOLDER has a folder for each environment, with the output of `plan --out`.
     """
     drift_issue.report({name: drift_issue.read(folder / name) for name in DEPLOYED_FROM_GITHUB})
 
 
 @command.command("allowed-destruction")
-@click.option("--environment", "name", help="Count what was merged since its last deployment.")
+@click.option(
+    "--environment", "name", help="Read the merges since the last deployment to this environment."
+)
 def allowed_destruction_command(name: str | None) -> None:
-    """Say what labels allow to be destroyed.
+    """Print the resources that labels allow to destroy.
 
-    Those of the job's own pull request, unless an environment is named.
+    Reads the labels of the job's pull request, or those of merges with --environment.
     """
     if name is None:
         allowed = allowed_destruction.of_pull_request(github.pull_request_number())
@@ -130,13 +132,16 @@ def allowed_destruction_command(name: str | None) -> None:
 @command.command("reviewed-plan")
 @environment_option
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="File to write.",
 )
 def reviewed_plan_command(environment: Environment, out: Path) -> None:
-    """Fetch the plan that the merged pull request showed."""
+    """Download the plan of the merged pull request."""
     content = reviewed_plan.find(environment, os.environ["GITHUB_SHA"])
     if content is None:
-        console.notice(f"No pull request showed a plan for {environment.name}.")
+        console.notice(f"No pull request has a plan for {environment.name}.")
     else:
         out.write_bytes(content)
 
@@ -144,7 +149,7 @@ def reviewed_plan_command(environment: Environment, out: Path) -> None:
 @command.command("approval")
 @click.option("--bundle", required=True, help="Full id of the bundle.")
 def approval_command(bundle: str) -> None:
-    """Check that somebody can approve the plan."""
+    """Check that the environment has reviewers for an approval."""
     approval.require(bundle)
 
 
@@ -157,9 +162,9 @@ def approval_command(bundle: str) -> None:
     help="Result of the job that plans.",
 )
 def comment_command(folder: Path, planned: str) -> None:
-    """Show the plans in a comment.
+    """Write the plans into a comment of the pull request.
 
-    FOLDER has a folder for each environment, with what `plan --save` wrote.
+    FOLDER has a folder for each environment, with the output of `plan --out`.
     """
     files = {name: folder / name / "plan.md" for name in DEPLOYED_FROM_GITHUB}
     plans = {
@@ -173,7 +178,7 @@ def comment_command(folder: Path, planned: str) -> None:
 def store_pipeline_command(environment: Environment) -> None:
     """Store this pipeline as one file, for rollbacks.
 
-    The workflow rollback.yml starts the one that an environment has, with the runner's own Python.
+    rollback.yml runs the stored file of the environment with the Python of the runner's image.
     """
     account = aws.connect()
     pyz = zipapp.make()

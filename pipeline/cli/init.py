@@ -8,7 +8,6 @@ import click
 
 from pipeline import console, scaffold
 from pipeline.cli.help import examples
-from pipeline.errors import UsageError
 from pipeline.function_file import FUNCTION
 
 
@@ -22,17 +21,18 @@ from pipeline.function_file import FUNCTION
     help="Template of the handler.",
 )
 def command(name: str, kind: str) -> None:
-    """Make this copy of the repository that of the function NAME.
+    """Set up this repository for your own function NAME.
 
-    mongo-client's code, tests and figures are taken away; a handler that works, its test and its
-    function.toml take their place. Nothing may be uncommitted, so that git has all of it.
+    Removes the code, tests and benchmarks of mongo-client, and writes a working handler, its test
+    and function.toml. Requires a clean work tree, so that git can restore what is removed.
     """
     if not re.fullmatch(FUNCTION["name"].pattern, name, re.ASCII):
-        raise UsageError(
-            f"{name!r} cannot be a function's name",
-            "Lower-case letters, digits and hyphens, 3 to 34 of them, from a letter on.",
+        raise click.BadParameter(
+            f"{name!r} is not 3 to 34 lower-case letters, digits and hyphens that begin with a "
+            "letter.",
+            param_hint="NAME",
         )
     scaffold.require_fresh()
     for path in scaffold.write(name, kind):
         console.say(f"wrote {path}")
-    console.say("docs/adapting.md says what comes next")
+    console.say("Next steps: docs/adapting.md")

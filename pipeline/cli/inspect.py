@@ -17,15 +17,15 @@ from pipeline.inspection.report import Report
 
 @click.command("inspect", epilog=examples("inspect", "inspect other --json"))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("build"))
-@click.option("--expect", "expected_id", metavar="ID", help="Whole id that the bundle must have.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines.")
+@click.option("--expect", "expected_id", metavar="ID", help="Full id that the bundle must have.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
-    """Inspect a bundle as a stranger's.
+    """Validate a bundle as untrusted input.
 
-    FOLDER holds it (default: build). Nothing is unpacked to disk.
+    FOLDER has the bundle (default: build). Nothing is unpacked to disk.
 
-    Prints its facts and every finding. Exits with status 1 if there is a finding, or if it is not
-    the bundle that --expect names.
+    Prints the content and every finding. Exits with 1 if there is a finding, or if the id of the
+    bundle is not the one of --expect.
     """
     found = inspect_bundle(folder, today())
     if as_json:

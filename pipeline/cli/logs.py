@@ -1,4 +1,4 @@
-"""logs: what the function said, newest last; on demand for as long as it goes on."""
+"""logs: show the function's log, newest line last; with --follow until interrupted."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _OVERLAP_MS = 30_000
 class _Since(click.ParamType[int]):
     """A span of time back from now: 30s, 10m, 2h, 1d. Converted to seconds."""
 
-    name = "span"
+    name = "duration"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         found = re.fullmatch(r"(\d+)([smhd])", value)
         if not found:
-            self.fail(f"{value!r} is not a span of time: 30s, 10m, 2h or 1d", param, ctx)
+            self.fail(f"{value!r} is not a duration such as 30s, 10m, 2h or 1d", param, ctx)
         return int(found[1]) * _UNITS_S[found[2]]
 
 
@@ -45,10 +45,17 @@ class _Since(click.ParamType[int]):
     ),
 )
 @environment_option
-@click.option("--since", "since_s", type=_Since(), default="10m", show_default=True)
-@click.option("--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--version", help="Only what this version said.")
-@click.option("--request", "request_id", help="Only what was said in this request.")
+@click.option(
+    "--since",
+    "since_s",
+    type=_Since(),
+    default="10m",
+    show_default=True,
+    help="Age of the oldest line: 30s, 10m, 2h or 1d.",
+)
+@click.option("--follow", is_flag=True, help="Print new lines until Ctrl-C.")
+@click.option("--version", help="Only lines of this Lambda version.")
+@click.option("--request", "request_id", metavar="ID", help="Only lines of this request.")
 def command(
     environment: Environment,
     since_s: int,
@@ -63,7 +70,8 @@ def command(
     events = absent_if("ResourceNotFoundException", lambda: _read(account, environment, since_ms))
     if events is None:
         raise ReleaseUnusableError(
-            f"there is no log group {environment.log_group}", "Deploy something first."
+            f"the log group {environment.log_group} does not exist",
+            f"Deploy to {environment.name} first.",
         )
     _show(wanted.among(events))
     try:

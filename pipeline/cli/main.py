@@ -1,7 +1,8 @@
-"""The command line: one verb a module, and the one place where an error becomes an exit status."""
+"""The command line: one module per command, and where an error becomes an exit code."""
 
 from __future__ import annotations
 
+import platform
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -10,72 +11,86 @@ import click
 from click.exceptions import NoSuchCommand
 from click.shell_completion import CompletionItem
 
-from pipeline import console
+from pipeline import console, github
 from pipeline.cli import completion
 from pipeline.errors import PipelineError, StoppedError
 from pipeline.sdk_errors import translated_errors
 from pipeline.signals import stop_on_signals
 
-# The module of each verb. It is imported when the verb is called: the AWS SDK alone takes longer to
-# import than a build takes.
-_VERBS = {
-    "init": "init",
-    "build": "build",
-    "inspect": "inspection",
-    "fetch": "fetch",
-    "plan": "plan",
-    "deploy": "deploy",
-    "rollback": "rollback",
-    "status": "status",
-    "releases": "releases",
-    "page": "page",
-    "metrics": "metrics",
-    "logs": "logs",
-    "prune": "prune",
-    "unlock": "unlock",
-    "destroy": "destroy",
-    "bootstrap": "bootstrap",
-    "doctor": "doctor",
-    "github": "github",
-    "completion": "completion",
-}
+# Each command is the module of its name. It is imported when it is called: importing the AWS SDK
+# alone takes longer than a build.
+_COMMANDS = (
+    "init",
+    "build",
+    "inspect",
+    "fetch",
+    "plan",
+    "deploy",
+    "rollback",
+    "status",
+    "releases",
+    "page",
+    "metrics",
+    "logs",
+    "prune",
+    "unlock",
+    "destroy",
+    "bootstrap",
+    "doctor",
+    "github",
+    "completion",
+)
 
 
-class _Verbs(click.Group):
+class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(_COMMANDS)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # Without --help, their only option, the verbs fit into the 24 lines of a screen.
+        # Without --help and --version, the commands fit into the 24 lines of a terminal.
         self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        # Names alone, for whoever has pressed a key is waiting: a verb's help is in its module.
-        verbs = [
-            CompletionItem(command_name)
-            for command_name in _VERBS
-            if command_name.startswith(incomplete)
-        ]
-        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+        # Names only, to be quick: the help of a command is in its module.
+        names = [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _VERBS:
+        if cmd_name not in _COMMANDS:
             if ctx.resilient_parsing:
                 return None
-            raise NoSuchCommand(cmd_name, possibilities=_VERBS, ctx=ctx)
+            raise NoSuchCommand(cmd_name, possibilities=_COMMANDS, ctx=ctx)
         command: click.Command = import_module(f"pipeline.cli.{cmd_name}").command
         return command
 
 
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from pipeline.packaging.builder import head_commit
+
+        commit = (head_commit() or "unknown")[:12]
+        click.echo(f"pipeline, commit {commit}, Python {platform.python_version()}")
+        context.exit()
+
+
 @click.command(
-    cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the commit and the version of Python, and exit.",
 )
 def pipeline() -> None:
-    """Take a Lambda function from source to production and back."""
+    """Build, inspect, deploy and roll back a Lambda function."""
 
 
 def main() -> None:
-    """Run the command line; exit 0 (done), 1 (did not hold, or failed) or 2 (wrong call)."""
+    """Run the command line. Exits with 0 (success), 1 (failure or failed check) or 2 (usage)."""
     stop_on_signals()
     try:
         with translated_errors():
@@ -86,11 +101,11 @@ def main() -> None:
             )
     except click.ClickException as problem:
         problem.show()
+        if github.in_actions():
+            print(github.annotation(problem.format_message()), file=sys.stderr)
         sys.exit(problem.exit_code)
     except click.Abort:
-        _fail(
-            StoppedError("stopped before it was done", "The list of releases says how far it came.")
-        )
+        _fail(StoppedError("stopped before the end", "`releases` shows what was done."))
     except PipelineError as problem:
         _fail(problem)
 

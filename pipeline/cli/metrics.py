@@ -1,4 +1,4 @@
-"""metrics: how the version that serves does, beside the one that served before it."""
+"""metrics: compare the metrics of the current release with those of the previous one."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from pipeline.traffic.statistics import Figures
     type=click.FloatRange(min=0, min_open=True),
     default=24,
     show_default=True,
-    help="How far back to look.",
+    help="Hours of the function's log to read.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 def command(environment: Environment, hours: float, as_json: bool) -> None:
-    """Compare the release that serves with the one before."""
+    """Compare the current release with the previous one."""
     account = aws.connect()
     live = alias.read(account.functions, environment.function_name)
     displayed = _releases(Ledger(account, environment).releases(), live, environment)

@@ -1,17 +1,20 @@
-"""Options that several commands take."""
+"""Options that several commands have, and former names of options."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from pipeline import console
 from pipeline.config import ENVIRONMENTS, Environment
 from pipeline.errors import did_you_mean
 
 
 class EnvironmentName(click.Choice[str]):
-    """The name of an environment. A typo is answered with the nearest one."""
+    """The name of an environment. The error for a typo suggests the nearest name."""
 
     def __init__(self) -> None:
         super().__init__(ENVIRONMENTS)
@@ -26,11 +29,14 @@ def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environ
 
 
 environment_option = click.option(
+    "-e",
     "--environment",
     type=EnvironmentName(),
     required=True,
     callback=_to_environment,
-    help="Environment to work on.",
+    envvar="PIPELINE_ENVIRONMENT",
+    show_envvar=True,
+    help="Environment.",
 )
 
 
@@ -39,7 +45,7 @@ bundle_option = click.option(
     "reference",
     default="build",
     show_default=True,
-    help="The bundle: a folder, or the id of one that was deployed before.",
+    help="Folder of a bundle, or the id of a stored bundle.",
 )
 
 
@@ -49,8 +55,9 @@ allow_destroy_option = click.option(
     multiple=True,
     metavar="ADDRESS",
     envvar="ALLOW_DESTROY",
-    help="Let the plan destroy or replace this guarded resource. Can be given again; or several "
-    "in $ALLOW_DESTROY, with spaces between.",
+    show_envvar=True,
+    help="Allow the plan to destroy or replace this protected resource. Repeat the option for "
+    "several; separate them by spaces in the environment variable.",
 )
 
 
@@ -60,3 +67,21 @@ verify_attestations_option = click.option(
     is_flag=True,
     help="Verify with `gh` that build.yml built the packages on main.",
 )
+
+
+def former_name(
+    old: str, new: str, parameter: str, **attributes: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return an option that accepts `old`, the former name of `new`, and prints a notice.
+
+    It sets `parameter`, the one of `new`, and has the `attributes` of `new`. It is not in the help,
+    and is removed with the next release.
+    """
+
+    def take(context: click.Context, option: click.Parameter, value: Any) -> None:
+        if context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            console.notice(f"{old} is now {new}; the next release removes the old name")
+            context.params[parameter] = value
+            context.set_parameter_source(parameter, ParameterSource.COMMANDLINE)
+
+    return click.option(old, hidden=True, expose_value=False, callback=take, **attributes)

@@ -1,4 +1,4 @@
-"""page: what was released to an environment, as one page for people, which needs no network."""
+"""page: the releases of an environment as one HTML file, which needs no network."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _NAME = "index.html"
     type=click.FloatRange(min=0, min_open=True),
     default=720,
     show_default=True,
-    help="How far back to read the function's log.",
+    help="Hours of the function's log to read.",
 )
 def command(environment: Environment, out: Path, hours: float) -> None:
     """Write the release page.
 
-    It tells what is live, what was released, and how to go back.
+    An HTML page with the live release, all releases, and the commands that roll back.
     """
     _make(out)
     facts = collect.collect(aws.connect(), environment, hours)
@@ -49,7 +49,7 @@ def command(environment: Environment, out: Path, hours: float) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder before anything is asked of AWS; raise UsageError if it cannot be."""
+    """Create the folder before AWS is called. Raises UsageError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,7 +57,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> int:
-    """Write a file whole or not at all; return its size in bytes."""
+    """Write a file atomically, and return its size in bytes."""
     content = text.encode()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -72,5 +72,5 @@ def _write(path: Path, text: str) -> int:
 def _unusable(folder: Path, error: OSError) -> UsageError:
     return UsageError(
         f"the page cannot be written into {folder}: {error.strerror}",
-        "Give --out a folder that you may write to; it is made if it is not there.",
+        "Use a writable folder for --out. It is created if it does not exist.",
     )

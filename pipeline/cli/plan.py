@@ -13,7 +13,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
-from pipeline.cli.options import allow_destroy_option, environment_option
+from pipeline.cli.options import allow_destroy_option, environment_option, former_name
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.inspection.inspector import inspect_loaded
@@ -41,38 +41,40 @@ _PAGE_BYTES = 30_000
     "reference",
     default="build",
     show_default=True,
-    help="The bundle: a folder, the id of one that was deployed before, or `live` for the one "
-    "that the environment serves.",
+    help="Folder of a bundle, the id of a stored bundle, or `live` for the bundle that serves.",
 )
 @allow_destroy_option
 @click.option(
-    "--save",
+    "--out",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write plan.json and plan.md into, which show no values.",
+    help="Folder to write plan.json and plan.md into. Neither contains values.",
 )
+@former_name("--save", "--out", "folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--shown",
-    "shown_file",
+    "--compare-with",
+    "reviewed_file",
     type=click.Path(path_type=Path),
-    help="The plan.json that the pull request showed: say what is different.",
+    metavar="PLAN.JSON",
+    help="Print the differences from an earlier plan, as --out wrote it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the plan for machines.")
+@former_name("--shown", "--compare-with", "reviewed_file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 @outcome.no_traffic_moved("a plan moves none")
 def command(
     environment: Environment,
     reference: str,
     allowed: tuple[str, ...],
     folder: Path | None,
-    shown_file: Path | None,
+    reviewed_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what Terraform would do.
+    """Show the Terraform plan for a bundle.
 
-    With the bundle; nothing is changed, and no lock taken.
+    Changes nothing, and takes no lock of the state.
     """
     account = aws.connect()
-    facts = _plan(account, environment, reference, allowed, shown_file)
+    facts = _plan(account, environment, reference, allowed, reviewed_file)
     if as_json:
         console.result_json(document(facts))
     else:
@@ -95,7 +97,7 @@ def _plan(
     environment: Environment,
     reference: str,
     allowed: tuple[str, ...],
-    shown_file: Path | None,
+    reviewed_file: Path | None,
 ) -> PlanComment:
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
     seen = observation.observe(account, environment)
@@ -106,8 +108,8 @@ def _plan(
         plan = tf.plan(account, variables, lock=False).document
     planned = read_plan(plan)
     differences = None
-    if shown_file:
-        differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(shown_file))
+    if reviewed_file:
+        differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(reviewed_file))
     return PlanComment(
         environment=environment.name,
         manifest=bundle.manifest,

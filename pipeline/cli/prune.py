@@ -40,12 +40,15 @@ class _Pruning:
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="How many of the last releases keep their versions.",
+    help="Number of successful releases with versions to keep.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would go, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 @outcome.no_traffic_moved("prune moves none")
 def command(environment: Environment, keep: int, dry_run: bool) -> None:
-    """Delete versions that nothing needs."""
+    """Delete unused Lambda versions and layers.
+
+    Keeps what aliases use, and the versions of the last releases. Bundles stay in the store.
+    """
     account = aws.connect()
     if not dry_run:
         # What is at work may need any of it; what died has left live where it is now.

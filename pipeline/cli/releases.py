@@ -22,12 +22,14 @@ from pipeline.release.ledger import Ledger, Release
     ),
 )
 @environment_option
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print them for machines.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of releases."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the releases as JSON.")
 def command(environment: Environment, limit: int, as_json: bool) -> None:
-    """List releases and rollbacks, newest first.
+    """List releases and rollbacks.
 
-    Marked are those that get live's calls, and those whose bundle is in quarantine.
+    Marked are those that serve live's calls, and those whose bundle is in quarantine.
     """
     account = aws.connect()
     found = list(islice(Ledger(account, environment).releases(), limit))
@@ -37,7 +39,7 @@ def command(environment: Environment, limit: int, as_json: bool) -> None:
     if as_json:
         console.result_json([_as_json(release, live, reasons) for release in found])
     elif not found:
-        console.result(f"nothing was ever released to {environment.name}")
+        console.result(f"{environment.name} has no releases")
     else:
         columns = ["release", "kind", "outcome", "version", "bundle", "began", "actor", "reason"]
         rows = [[_mark(release, live, reasons), *_row(release)] for release in found]

@@ -17,7 +17,6 @@ from pipeline.cli.options import (
     verify_attestations_option,
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
-from pipeline.errors import UsageError
 from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, target
 from pipeline.release.context import ReleaseContext, Verb
 from pipeline.release.ledger import Ledger, Release
@@ -40,21 +39,22 @@ _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
     ),
 )
 @environment_option
-@click.option("--to", "number", type=int, help="Release to restore. Default: the one before.")
+@click.option(
+    "--to", "number", type=int, metavar="RELEASE", help="Release to restore. Default: the previous."
+)
 @allow_destroy_option
-@click.option("--reason", help="Why, for the ledger and for whoever meets the quarantine.")
-@click.option("--dry-run", is_flag=True, help="Show what it would do, and change nothing.")
+@click.option("--reason", help="Reason to record in the ledger and in the quarantine.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, and change nothing.")
 @click.option(
     "--cancel-deployment",
     "cancel",
     is_flag=True,
-    help="Cancel the workflow run of a deployment that is under way, and go on.",
+    help="First cancel the workflow run of a deployment that is under way.",
 )
 @click.option(
     "--only",
     type=click.Choice([_TRAFFIC, _FOLLOW_UP]),
-    help="Do one half: restore traffic, for which AWS alone is called; or finish a rollback that "
-    "has restored it.",
+    help="Run one part: restore traffic (with AWS alone), or finish a rollback that restored it.",
 )
 @verify_attestations_option
 @outcome.no_traffic_moved("nothing was done")
@@ -68,13 +68,13 @@ def command(
     only: str | None,
     attest: bool,
 ) -> None:
-    """Restore an earlier release.
+    """Roll back to an earlier release.
 
-    Traffic moves first. Then Terraform follows: what fails there takes nothing back, and the same
-    command, run again, finishes it.
+    Moves traffic first, then runs Terraform. If Terraform fails, traffic stays restored: run the
+    same command again to finish.
     """
     if only and dry_run:
-        raise UsageError("--only and --dry-run exclude each other", "Give one of them.")
+        raise click.UsageError("--only cannot be combined with --dry-run.")
     account = aws.connect()
     _warn_of_expiry(account.session_s())
     newest = Ledger(account, environment).newest()

@@ -20,7 +20,7 @@ from pipeline.report.status import Status
     epilog=examples("status --environment production", "status --environment staging --json"),
 )
 @environment_option
-@click.option("--json", "as_json", is_flag=True, help="Print it for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def command(environment: Environment, as_json: bool) -> None:
     """Show what serves, and what needs a person.
 

@@ -1,4 +1,4 @@
-"""unlock: take away a lock on Terraform's state whose holder is dead."""
+"""unlock: force-unlock the Terraform state after its lock's process died."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from pipeline.cli.help import examples
 @click.argument("lock_id", metavar="ID")
 @outcome.no_traffic_moved("a lock moves none")
 def command(environment: Environment, lock_id: str) -> None:
-    """Take a dead process's lock of the state away.
+    """Force-unlock the Terraform state.
 
-    ID is what the refusal named, so that no newer lock goes by mistake. Be sure that its holder is
-    dead: two Terraforms at once damage the state.
+    ID is the id of the lock, from the error message. Make sure that its process has ended: two
+    Terraform processes can damage the state.
     """
     with runner.workspace(runner.service_stack(environment)) as tf:
         tf.unlock(aws.connect(), lock_id)
-    console.result(f"the lock {lock_id} of {environment.name} is gone")
+    console.result(f"removed the lock {lock_id} of {environment.name}")

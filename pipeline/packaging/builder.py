@@ -41,7 +41,7 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
         handler=HANDLER,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        commit=_commit(),
+        commit=head_commit(),
         layer_recipe_sha256=None,
         dependencies={},
     )
@@ -84,7 +84,7 @@ def _layer_already_built(out: Path, recipe: str) -> Layer | None:
     return Layer(previous.layer_zip, manifest.dependencies, manifest.own_files)
 
 
-def _commit() -> str | None:
+def head_commit() -> str | None:
     """Return the commit that is checked out, or None outside a git repository."""
     command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
     try:

@@ -45,8 +45,8 @@ class Release:
     """One line of the ledger.
 
     `version` is the Lambda version that it published or restored; `restores` the number of the
-    release that a rollback went back to; `overrides` what a person asked for that is not the usual
-    way (`all at once`, `unproved`, `from quarantine`); `tree` is the commit whose files a
+    release that a rollback went back to; `overrides` the unusual options of a deployment (`all at
+    once`, `promotion check skipped`, `from quarantine`); `tree` is the commit with the files that a
     deployment ran and applied, `commit` the one that the bundle was built from; `attested` whether
     the attestations of its packages were verified before it was deployed; `pending` what has not
     followed the traffic of a rollback yet; times are ISO 8601 in UTC.

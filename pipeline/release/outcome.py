@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING
 
-import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import github
@@ -45,8 +44,8 @@ def no_traffic_moved[**P](why: str) -> Callable[[Callable[P, None]], Callable[P,
                 with translated_errors():
                     command(*arguments, **options)
             except PipelineError as problem:
-                # What `report_traffic_on_error` knows is more.
-                if not problem.traffic:
+                # `report_traffic_on_error` knows more, and a usage error is no release.
+                if not problem.traffic and not isinstance(problem, UsageError):
                     problem.traffic = f"unchanged: {why}"
                     problem.command = problem.command or _instead(problem, options["environment"])
                 raise
@@ -130,8 +129,6 @@ def how_to_roll_back(environment: Environment, number: int | str | None) -> tupl
 
 
 def _instead(problem: PipelineError, environment: object) -> str:
-    if isinstance(problem, UsageError):
-        return f"{click.get_current_context().command_path} --help"
     if isinstance(problem, AwsError):
         return "aws sts get-caller-identity"
     assert isinstance(environment, Environment)

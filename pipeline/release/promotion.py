@@ -46,5 +46,5 @@ def require_promoted(account: Aws, environment: Environment, before: str, bundle
     if problem:
         raise NotPromotedError(
             f"{problem}, and {environment.name} takes only what did well there",
-            f"Deploy it to {before} first. If that cannot be: --unproved --reason '…'",
+            f"Deploy it to {before} first, or use --skip-promotion-check --reason '…'",
         )

@@ -196,7 +196,7 @@ def test_the_doctor_says_what_to_run(account: Account, hub: Hub, tmp_path: Path)
     hub.variables["AWS_ACCOUNT_ID"] = "999999999999"
     del hub.reviewers_of["production-rollback"]
     done = _examine(account, hub, tmp_path)
-    assert done.returncode == 1 and "not in full: non_fast_forward" in done.stdout
+    assert done.returncode == 1 and "incomplete on main: non_fast_forward" in done.stdout
     assert "/rulesets --input .github/ruleset.json" in done.stdout
     assert f"gh variable set AWS_ACCOUNT_ID --repo {REPOSITORY} --body {ACCOUNT}" in done.stdout
     path = f"repos/{REPOSITORY}/environments/production-rollback"
@@ -211,4 +211,4 @@ def test_the_doctor_of_a_job_notes_what_its_role_may_not_read(account: Account) 
     done = project.run("doctor", "--json")
     findings = {each["what"]: each for each in json.loads(done.stdout)}
     assert findings["role mongo-client-staging-deploy"]["state"] == "note"
-    assert "AWS does not tell" in findings["role mongo-client-staging-deploy"]["detail"]
+    assert "AWS refused" in findings["role mongo-client-staging-deploy"]["detail"]

@@ -86,7 +86,7 @@ def seen(
     seen.look()
     (project.folder / "live").mkdir()
     seen.plan("nothing live", "--bundle", "live")
-    seen.plan("first plan", "--shown", "absent.json", "--json", in_actions=False)
+    seen.plan("first plan", "--compare-with", "absent.json", "--json", in_actions=False)
     seen.look()
     seen.deploy("first", "--reason", "the </details> first\n\n## `one` @everyone")
     seen.deploy("live", "--bundle", "live")
@@ -128,10 +128,10 @@ def _plan_the_second(seen: Seen, project: Project) -> None:
     project.environment["TF_VAR_memory_mb"] = MEMORIES[1]
     terraform = source.read_text()
     source.write_text(terraform.replace("function_name = local.name", 'function_name = "renamed"'))
-    seen.plan("refused", "--shown", "first plan/plan.json")
+    seen.plan("refused", "--compare-with", "first plan/plan.json")
     source.write_text(terraform)
     project.environment["TF_VAR_memory_mb"] = MEMORIES[0]
-    seen.plan("changed", "--shown", "refused/plan.json")
+    seen.plan("changed", "--compare-with", "refused/plan.json")
     s3.delete_object(**STATE)
 
 

@@ -84,7 +84,7 @@ def seen(
     )
     unmarked = without_cloudwatch.run(
         *("deploy", "--environment", "production", "--bundle", "second"),
-        *("--all-at-once", "--unproved", "--reason", "staging is on fire"),
+        *("--all-at-once", "--skip-promotion-check", "--reason", "staging is on fire"),
     )
     call()
     return Seen(production, api, first_bundle, unproved, promoted, unmarked)
@@ -97,7 +97,7 @@ def test_production_takes_what_staging_serves_and_nothing_else(seen: Seen) -> No
     assert f"production serves bundle {seen.first_bundle[:12]}" in seen.promoted.stdout
     second, first = seen.production.releases()
     assert (first["bundle"], first["overrides"]) == (seen.first_bundle, [])
-    assert second["overrides"] == ["all at once", "unproved"]
+    assert second["overrides"] == ["all at once", "promotion check skipped"]
     assert second["reason"] == "staging is on fire"
 
 

@@ -52,7 +52,7 @@ class Job:
             file.write_text("")
         job = _JOB | {name: str(file) for name, file in files.items()} if in_actions else {}
         runner = Project(folder, self.project.environment | job)
-        done = runner.run(*arguments, *(["--save", save] if save else []))
+        done = runner.run(*arguments, *(["--out", save] if save else []))
         output, summary = (file.read_text() for file in files.values())
         found = re.findall(r"^([\w-]+)<<(\w+)\n(.*?)\n\2$", output, re.MULTILINE | re.DOTALL)
         saved, page = folder / save / "plan.json", folder / save / "plan.md"

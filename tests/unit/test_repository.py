@@ -75,13 +75,13 @@ def test_missing_rules_are_named(
 ) -> None:
     answers({f"{_ROOT}/rules/branches/main": rules})
     problem = repository.rules_problem(_REPOSITORY)
-    assert problem == (f"main does not have, or not in full: {missing}" if missing else "")
+    assert problem == (f"missing or incomplete on main: {missing}" if missing else "")
 
 
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (None, "there is no CODEOWNERS"),
+        (None, "CODEOWNERS does not exist"),
         ({"errors": []}, ""),
         ({"errors": [{"line": 6}, {"line": 4}]}, "errors in line 4, 6"),
     ],
@@ -159,7 +159,7 @@ def test_a_role_trusts_this_repository_and_its_own_workflow(
         (
             {"id": 5678, "owner": {"id": 1234}},
             {"use_default": False, "include_claim_keys": ["repo"]},
-            "it is customised, and no role trusts it",
+            "the subject is customised, and no role trusts it",
         ),
         (
             {"id": 9, "owner": {"id": 1234}},
@@ -171,7 +171,7 @@ def test_a_role_trusts_this_repository_and_its_own_workflow(
             None,
             "the roles do not trust the repository's ids, 9/5678",
         ),
-        (None, None, "GitHub does not show the repository"),
+        (None, None, "the repository is not found"),
     ],
 )
 def test_the_roles_are_compared_with_what_the_repository_sends(
@@ -186,8 +186,8 @@ def test_the_roles_are_compared_with_what_the_repository_sends(
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (None, "it is not there"),
-        ({"protection_rules": []}, "it admits every branch"),
+        (None, "it does not exist"),
+        ({"protection_rules": []}, "it allows every branch"),
         ({"protection_rules": [{"type": "branch_policy"}]}, ""),
     ],
 )

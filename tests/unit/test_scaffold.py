@@ -75,7 +75,7 @@ def test_a_plain_function_is_tested_built_and_inspected(fresh: Project) -> None:
 @pytest.mark.parametrize("name", ["Orders", "a", "order_book", "1orders", "x" * 40])
 def test_a_name_that_aws_would_refuse_is_refused(fresh: Project, name: str) -> None:
     done = fresh.run("init", name)
-    assert done.returncode == 2 and "cannot be a function's name" in done.stderr
+    assert done.returncode == 2 and "is not 3 to 34 lower-case letters" in done.stderr
     assert (fresh.folder / "lambda_function.py").exists()
 
 

@@ -56,7 +56,7 @@ def deploy(runner: Runner, project: Project, bundle: Path, *environments: str) -
     for environment in environments:
         owner.must(
             *("deploy", "--environment", environment, "--bundle", str(bundle)),
-            *("--unproved", "--reason", "before"),
+            *("--skip-promotion-check", "--reason", "before"),
         )
         runner.hub.deployed(environment, commit)
 

@@ -80,4 +80,4 @@ def test_the_issue_is_closed_when_they_agree_again(drift: Drift) -> None:
 
 def test_what_was_never_deployed_has_not_drifted(drift: Drift) -> None:
     notices = [annotation["message"] for annotation in drift.runs[0].annotations]
-    assert notices == ["Nothing was deployed to staging so far."]
+    assert notices == ["Nothing was deployed to staging yet."]

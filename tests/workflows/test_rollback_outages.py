@@ -150,7 +150,15 @@ def test_a_deployment_in_its_way_is_cancelled(runner: Runner, project: Project) 
     steps.write_text("percents = [10, 100]\nwatch_s = 250\nleast_calls = 1\nalarms = []\n")
     bundle = deployed.build_another(project, project.folder / "another", "canary")
     deployed.attest(runner, bundle)
-    arguments = ["deploy", *ENVIRONMENT, "--bundle", str(bundle), "--unproved", "--reason", "new"]
+    arguments = [
+        "deploy",
+        *ENVIRONMENT,
+        "--bundle",
+        str(bundle),
+        "--skip-promotion-check",
+        "--reason",
+        "new",
+    ]
     job = {
         "GITHUB_ACTIONS": "true",
         "GITHUB_SERVER_URL": "https://github.com",

@@ -57,5 +57,5 @@ def test_a_folder_whose_name_looks_like_an_id_is_not_fetched(stored: str) -> Non
     _fetch(stored)
     Path("fetched").rename("0123456")
     done = _fetch("0123456")
-    assert isinstance(done.exception, BundleError) and "is a folder here" in done.exception.message
+    assert isinstance(done.exception, BundleError) and "is a local folder" in done.exception.message
     assert not Path("fetched").exists()

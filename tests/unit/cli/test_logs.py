@@ -14,7 +14,7 @@ from pipeline.cli import logs
 @pytest.mark.parametrize("since", ["10", "1w", "soon", "-1m"])
 def test_a_span_that_is_none_is_refused(since: str) -> None:
     done = CliRunner().invoke(logs.command, ["--environment", "local", f"--since={since}"])
-    assert done.exit_code == 2 and "is not a span of time" in done.output
+    assert done.exit_code == 2 and "is not a duration" in done.output
 
 
 @pytest.mark.parametrize(

@@ -93,5 +93,5 @@ def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws)
     ):
         with pytest.raises(NotPromotedError, match=problem) as refused:
             promotion.require_promoted(account, _PRODUCTION, "staging", bundle)
-        assert "--unproved --reason" in refused.value.hint
+        assert "--skip-promotion-check --reason" in refused.value.hint
     promotion.require_promoted(account, _PRODUCTION, "staging", "bundle-3")
