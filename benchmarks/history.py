@@ -18,10 +18,11 @@ from benchmarks.ledger_bucket import LedgerBucket
 from benchmarks.measure import alternate, spread_of
 from benchmarks.room import Room
 from benchmarks.table import Measured, Row
-from pipeline.release import target
+from pipeline.release import rollback_target
 from pipeline.aws import Aws
 from pipeline.config import Environment
 from pipeline.release.ledger import Ledger
+from pipeline.target import Target
 
 _ROUNDS = 25
 _LENGTHS = (10, 1_000, 100_000)
@@ -38,13 +39,17 @@ def measure(room: Room) -> list[Row]:
             _row(
                 "releases",
                 bucket,
-                lambda: list(islice(Ledger(account, _LOCAL).releases(), _LISTED)),
+                lambda: list(islice(Ledger(Target(account, _LOCAL)).releases(), _LISTED)),
             ),
-            _row("rollback's preflight", bucket, lambda: target.choose(account, _LOCAL, None)),
+            _row(
+                "rollback's preflight",
+                bucket,
+                lambda: rollback_target.choose(Target(account, _LOCAL), None),
+            ),
             _row(
                 "rollback's preflight, --to the first",
                 bucket,
-                lambda: target.choose(account, _LOCAL, None, 1),
+                lambda: rollback_target.choose(Target(account, _LOCAL), None, 1),
             ),
         ]
 

@@ -21,6 +21,7 @@ from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import Environment
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 from scratch import cloud
 from scratch.mongodb import own_mongod
 from scratch.project import Project
@@ -86,7 +87,7 @@ class Released:
 
     def newest(self) -> Release:
         """Return what the ledger has last."""
-        found = Ledger(self.aws, Environment("local")).newest()
+        found = Ledger(Target(self.aws, Environment("local"))).newest()
         assert found
         return found
 

@@ -42,8 +42,6 @@ RENEW = (
     "profile gives."
 )
 
-_UPDATE_PATIENCE_S = 120
-_ACTIVE_PATIENCE_S = 300
 _PAUSES_S = (0.5, 1.5)
 
 # Retries are the SDK's standard ones; the read timeout outlasts the longest function (29 s).
@@ -150,38 +148,6 @@ def _session_s(session: boto3.Session) -> float | None:
 def error_code(error: ClientError) -> str:
     """Return AWS's own name of an error."""
     return error.response["Error"]["Code"]
-
-
-def wait_until_updated(functions: LambdaClient, function_name: str) -> None:
-    """Wait until no change of the function is under way; there may be no function yet.
-
-    A change that failed is over, too: the next one is tried all the same.
-    """
-    for _ in range(_UPDATE_PATIENCE_S):
-        found = absent_if(
-            "ResourceNotFoundException",
-            lambda: functions.get_function_configuration(FunctionName=function_name),
-        )
-        if found is None or found.get("LastUpdateStatus") != "InProgress":
-            return
-        time.sleep(1)
-    raise AwsError(
-        f"a change of {function_name} does not come to its end",
-        "LastUpdateStatusReason says why.",
-        command=f"aws lambda get-function-configuration --function-name {function_name}",
-    )
-
-
-def wait_until_active(functions: LambdaClient, function_name: str, version: str) -> None:
-    """Wait until a published version can be called (its State is Active).
-
-    With SnapStart, Lambda takes minutes for its snapshot.
-    """
-    functions.get_waiter("published_version_active").wait(
-        FunctionName=function_name,
-        Qualifier=version,
-        WaiterConfig={"Delay": 1, "MaxAttempts": _ACTIVE_PATIENCE_S},
-    )
 
 
 def persistently[T](call: Callable[[], T], *, but_not: str = "") -> T:

@@ -15,7 +15,8 @@ from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.errors import BundleError
 from pipeline.errors import did_you_mean
 from pipeline.console import Bar
-from pipeline.config import MANIFEST, PIPELINE, Environment
+from pipeline.config import MANIFEST, PIPELINE
+from pipeline.target import Target
 
 _TO_MEND = 'See docs/runbook.md, "A stored bundle is missing or damaged".'
 _SHORTEST = 7
@@ -30,20 +31,20 @@ def package_key(package: Package) -> str:
     return f"packages/{package.sha256}/{package.name}"
 
 
-def put_pipeline(aws: Aws, environment: Environment, pyz: bytes) -> str:
+def put_pipeline(target: Target, pyz: bytes) -> str:
     """Store the pipeline that rollbacks of an environment use, and return its digest.
 
     Its content is stored once, like a package's. What the environment uses is one small object more
     with the digest, so that it is always one that is whole.
     """
-    digest = sha256_hex(pyz)
+    aws, digest = target.aws, sha256_hex(pyz)
     key = f"packages/{digest}/{PIPELINE}"
     if not create_object(aws, key, pyz):
         raise _holds_something_else(aws, key)
     persistently(
         lambda: aws.s3.put_object(
             Bucket=aws.artifact_bucket,
-            Key=f"pipeline/{environment.name}",
+            Key=f"pipeline/{target.name}",
             Body=f"{digest}\n".encode(),
             ContentType="text/plain",
         )

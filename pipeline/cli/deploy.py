@@ -6,7 +6,6 @@ import click
 from click.core import ParameterSource
 
 from pipeline import aws, console, github
-from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -32,6 +31,7 @@ from pipeline.terraform.runner import SavedPlan
 from pipeline.timeline import Timeline
 from pipeline.traffic import deployment_marker, provisioned_concurrency
 from pipeline.traffic.canary import Canary
+from pipeline.target import Target
 
 
 @click.command(
@@ -100,25 +100,27 @@ def command(
     if origin and source is not ParameterSource.DEFAULT:
         raise click.UsageError("--from cannot be combined with --bundle.")
     steps = environment.rollout()
-    account = aws.connect()
-    _require_session(account.session_s(), BESIDE_STEPS_S + (0 if all_at_once else steps.longest_s))
-    with job_summary.job_summary("deploy", account, environment, reason) as context:
+    target = Target(aws.connect(), environment)
+    _require_session(
+        target.aws.session_s(), BESIDE_STEPS_S + (0 if all_at_once else steps.longest_s)
+    )
+    with job_summary.job_summary("deploy", target, reason) as context:
         if origin:
-            reference = promotion.served_by(account, Environment(origin))
-        bundle = _inspected(account, context, reference, attest)
+            reference = promotion.served_by(Target(target.aws, Environment(origin)))
+        bundle = _inspected(context, reference, attest)
         if not from_quarantine:
-            quarantine.refuse(account, environment, bundle.id)
+            quarantine.require_free(target, bundle.id)
         if steps.after and not skip_promotion_check:
-            promotion.require_promoted(account, environment, steps.after, bundle.id)
-        canary = None if all_at_once else Canary(account, environment, steps, context.timeline)
+            promotion.require_promoted(target, steps.after, bundle.id)
+        canary = None if all_at_once else Canary(target, steps, context.timeline)
         with context.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
-            store.put(account, bundle)
-        newest = ledger.close_what_died(account, environment)
+            store.put(target.aws, bundle)
+        newest = ledger.close_what_died(target)
         with runner.workspace(runner.service_stack(environment)) as tf:
             with context.timeline.phase("plan", f"terraform plan of {environment.name}"):
-                plan = state_lock.plan(tf, account, environment, bundle.manifest)
+                plan = state_lock.plan(tf, target, bundle.manifest)
                 context.planned = read_plan(plan.document)
-                context.serving = Ledger(account, environment).serving()
+                context.serving = Ledger(target).serving()
             console.say(_change_in_words(environment, context.serving, bundle))
             for line in in_words(context.planned):
                 console.say(line)
@@ -135,19 +137,19 @@ def command(
                 )
                 if given
             )
-            release = Deployment(account, bundle, tf, context, canary).run(plan, newest, overrides)
+            release = Deployment(bundle, tf, context, canary).run(plan, newest, overrides)
         if from_quarantine:
             # Even if there was nothing to do: the command before may have died just here.
-            quarantine.release(account, environment, bundle.id)
+            quarantine.lift(target, bundle.id)
     _tell(environment, bundle, context.timeline, release, context.serving)
     if release:
-        deployment_marker.put(account, environment, "deploy")
+        deployment_marker.put(target, "deploy")
 
 
-def _inspected(account: Aws, context: ReleaseContext, reference: str, attest: bool) -> Bundle:
+def _inspected(context: ReleaseContext, reference: str, attest: bool) -> Bundle:
     """Return the bundle, in which nothing is found; to `attest` it, GitHub vouches for it, too."""
     with context.timeline.phase("inspect", f"the bundle {reference}"):
-        bundle = store.load(account, reference)
+        bundle = store.load(context.target.aws, reference)
         context.manifest = bundle.manifest
         inspector.require_clean(bundle)
     if attest:

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from pipeline import aws, console
-from pipeline.release import ledger, target
+from pipeline.release import ledger, rollback_target
 from pipeline.terraform import runner
-from pipeline.aws import Aws
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.errors import PipelineError, StoppedError
@@ -18,6 +17,7 @@ from pipeline.cli.help import examples
 from pipeline.terraform.plan import read_plan
 from pipeline.release.ledger import Ledger
 from pipeline.config import ARCHITECTURE, HANDLER, LAYER, RUNTIME, SERVICE
+from pipeline.target import Target
 
 
 @click.command(
@@ -41,10 +41,10 @@ def command(environment: Environment, confirmed: str | None) -> None:
     layer versions and the parameters stay.
     """
     _require_a_word(environment, confirmed)
-    account = aws.connect()
-    ledger.close_what_died(account, environment)
+    target = Target(aws.connect(), environment)
+    ledger.close_what_died(target)
     with runner.workspace(runner.service_stack(environment)) as tf:
-        plan = tf.plan(account, _variables(account, environment), destroy=True)
+        plan = tf.plan(target.aws, _variables(target), destroy=True)
         changes = read_plan(plan.document).changes
         if not changes:
             console.result(f"nothing to destroy: Terraform's state of {environment.name} is empty")
@@ -52,16 +52,16 @@ def command(environment: Environment, confirmed: str | None) -> None:
         for change in changes:
             console.say(f"  - {change.address}")
         if confirmed is None:
-            _confirm(account, environment)
+            _confirm(target)
             # A release may have begun meanwhile.
-            ledger.close_what_died(account, environment)
+            ledger.close_what_died(target)
         try:
             tf.apply(plan)
         except PipelineError as problem:
             problem.command = f"python -m pipeline destroy --environment {environment.name}"
             raise
     console.result(f"{environment.name} is destroyed. These remain:\n")
-    for line in _left(account, environment):
+    for line in _left(target):
         console.result(line)
 
 
@@ -78,26 +78,26 @@ def _require_a_word(environment: Environment, confirmed: str | None) -> None:
         )
 
 
-def _confirm(account: Aws, environment: Environment) -> None:
+def _confirm(target: Target) -> None:
     """Ask for the environment's name. Raises StoppedError if the answer is another."""
     typed = click.prompt(
-        f"Terraform will destroy all of this in {environment.name}, account {account.account_id}. "
+        f"Terraform will destroy all of this in {target.name}, account {target.aws.account_id}. "
         "Enter the name of the environment to confirm"
     )
-    if typed != environment.name:
-        raise StoppedError(f"{typed!r} is not {environment.name}; nothing was destroyed")
+    if typed != target.name:
+        raise StoppedError(f"{typed!r} is not {target.name}; nothing was destroyed")
 
 
-def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
+def _variables(target: Target) -> dict[str, Any]:
     """Return the variables of the bundle that serves, or else any valid ones.
 
     Terraform destroys what its state names.
     """
-    serving = Ledger(account, environment).serving()
-    manifest = target.manifest_of(account, serving) if serving else None
+    serving = Ledger(target).serving()
+    manifest = rollback_target.manifest_of(target.aws, serving) if serving else None
     if manifest:
-        return runner.bundle_variables(account, manifest)
-    return runner.function_variables(account) | {
+        return runner.bundle_variables(target.aws, manifest)
+    return runner.function_variables(target.aws) | {
         "function_package": {"key": "-", "sha256_base64": "-"},
         "layer_package": None,
         "handler": HANDLER,
@@ -106,14 +106,15 @@ def _variables(account: Aws, environment: Environment) -> dict[str, Any]:
     }
 
 
-def _left(account: Aws, environment: Environment) -> list[str]:
+def _left(target: Target) -> list[str]:
     """Return what Terraform does not destroy, each with its location."""
+    account, environment = target.aws, target.environment
     layer = f"aws lambda list-layer-versions --layer-name {environment.layer_name}"
-    parameters = f"aws ssm get-parameters-by-path --path /{SERVICE}/{environment.name}"
+    parameters = f"aws ssm get-parameters-by-path --path /{SERVICE}/{target.name}"
     return [
         *([f"the layer's versions: {layer}"] if LAYER else []),
         f"the parameters: {parameters}",
-        f"the ledger: s3://{account.artifact_bucket}/ledger/{environment.name}/",
+        f"the ledger: s3://{account.artifact_bucket}/ledger/{target.name}/",
         f"the bundles, of all environments: s3://{account.artifact_bucket}/bundles/ and packages/",
         f"older versions of the state: s3://{account.state_bucket}/{environment.state_key}",
     ]

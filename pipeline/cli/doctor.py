@@ -28,6 +28,7 @@ from pipeline.config import (
     TERRAFORM_DIR,
 )
 from pipeline.traffic.smoke_calls import SMOKE_CALLS
+from pipeline.target import Target
 
 # A note is about something optional, or something that could not be checked.
 State = Literal["ok", "failed", "note"]
@@ -94,7 +95,7 @@ def _examine(repository: str | None) -> Iterator[Finding]:
         for purpose in PURPOSES:
             role = environment.role_name(purpose)
             yield _look(f"role {role}", bootstrap, lambda: _role(account, role, repository))
-        yield from _parameters(account, environment)
+        yield from _parameters(Target(account, environment))
         yield _alarms(environment)
     yield from _quotas(account)
     yield from _github(account, repository, bootstrap)
@@ -199,13 +200,13 @@ def _role(account: Aws, role: str, repository: str | None) -> str:
     return setup.trust_problem(trust, role, repository) if repository else ""
 
 
-def _parameters(account: Aws, environment: Environment) -> Iterator[Finding]:
-    wanted = [(name, "failed", "$VALUE") for name in environment.secret_parameters()]
+def _parameters(target: Target) -> Iterator[Finding]:
+    wanted = [(name, "failed", "$VALUE") for name in target.environment.secret_parameters()]
     if SMOKE_CALLS:
-        wanted.append((environment.smoke_parameter, "note", "$key"))
+        wanted.append((target.environment.smoke_parameter, "note", "$key"))
     for name, kind, value in wanted:
         put = f'aws ssm put-parameter --type SecureString --name {name} --value "{value}"'
-        found = _look(f"parameter {name}", put, lambda: _parameter(account, name))
+        found = _look(f"parameter {name}", put, lambda: _parameter(target.aws, name))
         if found.state == "failed" and kind == "note":
             # It is optional: without it the smoke test neither writes nor reads.
             found = Finding(

@@ -18,6 +18,7 @@ from pipeline.packaging import zipapp
 from pipeline.release import allowed_destruction, approval, deployed_tree, reviewed_plan, turn
 from pipeline.release.ledger import Ledger, Release
 from pipeline.report import drift_issue, pull_request
+from pipeline.target import Target
 
 _MAIN = "refs/heads/main"
 
@@ -52,12 +53,12 @@ def turn_command(environment: Environment, bundle: str | None, required: bool) -
         raise UsageError(
             f"deployments run from main, not from {ref}", "Start the workflow with --ref main."
         )
-    account, commit = aws.connect(), os.environ["GITHUB_SHA"]
+    target, commit = Target(aws.connect(), environment), os.environ["GITHUB_SHA"]
     if required:
-        turn.insist(account, environment, commit)
+        turn.require(target, commit)
         skipped = None
     else:
-        skipped = turn.why_skip(account, environment, commit, bundle)
+        skipped = turn.why_skip(target, commit, bundle)
     if skipped:
         console.notice(f"Skipped: {skipped}")
         github.add_to_summary(f"Skipped: {skipped}")
@@ -79,7 +80,7 @@ def deployed_tree_command(environment: Environment, folder: Path) -> None:
     This is the last deployed commit. There is none before the first deployment, and while a release
     is under way.
     """
-    records = Ledger(aws.connect(), environment)
+    records = Ledger(Target(aws.connect(), environment))
     commit = ""
     if _is_under_way(records.newest()):
         console.notice(f"A release to {environment.name} is under way.")
@@ -122,7 +123,7 @@ def allowed_destruction_command(name: str | None) -> None:
         allowed = allowed_destruction.of_pull_request(github.pull_request_number())
     else:
         commit = os.environ["GITHUB_SHA"]
-        releases = Ledger(aws.connect(), Environment(name)).releases()
+        releases = Ledger(Target(aws.connect(), Environment(name))).releases()
         since = deployed_tree.newest_of(releases, commit)
         allowed = allowed_destruction.of_merges(since, commit)
     console.result(" ".join(allowed) or "nothing")
@@ -180,9 +181,9 @@ def store_pipeline_command(environment: Environment) -> None:
 
     rollback.yml runs the stored file of the environment with the Python of the runner's image.
     """
-    account = aws.connect()
+    target = Target(aws.connect(), environment)
     pyz = zipapp.make()
-    digest = store.put_pipeline(account, environment, pyz)
+    digest = store.put_pipeline(target, pyz)
     console.result(
         f"rollbacks of {environment.name} use {PIPELINE} {digest[:12]}, {len(pyz):,} bytes"
     )

@@ -13,11 +13,12 @@ import click
 
 from pipeline import aws, console
 from pipeline.traffic import invocations, log_reader
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import absent_if
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.cli.help import examples
+from pipeline.target import Target
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _POLLED_EVERY_S = 1
@@ -64,10 +65,10 @@ def command(
     request_id: str | None,
 ) -> None:
     """Show the function's log."""
-    account = aws.connect()
+    target = Target(aws.connect(), environment)
     since_ms = int((time.time() - since_s) * 1000)
     wanted = _Wanted(version, request_id)
-    events = absent_if("ResourceNotFoundException", lambda: _read(account, environment, since_ms))
+    events = absent_if("ResourceNotFoundException", lambda: _read(target, since_ms))
     if events is None:
         raise ReleaseUnusableError(
             f"the log group {environment.log_group} does not exist",
@@ -78,14 +79,14 @@ def command(
         while follow:
             time.sleep(_POLLED_EVERY_S)
             recent_ms = max(since_ms, int(time.time() * 1000) - _OVERLAP_MS)
-            _show(wanted.among(_read(account, environment, recent_ms)))
+            _show(wanted.among(_read(target, recent_ms)))
     except KeyboardInterrupt:
         return
 
 
-def _read(account: Aws, environment: Environment, since_ms: int) -> list[Any]:
+def _read(target: Target, since_ms: int) -> list[Any]:
     """Return the events of the log since then, those of a stream in order."""
-    return list(log_reader.events(account, environment, since_ms))
+    return list(log_reader.events(target, since_ms))
 
 
 @dataclass

@@ -17,6 +17,7 @@ from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic import alias, log_reader
 from pipeline.traffic.alias import Live
 from pipeline.traffic.statistics import Figures
+from pipeline.target import Target
 
 
 @click.command(
@@ -36,10 +37,10 @@ from pipeline.traffic.statistics import Figures
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 def command(environment: Environment, hours: float, as_json: bool) -> None:
     """Compare the current release with the previous one."""
-    account = aws.connect()
-    live = alias.read(account.functions, environment.function_name)
-    displayed = _releases(Ledger(account, environment).releases(), live, environment)
-    seen = log_reader.read(account, environment, int((time.time() - hours * 3600) * 1000))
+    target = Target(aws.connect(), environment)
+    live = alias.read(target.function)
+    displayed = _releases(Ledger(target).releases(), live, environment)
+    seen = log_reader.read(target, int((time.time() - hours * 3600) * 1000))
     figures = [Figures.of([call for call in seen if call.version == r.version]) for r in displayed]
     if as_json:
         console.result_json(

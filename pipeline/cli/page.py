@@ -13,6 +13,7 @@ from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.errors import UsageError
 from pipeline.cli.help import examples
+from pipeline.target import Target
 
 _NAME = "index.html"
 
@@ -38,7 +39,7 @@ def command(environment: Environment, out: Path, hours: float) -> None:
     An HTML page with the live release, all releases, and the commands that roll back.
     """
     _make(out)
-    facts = collect.collect(aws.connect(), environment, hours)
+    facts = collect.collect(Target(aws.connect(), environment), hours)
     page = html.page(environment, data.document(facts))
     size_bytes = _write(out / _NAME, page)
     count = len(facts.releases)

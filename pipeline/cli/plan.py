@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from pipeline import aws, console, github
-from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -18,7 +17,7 @@ from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.inspection.inspector import inspect_loaded
 from pipeline.markdown import code, one_line
-from pipeline.release import observation, outcome, quarantine, state, target
+from pipeline.release import observation, outcome, quarantine, state, rollback_target
 from pipeline.release.ledger import Release
 from pipeline.report import plan_comment
 from pipeline.report.plan_comment import PlanComment
@@ -26,6 +25,7 @@ from pipeline.terraform import plan_diff, runner
 from pipeline.terraform.plan import in_words, read_plan
 from pipeline.terraform.plan_diff import PlanSnapshot
 from pipeline.traffic import provisioned_concurrency
+from pipeline.target import Target
 
 # Two of them fit into one issue, which holds 65,536 characters.
 _PAGE_BYTES = 30_000
@@ -73,8 +73,8 @@ def command(
 
     Changes nothing, and takes no lock of the state.
     """
-    account = aws.connect()
-    facts = _plan(account, environment, reference, allowed, reviewed_file)
+    target = Target(aws.connect(), environment)
+    facts = _plan(target, reference, allowed, reviewed_file)
     if as_json:
         console.result_json(document(facts))
     else:
@@ -93,35 +93,34 @@ def command(
 
 
 def _plan(
-    account: Aws,
-    environment: Environment,
+    target: Target,
     reference: str,
     allowed: tuple[str, ...],
     reviewed_file: Path | None,
 ) -> PlanComment:
     """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
-    seen = observation.observe(account, environment)
+    seen = observation.observe(target)
     newest, live = seen.serving.newest, seen.serving.release
-    bundle = _load(account, environment, reference, live)
-    with runner.workspace(runner.service_stack(environment)) as tf:
-        variables = runner.bundle_variables(account, bundle.manifest)
-        plan = tf.plan(account, variables, lock=False).document
+    bundle = _load(target, reference, live)
+    with runner.workspace(runner.service_stack(target.environment)) as tf:
+        variables = runner.bundle_variables(target.aws, bundle.manifest)
+        plan = tf.plan(target.aws, variables, lock=False).document
     planned = read_plan(plan)
     differences = None
     if reviewed_file:
         differences = plan_diff.differences(PlanSnapshot.of(planned), plan_diff.read(reviewed_file))
     return PlanComment(
-        environment=environment.name,
+        environment=target.name,
         manifest=bundle.manifest,
         commit=github.pull_request_head() or bundle.manifest.commit,
         planned=planned,
         beyond=tuple(found.with_command() for found in state.find(seen)),
         allowed=allowed,
         live=live,
-        live_manifest=target.manifest_of(account, live) if live else None,
+        live_manifest=rollback_target.manifest_of(target.aws, live) if live else None,
         unfinished=newest if newest and newest.outcome != "succeeded" else None,
-        quarantined=quarantine.warning(account, environment, bundle.id),
-        refused=None if planned.empty else _refused(plan, environment),
+        quarantined=quarantine.warning(target, bundle.id),
+        refused=None if planned.empty else _refused(plan, target.environment),
         inspection=inspect_loaded(bundle),
         differences=differences,
     )
@@ -161,16 +160,16 @@ def document(facts: PlanComment) -> dict[str, Any]:
     }
 
 
-def _load(account: Aws, environment: Environment, reference: str, live: Release | None) -> Bundle:
+def _load(target: Target, reference: str, live: Release | None) -> Bundle:
     """Return the bundle; raise ReleaseUnusableError if it is `live` and nothing is."""
     if reference != "live":
-        return store.load(account, reference)
+        return store.load(target.aws, reference)
     if live is None:
         raise ReleaseUnusableError(
-            f"no bundle is live in {environment.name}: nothing was ever released to it",
+            f"no bundle is live in {target.name}: nothing was ever released to it",
             "Plan with a bundle that you have built: --bundle build",
         )
-    return store.fetch(account, live.bundle)
+    return store.fetch(target.aws, live.bundle)
 
 
 def _beyond_in_words(beyond: tuple[str, ...]) -> list[str]:

@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 
 from pipeline import aws, console
 from pipeline.release import ledger, outcome
-from pipeline.aws import Aws, error_code
+from pipeline.aws import error_code
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.cli.help import examples
 from pipeline.release.ledger import Ledger
+from pipeline.target import DeployedFunction, Target
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def command(environment: Environment, keep: int, dry_run: bool) -> None:
 
     Keeps what aliases use, and the versions of the last releases. Bundles stay in the store.
     """
-    account = aws.connect()
+    target = Target(aws.connect(), environment)
     if not dry_run:
         # What is at work may need any of it; what died has left live where it is now.
-        ledger.close_what_died(account, environment)
-    found = _choose(account, environment, keep)
+        ledger.close_what_died(target)
+    found = _choose(target, keep)
     rows = [["version", number, f"{size:,}"] for number, size in found.versions.items()]
     rows += [["layer version", str(number), f"{size:,}"] for number, size in found.layers.items()]
     if not rows:
@@ -63,23 +64,25 @@ def command(environment: Environment, keep: int, dry_run: bool) -> None:
     if dry_run:
         console.result("dry run: nothing was deleted")
         return
-    deleted = _delete(account, environment, found)
+    deleted = _delete(target, found)
     console.result(f"deleted {deleted} of {len(rows)}")
 
 
-def _choose(account: Aws, environment: Environment, keep: int) -> _Pruning:
+def _choose(target: Target, keep: int) -> _Pruning:
     """Choose what goes.
 
     What stays: what any alias points to or shares traffic with; the versions of the last `keep`
     releases that succeeded; whatever is newer than those, for somebody may be about to release it.
     Of layer versions: those that such a version uses, and the newest, which Terraform manages.
     """
-    functions, name = account.functions, environment.function_name
-    needed = _aliased(account, name) | _released(account, environment, keep)
+    function = target.function
+    needed = _aliased(target.function) | _released(target, keep)
     newest_needed = max((int(each) for each in needed if each.isdigit()), default=0)
     versions: dict[str, int] = {}
     layers_in_use: set[str] = set()
-    for page in functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
+    for page in function.client.get_paginator("list_versions_by_function").paginate(
+        FunctionName=function.name
+    ):
         for version in page["Versions"]:
             number = version["Version"]
             if number == "$LATEST" or number in needed or int(number) > newest_needed:
@@ -87,55 +90,53 @@ def _choose(account: Aws, environment: Environment, keep: int) -> _Pruning:
             else:
                 versions[number] = version["CodeSize"]
     layers: dict[int, int] = {}
-    pages = functions.get_paginator("list_layer_versions").paginate(
-        LayerName=environment.layer_name
+    pages = function.client.get_paginator("list_layer_versions").paginate(
+        LayerName=target.environment.layer_name
     )
     listed = [layer_version for page in pages for layer_version in page["LayerVersions"]]
     newest = max((each["Version"] for each in listed), default=0)
     for layer in listed:
         if layer["LayerVersionArn"] not in layers_in_use and layer["Version"] != newest:
-            size = functions.get_layer_version(
-                LayerName=environment.layer_name, VersionNumber=layer["Version"]
+            size = function.client.get_layer_version(
+                LayerName=target.environment.layer_name, VersionNumber=layer["Version"]
             )["Content"]["CodeSize"]
             layers[layer["Version"]] = size
     return _Pruning(versions, layers)
 
 
-def _aliased(account: Aws, name: str) -> set[str]:
+def _aliased(function: DeployedFunction) -> set[str]:
     """Return the versions that the function's aliases point to, canaries with them."""
     needed: set[str] = set()
-    for page in account.functions.get_paginator("list_aliases").paginate(FunctionName=name):
+    for page in function.client.get_paginator("list_aliases").paginate(FunctionName=function.name):
         for alias in page["Aliases"]:
             shares = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
             needed |= {alias["FunctionVersion"], *shares}
     return needed
 
 
-def _released(account: Aws, environment: Environment, keep: int) -> set[str]:
+def _released(target: Target, keep: int) -> set[str]:
     """Return the versions of the last `keep` releases that succeeded."""
-    succeeded = (
-        release
-        for release in Ledger(account, environment).releases()
-        if release.outcome == "succeeded"
-    )
+    succeeded = (release for release in Ledger(target).releases() if release.outcome == "succeeded")
     return {release.version for release in islice(succeeded, keep) if release.version}
 
 
-def _delete(account: Aws, environment: Environment, found: _Pruning) -> int:
+def _delete(target: Target, found: _Pruning) -> int:
     """Delete what was chosen, and return how much of it went.
 
     AWS itself refuses to delete what an alias points to meanwhile: that stays.
     """
-    functions, name = account.functions, environment.function_name
+    function = target.function
     kept = 0
     for version in found.versions:
         try:
-            functions.delete_function(FunctionName=name, Qualifier=version)
+            function.client.delete_function(FunctionName=function.name, Qualifier=version)
         except ClientError as error:
             if error_code(error) != "ResourceConflictException":
                 raise
             console.say(f"version {version} stays: an alias points to it now", "yellow")
             kept += 1
     for number in found.layers:
-        functions.delete_layer_version(LayerName=environment.layer_name, VersionNumber=number)
+        function.client.delete_layer_version(
+            LayerName=target.environment.layer_name, VersionNumber=number
+        )
     return len(found.versions) + len(found.layers) - kept

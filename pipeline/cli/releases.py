@@ -13,6 +13,7 @@ from pipeline.config import Environment
 from pipeline.cli.help import examples
 from pipeline.release import observation, quarantine, state
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 
 
 @click.command(
@@ -31,11 +32,11 @@ def command(environment: Environment, limit: int, as_json: bool) -> None:
 
     Marked are those that serve live's calls, and those whose bundle is in quarantine.
     """
-    account = aws.connect()
-    found = list(islice(Ledger(account, environment).releases(), limit))
-    seen = observation.observe(account, environment)
+    target = Target(aws.connect(), environment)
+    found = list(islice(Ledger(target).releases(), limit))
+    seen = observation.observe(target)
     live = {share.release.number: share.percent for share in seen.serving.shares if share.release}
-    reasons = quarantine.reasons(account, environment, (release.bundle for release in found))
+    reasons = quarantine.reasons(target, (release.bundle for release in found))
     if as_json:
         console.result_json([_as_json(release, live, reasons) for release in found])
     elif not found:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import click
 
 from pipeline import aws, console, github
-from pipeline.aws import Aws
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -17,16 +16,17 @@ from pipeline.cli.options import (
     verify_attestations_option,
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
-from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, target
+from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, rollback_target
 from pipeline.release.context import ReleaseContext, Verb
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
-from pipeline.release.target import RollbackTarget
+from pipeline.release.rollback_target import RollbackTarget
 from pipeline.report import job_summary, release_summary
 from pipeline.terraform import runner
 from pipeline.terraform.plan import in_words, read_plan
 from pipeline.traffic import configuration, deployment_marker
 from pipeline.traffic.alias import AliasSwitch
+from pipeline.target import Target
 
 _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
 
@@ -75,41 +75,43 @@ def command(
     """
     if only and dry_run:
         raise click.UsageError("--only cannot be combined with --dry-run.")
-    account = aws.connect()
-    _warn_of_expiry(account.session_s())
-    newest = Ledger(account, environment).newest()
-    unfinished = None if dry_run else target.unfinished(newest, number)
+    target = Target(aws.connect(), environment)
+    _warn_of_expiry(target.aws.session_s())
+    newest = Ledger(target).newest()
+    unfinished = None if dry_run else rollback_target.unfinished(newest, number)
     if only == _FOLLOW_UP and unfinished is None:
         console.result(f"nothing to do: no rollback of {environment.name} is unfinished")
         return
     verb: Verb = "dry run" if dry_run else "follow-up" if unfinished else "rollback"
-    with job_summary.job_summary(verb, account, environment, reason) as context:
-        context.switch = AliasSwitch(account.functions, environment.function_name)
+    with job_summary.job_summary(verb, target, reason) as context:
+        context.switch = AliasSwitch(target.function)
         if unfinished:
-            release, bundle = unfinished, _restored(account, context, unfinished)
-        elif number and not dry_run and _is_done(account, context, number):
+            release, bundle = unfinished, _restored(context, unfinished)
+        elif number and not dry_run and _is_done(context, number):
             return
         else:
-            way, bundle, version = _prove(account, context, number)
+            chosen, bundle, version = _preflight(context, number)
             if dry_run:
-                _show(account, way, bundle, allowed, context)
+                _show(chosen, bundle, allowed, context)
                 return
             if version is None and only == _TRAFFIC:
-                _say_that_terraform_comes_first(way)
+                _say_that_terraform_comes_first(chosen)
                 return
-            for line in release_summary.preview(context, target.manifest_of(account, way.left)):
+            for line in release_summary.preview(
+                context, rollback_target.manifest_of(target.aws, chosen.current)
+            ):
                 console.say(line)
-            way = _clear(account, context, way, cancel)
-            rollback = Rollback(account, way, bundle, context, context.switch)
+            chosen = _clear(context, chosen, cancel)
+            rollback = Rollback(chosen, bundle, context, context.switch)
             release = (
                 rollback.move_traffic(version, attest=attest)
                 if version
                 else rollback.publish(allowed, attest=attest)
             )
-            deployment_marker.put(account, environment, "rollback")
+            deployment_marker.put(target, "rollback")
         _tell(release, context)
         if release.pending and only != _TRAFFIC:
-            follow_up.follow(account, context, bundle, release, allowed)
+            follow_up.follow(context, bundle, release, allowed)
             console.result(f"Terraform has followed release {release.number}")
     context.timeline.show()
 
@@ -124,69 +126,67 @@ def _warn_of_expiry(valid_s: float | None) -> None:
         )
 
 
-def _restored(account: Aws, context: ReleaseContext, release: Release) -> Bundle:
+def _restored(context: ReleaseContext, release: Release) -> Bundle:
     """Return the bundle of a rollback that is to be finished."""
-    records = Ledger(account, context.environment)
-    context.release, context.restored = release, records.release(release.restores or 0)
-    bundle = store.fetch(account, release.bundle)
+    records = Ledger(context.target)
+    context.release, context.restored = release, records.get(release.restores or 0)
+    bundle = store.fetch(context.target.aws, release.bundle)
     context.manifest = bundle.manifest
     return bundle
 
 
-def _is_done(account: Aws, context: ReleaseContext, number: int) -> bool:
+def _is_done(context: ReleaseContext, number: int) -> bool:
     """Say, to people too, whether a rollback to this release came to its end, and serves."""
     assert context.switch
-    done = target.is_done(Ledger(account, context.environment), context.switch.before, number)
+    done = rollback_target.is_done(Ledger(context.target), context.switch.before, number)
     if done:
-        context.manifest = target.manifest_of(account, done)
+        context.manifest = rollback_target.manifest_of(context.target.aws, done)
         console.result(f"nothing to do: {context.environment.name} serves release {number} already")
     return done is not None
 
 
-def _prove(
-    account: Aws, context: ReleaseContext, number: int | None
+def _preflight(
+    context: ReleaseContext, number: int | None
 ) -> tuple[RollbackTarget, Bundle, str | None]:
     """Choose what to restore, and prove that it can be.
 
-    Returns the way, the bundle, and its version; None if that must be published again.
+    Returns the target, the bundle, and its version; None if that must be published again.
     """
-    environment, switch = context.environment, context.switch
+    target, switch = context.target, context.switch
     assert switch
-    with context.timeline.phase("prove", "that the release can be restored"):
-        way = target.choose(account, environment, switch.before, number)
-        context.serving, context.restored = way.left, way.target
-        bundle = store.fetch(account, way.target.bundle)
+    with context.timeline.phase("preflight", "that the release can be restored"):
+        chosen = rollback_target.choose(target, switch.before, number)
+        context.serving, context.restored = chosen.current, chosen.release
+        bundle = store.fetch(target.aws, chosen.release.bundle)
         context.manifest = bundle.manifest
-        version = target.preflight(account, environment, way, bundle)
+        version = rollback_target.preflight(target, chosen, bundle)
         context.proved = True
-        context.quarantined = quarantine.why(account, environment, bundle.id)
+        context.quarantined = quarantine.reason(target, bundle.id)
         if version and switch.before:
             context.settings = configuration.get_differences(
-                account.functions, environment.function_name, switch.before.version, version
+                target.function, switch.before.version, version
             )
-    github.set_output("restores", str(way.target.number))
-    return way, bundle, version
+    github.set_output("restores", str(chosen.release.number))
+    return chosen, bundle, version
 
 
-def _clear(
-    account: Aws, context: ReleaseContext, way: RollbackTarget, cancel: bool
-) -> RollbackTarget:
-    """Close what died, or `cancel` the deployment that is under way; return the way from there."""
-    if way.newest.outcome != "under way":
-        return way
-    environment = context.environment
+def _clear(context: ReleaseContext, chosen: RollbackTarget, cancel: bool) -> RollbackTarget:
+    """Close what died, or `cancel` the deployment that is under way; return the
+    target from there."""
+    if chosen.newest.outcome != "under way":
+        return chosen
     clear = cancellation.cancel_deployments if cancel else ledger.close_what_died
-    newest = clear(account, environment) or way.newest
+    newest = clear(context.target) or chosen.newest
     # It has put live back where it was.
-    context.switch = AliasSwitch(account.functions, environment.function_name)
-    return replace(way, newest=newest)
+    context.switch = AliasSwitch(context.target.function)
+    return replace(chosen, newest=newest)
 
 
-def _say_that_terraform_comes_first(way: RollbackTarget) -> None:
+def _say_that_terraform_comes_first(chosen: RollbackTarget) -> None:
     github.set_output("traffic", "unmoved")
     console.notice(
-        f"version {way.target.version} of release {way.target.number} is gone: before traffic can "
-        "go back, its bundle has to be published again, and that takes Terraform"
+        f"version {chosen.release.version} of release {chosen.release.number} is gone: before "
+        "traffic can go back, its bundle has to be published again, and that takes Terraform"
     )
 
 
@@ -205,19 +205,20 @@ def _tell(release: Release, context: ReleaseContext) -> None:
 
 
 def _show(
-    account: Aws,
-    way: RollbackTarget,
+    chosen: RollbackTarget,
     bundle: Bundle,
     allowed: tuple[str, ...],
     context: ReleaseContext,
 ) -> None:
     """Show what a rollback would do; raise if Terraform would fail, or be refused, in the end."""
-    for line in release_summary.preview(context, target.manifest_of(account, way.left)):
+    for line in release_summary.preview(
+        context, rollback_target.manifest_of(context.target.aws, chosen.current)
+    ):
         console.result(line)
     with runner.workspace(runner.service_stack(context.environment)) as tf:
         with context.timeline.phase("plan", f"terraform plan of {context.environment.name}"):
-            variables = runner.bundle_variables(account, bundle.manifest)
-            context.planned = read_plan(tf.plan(account, variables, lock=False).document)
+            variables = runner.bundle_variables(context.target.aws, bundle.manifest)
+            context.planned = read_plan(tf.plan(context.target.aws, variables, lock=False).document)
     for line in in_words(context.planned):
         console.result(f"terraform {line}")
     context.planned.refuse_destruction(allowed)

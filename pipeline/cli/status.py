@@ -13,6 +13,7 @@ from pipeline.config import Environment
 from pipeline.release import observation, state
 from pipeline.report import status
 from pipeline.report.status import Status
+from pipeline.target import Target
 
 
 @click.command(
@@ -27,9 +28,9 @@ def command(environment: Environment, as_json: bool) -> None:
     Each state that needs one has a name, which the runbook explains, and a command that repairs it.
     Exit status 1 if there is any.
     """
-    account = aws.connect()
-    seen = observation.observe(account, environment)
-    callers = observation.look_at_callers(account, seen)
+    target = Target(aws.connect(), environment)
+    seen = observation.observe(target)
+    callers = observation.look_at_callers(target, seen)
     found = Status(seen, callers, state.find(seen, callers))
     if as_json:
         console.result_json(status.document(found))

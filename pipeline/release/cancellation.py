@@ -5,28 +5,27 @@ from __future__ import annotations
 import time
 
 from pipeline import console, github
-from pipeline.aws import Aws
-from pipeline.config import Environment
 from pipeline.errors import GitHubError, LostRaceError
 from pipeline.release import ledger
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 
 # A cancelled job gets ten seconds, and its lease expires after twenty.
 _PATIENCE_S = 120
 
 
-def cancel_deployments(account: Aws, environment: Environment) -> Release | None:
+def cancel_deployments(target: Target) -> Release | None:
     """Cancel the run of a deployment that is under way, and wait until it has put live back.
 
     What begins after it in the meantime is cancelled, too. Returns the newest release. Raises
     LostRaceError if there is no run to cancel, or a deployment ended well before it was cancelled.
     """
-    records = Ledger(account, environment)
+    records = Ledger(target)
     cancelled: set[int] = set()
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            newest = ledger.close_what_died(account, environment)
+            newest = ledger.close_what_died(target)
             break
         except LostRaceError as race:
             in_the_way = records.newest()

@@ -13,6 +13,7 @@ from pipeline.terraform.plan import PlannedChanges
 from pipeline.timeline import Timeline
 from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.invoke import Health
+from pipeline.target import Target
 
 type Verb = Literal["deploy", "rollback", "follow-up", "dry run"]
 
@@ -29,7 +30,7 @@ class ReleaseContext:
     """
 
     verb: Verb
-    environment: Environment
+    target: Target
     actor: str
     reason: str | None
     timeline: Timeline = field(default_factory=Timeline)
@@ -47,3 +48,8 @@ class ReleaseContext:
     health_after: Health | None = None
     health_of_api: Health | None = None
     problem: BaseException | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """The environment of the target."""
+        return self.target.environment

@@ -7,11 +7,10 @@ from dataclasses import replace
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import console
-from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, describe
-from pipeline.release import ledger, publish, target
+from pipeline.release import ledger, publish, rollback_target
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
 from pipeline.signals import deferred_signals
@@ -27,21 +26,18 @@ class Deployment:
 
     def __init__(
         self,
-        account: Aws,
         bundle: Bundle,
         tf: Terraform,
         context: ReleaseContext,
         canary: Canary | None,
     ) -> None:
-        self._account = account
-        self._environment = context.environment
-        self._name = context.environment.function_name
+        self._target = context.target
         self._bundle = bundle
         self._terraform = tf
         self._context = context
         self._canary = canary
         self._timeline = context.timeline
-        self._ledger = Ledger(account, context.environment)
+        self._ledger = Ledger(context.target)
         self._applied = False
 
     def run(
@@ -53,11 +49,11 @@ class Deployment:
         """
         moved_by_lambda = provisioned_concurrency.is_there(plan.document)
         if moved_by_lambda:
-            alias.wait_until_alone(self._account.functions, self._name)
+            alias.wait_until_alone(self._target.function)
         if plan.is_empty and self._is_served() and not code_was_changed(plan.document):
             return None
         planned = read_plan(plan.document)
-        switch = self._context.switch = AliasSwitch(self._account.functions, self._name)
+        switch = self._context.switch = AliasSwitch(self._target.function)
         switch.provisioned = moved_by_lambda
         release = ledger.next_release(
             newest,
@@ -74,23 +70,22 @@ class Deployment:
             self._applied = True
             with self._timeline.phase("apply", "exactly that plan"):
                 published = publish.apply(
-                    self._account, self._environment, self._terraform, plan, self._bundle.manifest
+                    self._target, self._terraform, plan, self._bundle.manifest
                 )
             switch.provisioned = provisioned_concurrency.is_planned(plan.document)
             version = published.version
             release = replace(release, version=version)
             if switch.before and planned.at_once():
                 # Whatever it changed of the API meets the callers already.
-                publish.call_api(self._account, self._context, published)
+                publish.call_api(self._context, published)
             with self._timeline.phase("smoke", f"version {version}, by its number"):
                 smoke.run(
-                    self._account,
-                    self._environment,
+                    self._target,
                     version,
                     role_changed=planned.touches("aws_iam_role"),
                 )
             self._move_live(switch, version)
-            publish.call_api(self._account, self._context, published)
+            publish.call_api(self._context, published)
         except BaseException as problem:
             with deferred_signals():
                 self._go_back(switch, release, problem)
@@ -101,7 +96,7 @@ class Deployment:
 
     def _is_served(self) -> bool:
         serving = self._context.serving
-        live = alias.read(self._account.functions, self._name)
+        live = alias.read(self._target.function)
         return (
             serving is not None
             and live is not None
@@ -113,24 +108,22 @@ class Deployment:
         """Take back what a deployment that died, or a person, left of a canary."""
         if switch.before is None:
             return
-        version = target.where_live_belongs(self._ledger.releases(), switch.before)
+        version = rollback_target.where_live_belongs(self._ledger.releases(), switch.before)
         if switch.before.route != (version, ()):
             console.say(f"version {version} serves alone again", "yellow")
             switch.reset(version)
 
     def _move_live(self, switch: AliasSwitch, version: str) -> None:
         """Move all traffic, in steps if there is a canary, and see how live answers around it."""
-        functions = self._account.functions
+        function = self._target.function
         self._context.health_before = (
-            invoke.get_health(functions, self._name, LIVE)
-            if switch.before
-            else invoke.NOTHING_SERVED
+            invoke.get_health(function, LIVE) if switch.before else invoke.NOTHING_SERVED
         )
         if self._canary and switch.before and switch.before.version != version:
-            self._canary.release(switch, version)
+            self._canary.roll_out(switch, version)
         with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
             switch.promote(version)
-            self._context.health_after = invoke.require_health(functions, self._name, LIVE)
+            self._context.health_after = invoke.require_health(function, LIVE)
 
     def _record(
         self, release: Release, result: ledger.Outcome, error: str | None = None

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-
-from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, PipelineError
@@ -27,7 +25,6 @@ from pipeline.traffic.alias import AliasSwitch
 
 
 def follow(
-    account: Aws,
     context: ReleaseContext,
     bundle: Bundle,
     release: Release,
@@ -37,14 +34,14 @@ def follow(
 
     One thing that fails keeps none of the others from being done. Raises what failed, all in one.
     """
-    records, before = Ledger(account, context.environment), len(context.timeline.phases)
+    records, before = Ledger(context.target), len(context.timeline.phases)
     problems: list[PipelineError] = []
     with records.following(release):
         if "attestation" in release.pending:
             with _kept(problems), context.timeline.phase("verify", "the attestations again"):
                 attestation.verify(bundle)
         with _kept(problems):
-            _let_terraform_follow(account, context, bundle, release, allowed)
+            _let_terraform_follow(context, bundle, release, allowed)
         if problems:
             raise _all_in_one(problems)
         followed = replace(
@@ -61,7 +58,6 @@ def follow(
 
 
 def _let_terraform_follow(
-    account: Aws,
     context: ReleaseContext,
     bundle: Bundle,
     release: Release,
@@ -69,21 +65,20 @@ def _let_terraform_follow(
 ) -> None:
     """Apply the bundle that serves again, and see that the API leads to it."""
     assert context.switch and release.version
-    live = alias.read(account.functions, context.environment.function_name)
+    live = alias.read(context.target.function)
     if live is None or live.version != release.version:
         raise LostRaceError(
             f"{LIVE} {f'points to version {live.version}' if live else 'is gone'}; release "
             f"{release.number} had moved it to version {release.version}",
             "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
         )
-    published = apply(account, context, bundle, context.switch, allowed)
-    publish.call_api(account, context, published)
+    published = apply(context, bundle, context.switch, allowed)
+    publish.call_api(context, published)
     # It stayed there all the while, or somebody else is named.
     context.switch.promote(release.version)
 
 
 def apply(
-    account: Aws,
     context: ReleaseContext,
     bundle: Bundle,
     switch: AliasSwitch,
@@ -96,14 +91,14 @@ def apply(
     environment = context.environment
     with runner.workspace(runner.service_stack(environment)) as tf:
         with context.timeline.phase("plan", f"terraform plan of {environment.name}"):
-            plan = state_lock.plan(tf, account, environment, bundle.manifest)
+            plan = state_lock.plan(tf, context.target, bundle.manifest)
             context.planned = read_plan(plan.document)
         context.planned.refuse_destruction(allowed)
         with context.timeline.phase("apply", "exactly that plan"):
             switch.provisioned = provisioned_concurrency.is_there(plan.document)
             # Lambda refuses a change of provisioned concurrency while it moves it.
             switch.wait()
-            published = publish.apply(account, environment, tf, plan, bundle.manifest)
+            published = publish.apply(context.target, tf, plan, bundle.manifest)
             switch.provisioned = provisioned_concurrency.is_planned(plan.document)
     return published
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import Aws, absent_if
-from pipeline.config import Environment
+from pipeline.aws import absent_if
+from pipeline.target import Target
 
 _RENEWED_EVERY_S = 5
 _EXPIRES_AFTER_S = 20
@@ -41,10 +41,10 @@ class Sign:
 class Lease:
     """The lease of one environment."""
 
-    def __init__(self, aws: Aws, environment: Environment) -> None:
-        self._s3 = aws.s3
-        self._bucket = aws.artifact_bucket
-        self._key = f"lease/{environment.name}.json"
+    def __init__(self, target: Target) -> None:
+        self._s3 = target.aws.s3
+        self._bucket = target.aws.artifact_bucket
+        self._key = f"lease/{target.name}.json"
         self._given_up = threading.Event()
 
     def take(self, release_number: int) -> None:

@@ -24,12 +24,12 @@ from typing import Any, Literal, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import console, github
-from pipeline.aws import Aws, absent_if, create_object
+from pipeline.aws import absent_if, create_object
 from pipeline.bundle.manifest import Manifest
-from pipeline.config import Environment
 from pipeline.errors import AwsError, LostRaceError, describe
 from pipeline.release.lease import Lease
 from pipeline.timeline import Phase
+from pipeline.target import Target
 
 _LAST_NUMBER = 999_999
 # In the order of the alphabet, as S3 lists them.
@@ -134,11 +134,11 @@ def now() -> str:
 class Ledger:
     """The ledger of one environment."""
 
-    def __init__(self, aws: Aws, environment: Environment) -> None:
-        self._aws = aws
-        self._environment = environment
-        self._prefix = f"ledger/{environment.name}/"
-        self._lease = Lease(aws, environment)
+    def __init__(self, target: Target) -> None:
+        self._aws = target.aws
+        self._environment = target.environment
+        self._prefix = f"ledger/{target.name}/"
+        self._lease = Lease(target)
 
     def releases(self) -> Iterator[Release]:
         """Yield every release, the newest first, reading no further than the caller does."""
@@ -150,7 +150,7 @@ class Ledger:
             *_, last = parts
             yield self._read(last)
 
-    def release(self, number: int) -> Release | None:
+    def get(self, number: int) -> Release | None:
         """Return the release of this number, or None if there is none."""
         if not 0 < number <= _LAST_NUMBER:
             return None
@@ -261,12 +261,12 @@ class Ledger:
         return Release.from_json(json.loads(body))
 
 
-def close_what_died(aws: Aws, environment: Environment) -> Release | None:
+def close_what_died(target: Target) -> Release | None:
     """Close a release that died as interrupted, and say so; raise LostRaceError if it is alive.
 
     Returns the newest release: the next one comes after it, or somebody else was first.
     """
-    newest = Ledger(aws, environment).close_what_died()
+    newest = Ledger(target).close_what_died()
     if newest and newest.outcome == "interrupted":
         console.say(
             f"release {newest.number} (a {newest.kind} of bundle {newest.bundle[:12]} by "

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import absent_if
 from pipeline.bundle import store
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
-from pipeline.release import quarantine, serving, state_lock, target
+from pipeline.release import quarantine, rollback_target, serving, state_lock
 from pipeline.release.ledger import Release
 from pipeline.release.lease import Lease, Sign
 from pipeline.release.serving import Serving
@@ -24,9 +24,7 @@ from pipeline.terraform import applied
 from pipeline.terraform.applied import Applied
 from pipeline.traffic import alarms, alias, api_url, configuration, invoke
 from pipeline.traffic.invoke import Health
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction, Target
 
 
 @dataclass(frozen=True)
@@ -84,55 +82,55 @@ class Callers:
     alarms: tuple[str, ...]
 
 
-def observe(account: Aws, environment: Environment) -> Observation:
+def observe(target: Target) -> Observation:
     """Look at everything that says how an environment is; nothing is changed."""
-    functions, name = account.functions, environment.function_name
-    live = alias.read(functions, name)
-    found = serving.of(account, environment, live)
-    last = applied.read(account, environment.state_key)
-    digest = cache(lambda arn: invoke.layer_digest(functions, arn))
-    version = cache(lambda qualifier: _version(functions, name, qualifier, digest))
+    function = target.function
+    live = alias.read(function)
+    found = serving.of(target, live)
+    last = applied.read(target.aws, target.environment.state_key)
+    digest = cache(lambda arn: invoke.layer_digest(function.client, arn))
+    version = cache(lambda qualifier: _version(function, qualifier, digest))
     bundle = found.release.bundle if found.release else None
-    restorable = _restorable(account, environment, found)
+    restorable = _restorable(target, found)
     return Observation(
-        environment=environment,
+        environment=target.environment,
         moment=datetime.now(UTC),
         serving=found,
-        sign=Lease(account, environment).last_sign(),
+        sign=Lease(target).last_sign(),
         latest=version("$LATEST"),
         live=version(live.version) if live else None,
         applied=last,
         published=version(last.version) if last and last.version else None,
-        lock=state_lock.read(account, environment),
-        quarantined=quarantine.why(account, environment, bundle) if bundle else None,
-        missing=store.problem(account, bundle) if bundle else None,
+        lock=state_lock.read(target),
+        quarantined=quarantine.reason(target, bundle) if bundle else None,
+        missing=store.problem(target.aws, bundle) if bundle else None,
         restorable=restorable,
-        unrestorable=store.problem(account, restorable.bundle) if restorable else None,
+        unrestorable=store.problem(target.aws, restorable.bundle) if restorable else None,
     )
 
 
-def look_at_callers(account: Aws, observation: Observation) -> Callers:
+def look_at_callers(target: Target, observation: Observation) -> Callers:
     """Call the API as callers do, and look which alarms fire."""
     url = observation.applied.api_url if observation.applied else None
     health, body = api_url.get_health(url) if url else (None, "")
-    states = alarms.of_stack(account, observation.environment)
+    states = alarms.of_stack(target)
     firing = sorted(name for name, state in states.items() if state == "ALARM")
     return Callers(url, health, body, tuple(firing))
 
 
-def _restorable(account: Aws, environment: Environment, found: Serving) -> Release | None:
+def _restorable(target: Target, found: Serving) -> Release | None:
     try:
-        return target.choose_from(account, environment, found).target
+        return rollback_target.choose_from(target, found).release
     except ReleaseUnusableError:
         return None
 
 
 def _version(
-    functions: LambdaClient, name: str, qualifier: str, digest: Callable[[str], str | None]
+    function: DeployedFunction, qualifier: str, digest: Callable[[str], str | None]
 ) -> Version | None:
     found = absent_if(
         "ResourceNotFoundException",
-        lambda: functions.get_function(FunctionName=name, Qualifier=qualifier),
+        lambda: function.client.get_function(FunctionName=function.name, Qualifier=qualifier),
     )
     if found is None:
         return None

@@ -11,7 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import github
 from pipeline.traffic import alias
-from pipeline.aws import Aws
 from pipeline.config import LIVE, Environment
 from pipeline.errors import AwsError, InspectionError, PipelineError, StoppedError, UsageError
 from pipeline.sdk_errors import translated_errors
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def report_traffic_on_error(account: Aws, context: ReleaseContext) -> Iterator[None]:
+def report_traffic_on_error(context: ReleaseContext) -> Iterator[None]:
     """Let what ends a deployment or a rollback say where live points by then."""
     try:
         with translated_errors():
             yield
     except (PipelineError, KeyboardInterrupt) as problem:
         error = problem if isinstance(problem, PipelineError) else _stopped()
-        error.traffic = _look(account, context)
+        error.traffic = _look(context)
         error.command = error.command or _after(context, error)
         raise error from problem.__cause__
 
@@ -76,16 +75,16 @@ def in_words(switch: AliasSwitch | None, now: Live | None) -> str:
     return f"{serves}, and it could not be taken back" if switch.undoing else f"moved: {serves}"
 
 
-def _look(account: Aws, context: ReleaseContext) -> str:
-    name = context.environment.function_name
+def _look(context: ReleaseContext) -> str:
+    function = context.target.function
     try:
-        return in_words(context.switch, alias.read(account.functions, name))
+        return in_words(context.switch, alias.read(function))
     # Being told to stop again ends this, too.
     except (ClientError, BotoCoreError, KeyboardInterrupt):
         untouched = "" if context.switch else "not touched; what serves is "
         return (
             f"{untouched}not known, for AWS could not be asked: see "
-            f"aws lambda get-alias --function-name {name} --name {LIVE}"
+            f"aws lambda get-alias --function-name {function.name} --name {LIVE}"
         )
 
 

@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from pipeline.release import quarantine
 from pipeline.traffic import alias
-from pipeline.aws import Aws
 from pipeline.config import Environment
 from pipeline.errors import NotPromotedError
 from pipeline.release.ledger import Ledger
+from pipeline.target import Target
 
 
-def served_by(account: Aws, environment: Environment) -> str:
+def served_by(target: Target) -> str:
     """Return the id of the bundle that serves; raise NotPromotedError if that is not certain."""
-    newest = Ledger(account, environment).newest()
+    newest = Ledger(target).newest()
     if newest and newest.outcome == "under way":
         raise NotPromotedError(
-            f"release {newest.number} of {environment.name} is under way",
+            f"release {newest.number} of {target.name} is under way",
             "Wait until it has ended, and promote then.",
         )
-    serving = Ledger(account, environment).serving()
-    live = alias.read(account.functions, environment.function_name)
+    serving = Ledger(target).serving()
+    live = alias.read(target.function)
     if serving is None or live is None:
-        raise NotPromotedError(f"nothing was ever released to {environment.name}")
+        raise NotPromotedError(f"nothing was ever released to {target.name}")
     if live.route != (serving.version, ()):
         raise NotPromotedError(
-            f"{environment.name} does not serve what its ledger says: live points to version "
+            f"{target.name} does not serve what its ledger says: live points to version "
             f"{live.version}, release {serving.number} is version {serving.version}",
             "Find out who moved it. A deployment or a rollback there puts it right.",
         )
     return serving.bundle
 
 
-def require_promoted(account: Aws, environment: Environment, before: str, bundle_id: str) -> None:
+def require_promoted(target: Target, before: str, bundle_id: str) -> None:
     """Raise NotPromotedError unless a bundle served in `before`, and is not in quarantine there."""
-    first = Environment(before)
+    first = Target(target.aws, Environment(before))
     served = any(
         release.bundle == bundle_id and release.outcome == "succeeded"
-        for release in Ledger(account, first).releases()
+        for release in Ledger(first).releases()
     )
     problem = ""
     if not served:
         problem = f"bundle {bundle_id[:12]} never served in {before}"
-    elif quarantine.is_in(account, first, bundle_id):
+    elif quarantine.contains(first, bundle_id):
         problem = f"bundle {bundle_id[:12]} was rolled back in {before}"
     if problem:
         raise NotPromotedError(
-            f"{problem}, and {environment.name} takes only what did well there",
+            f"{problem}, and {target.name} takes only what did well there",
             f"Deploy it to {before} first, or use --skip-promotion-check --reason '…'",
         )

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from pipeline import aws
 from pipeline.bundle import store
 from pipeline.terraform import runner
 from pipeline.traffic import api_url, configuration, invoke
-from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest
-from pipeline.config import LIVE, Environment
+from pipeline.config import LIVE
 from pipeline.release.context import ReleaseContext
 from pipeline.terraform.plan import code_was_changed, read_plan
 from pipeline.signals import deferred_signals
 from pipeline.terraform.runner import SavedPlan, Terraform
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction, Target
 
 
 @dataclass(frozen=True)
@@ -29,9 +23,7 @@ class Published:
     urls: tuple[str, ...]
 
 
-def apply(
-    account: Aws, environment: Environment, tf: Terraform, plan: SavedPlan, manifest: Manifest
-) -> Published:
+def apply(target: Target, tf: Terraform, plan: SavedPlan, manifest: Manifest) -> Published:
     """Apply a plan, and return the version that has the bundle's code and the plan's settings.
 
     Code that somebody changed before the plan is put right: Terraform, which compares it with its
@@ -41,62 +33,66 @@ def apply(
     published here, and Terraform's state is updated. Raises CheckFailedError if the version has not
     the bundle's code and layer: somebody else changed them meanwhile.
     """
-    functions, name = account.functions, environment.function_name
+    function = target.function
     with deferred_signals():
-        published = _applied(functions, name, tf, plan)
+        published = _applied(function, tf, plan)
         if code_was_changed(plan.document):
-            _put_code_right(account, name, manifest)
-        if _is_behind(functions, name, published.version):
-            functions.publish_version(FunctionName=name, CodeSha256=manifest.function.sha256_base64)
-            again = tf.plan(account, runner.bundle_variables(account, manifest))
+            _put_code_right(target, manifest)
+        if _is_behind(function, published.version):
+            function.client.publish_version(
+                FunctionName=function.name, CodeSha256=manifest.function.sha256_base64
+            )
+            again = tf.plan(target.aws, runner.bundle_variables(target.aws, manifest))
             read_plan(again.document).refuse_destruction(())
-            published = _applied(functions, name, tf, again)
-    invoke.require_code(functions, name, published.version, manifest)
+            published = _applied(function, tf, again)
+    invoke.require_code(function, published.version, manifest)
     return published
 
 
-def _applied(functions: LambdaClient, name: str, tf: Terraform, plan: SavedPlan) -> Published:
+def _applied(function: DeployedFunction, tf: Terraform, plan: SavedPlan) -> Published:
     outputs = plan.outputs
     if not plan.is_empty:
-        aws.wait_until_updated(functions, name)
+        function.wait_until_updated()
         outputs = tf.apply(plan)
     version = str(outputs["function_version"])
-    aws.wait_until_updated(functions, name)
-    aws.wait_until_active(functions, name, version)
+    function.wait_until_updated()
+    function.wait_until_active(version)
     return Published(version, tuple(api_url.urls(outputs)))
 
 
-def _put_code_right(account: Aws, name: str, manifest: Manifest) -> None:
+def _put_code_right(target: Target, manifest: Manifest) -> None:
     """Give the function the bundle's code, unless it has that, or somebody is changing it."""
-    functions, wanted = account.functions, manifest.function
-    latest = functions.get_function_configuration(FunctionName=name)
+    function, wanted = target.function, manifest.function
+    latest = function.client.get_function_configuration(FunctionName=function.name)
     if latest["CodeSha256"] == wanted.sha256_base64:
         return
-    functions.update_function_code(
-        FunctionName=name,
-        S3Bucket=account.artifact_bucket,
+    function.client.update_function_code(
+        FunctionName=function.name,
+        S3Bucket=target.aws.artifact_bucket,
         S3Key=store.package_key(wanted),
         RevisionId=latest["RevisionId"],
     )
-    aws.wait_until_updated(functions, name)
+    function.wait_until_updated()
 
 
-def _is_behind(functions: LambdaClient, name: str, version: str) -> bool:
+def _is_behind(function: DeployedFunction, version: str) -> bool:
     """Say whether the function has changed since a version of it was published."""
-    latest = functions.get_function_configuration(FunctionName=name)
-    published = functions.get_function_configuration(FunctionName=name, Qualifier=version)
+    latest = function.client.get_function_configuration(FunctionName=function.name)
+    published = function.client.get_function_configuration(
+        FunctionName=function.name, Qualifier=version
+    )
     return configuration.shared(latest) != configuration.shared(published)
 
 
-def call_api(account: Aws, context: ReleaseContext, published: Published) -> None:
+def call_api(context: ReleaseContext, published: Published) -> None:
     """Call the API at each of its URLs, as callers do; raise CheckFailedError if it fails."""
     assert context.planned
-    functions, name = account.functions, context.environment.function_name
+    function = context.target.function
     changed = context.planned.touches(*api_url.RESOURCE_TYPES)
     for url in published.urls:
         with context.timeline.phase("call", f"{url}, as callers do"):
             context.health_of_api = api_url.require_answer(
                 url,
-                lambda: invoke.get_health(functions, name, LIVE),
+                lambda: invoke.get_health(function, LIVE),
                 api_url.patience_s(changed=changed),
             )

@@ -6,18 +6,19 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.aws import Aws, absent_if, persistently
+from pipeline.aws import absent_if, persistently
 from pipeline.config import Environment
 from pipeline.errors import QuarantinedError
 from pipeline.markdown import one_line
 from pipeline.release.ledger import Release
+from pipeline.target import Target
 
 _AT_A_TIME = 8
 
 
-def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+def warning(target: Target, bundle_id: str) -> str | None:
     """Return why nothing deploys a bundle, and what a person does about it on GitHub, or None."""
-    text = why(aws, environment, bundle_id)
+    text = reason(target, bundle_id)
     if text is None:
         return None
     return (
@@ -27,59 +28,61 @@ def warning(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
     )
 
 
-def why(aws: Aws, environment: Environment, bundle_id: str) -> str | None:
+def reason(target: Target, bundle_id: str) -> str | None:
     """Return who rolled a bundle back, when and why; None if it is not in quarantine."""
     found = absent_if(
         "NoSuchKey",
-        lambda: aws.s3.get_object(Bucket=aws.artifact_bucket, Key=_key(environment, bundle_id)),
+        lambda: target.aws.s3.get_object(
+            Bucket=target.aws.artifact_bucket, Key=_key(target.environment, bundle_id)
+        ),
     )
     if found is None:
         return None
     entry = json.loads(found["Body"].read())
     return one_line(
-        f"bundle {bundle_id[:12]} was rolled back in {environment.name} by {entry['actor']} "
+        f"bundle {bundle_id[:12]} was rolled back in {target.name} by {entry['actor']} "
         f"at {entry['began']}: {entry['reason'] or 'no reason given'}"
     )
 
 
-def reasons(aws: Aws, environment: Environment, bundle_ids: Iterable[str]) -> dict[str, str]:
-    """Return `why` of each of these bundles that is in quarantine, by its id."""
+def reasons(target: Target, bundle_ids: Iterable[str]) -> dict[str, str]:
+    """Return `reason` of each of these bundles that is in quarantine, by its id."""
     ids = list(dict.fromkeys(bundle_ids))
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        found = pool.map(lambda bundle_id: why(aws, environment, bundle_id), ids)
+        found = pool.map(lambda bundle_id: reason(target, bundle_id), ids)
         return {bundle_id: reason for bundle_id, reason in zip(ids, found, strict=True) if reason}
 
 
-def is_in(aws: Aws, environment: Environment, bundle_id: str) -> bool:
+def contains(target: Target, bundle_id: str) -> bool:
     """Say whether a bundle is in quarantine."""
-    return why(aws, environment, bundle_id) is not None
+    return reason(target, bundle_id) is not None
 
 
-def refuse(aws: Aws, environment: Environment, bundle_id: str) -> None:
+def require_free(target: Target, bundle_id: str) -> None:
     """Raise QuarantinedError, with when and why, if a bundle is in quarantine."""
-    text = why(aws, environment, bundle_id)
+    text = reason(target, bundle_id)
     if text:
         raise QuarantinedError(
             text, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
         )
 
 
-def put(aws: Aws, environment: Environment, bundle_id: str, rollback: Release) -> None:
+def add(target: Target, bundle_id: str, rollback: Release) -> None:
     """Put the bundle that a rollback left into quarantine."""
     persistently(
-        lambda: aws.s3.put_object(
-            Bucket=aws.artifact_bucket,
-            Key=_key(environment, bundle_id),
+        lambda: target.aws.s3.put_object(
+            Bucket=target.aws.artifact_bucket,
+            Key=_key(target.environment, bundle_id),
             Body=json.dumps(rollback.to_json(), indent=2).encode(),
             ContentType="application/json",
         )
     )
 
 
-def release(aws: Aws, environment: Environment, bundle_id: str) -> None:
+def lift(target: Target, bundle_id: str) -> None:
     """Take a bundle out of quarantine. The ledger keeps who did it, and why."""
-    key = _key(environment, bundle_id)
-    persistently(lambda: aws.s3.delete_object(Bucket=aws.artifact_bucket, Key=key))
+    key = _key(target.environment, bundle_id)
+    persistently(lambda: target.aws.s3.delete_object(Bucket=target.aws.artifact_bucket, Key=key))
 
 
 def _key(environment: Environment, bundle_id: str) -> str:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-
-from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import AttestationError, describe
 from pipeline.release import attestation, follow_up, ledger, publish, quarantine
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Pending, Release
-from pipeline.release.target import RollbackTarget
+from pipeline.release.rollback_target import RollbackTarget
 from pipeline.signals import deferred_signals
 from pipeline.traffic import invoke, provisioned_concurrency, smoke
 from pipeline.traffic.alias import AliasSwitch
@@ -29,20 +27,17 @@ class Rollback:
 
     def __init__(
         self,
-        account: Aws,
-        way: RollbackTarget,
+        chosen: RollbackTarget,
         bundle: Bundle,
         context: ReleaseContext,
         switch: AliasSwitch,
     ) -> None:
-        self._account = account
-        self._way = way
+        self._target = context.target
+        self._chosen = chosen
         self._bundle = bundle
         self._context = context
         self._switch = switch
-        self._ledger = Ledger(account, context.environment)
-        self._functions = account.functions
-        self._name = context.environment.function_name
+        self._ledger = Ledger(context.target)
 
     def move_traffic(self, version: str, *, attest: bool) -> Release:
         """Move live to a version that is still published; return the release, with what follows.
@@ -51,7 +46,7 @@ class Rollback:
         """
 
         def restore(release: Release) -> Release:
-            health_before = self._look_at_health_meanwhile()
+            health_before = self._start_health_check()
             self._move_live(version, release)
             self._check(version, health_before)
             pending: tuple[Pending, ...] = ("attestation", "terraform")
@@ -68,21 +63,18 @@ class Rollback:
         def restore(release: Release) -> Release:
             if attest:
                 self._verify()
-            health_before = self._look_at_health_meanwhile()
-            published = follow_up.apply(
-                self._account, self._context, self._bundle, self._switch, allowed
-            )
+            health_before = self._start_health_check()
+            published = follow_up.apply(self._context, self._bundle, self._switch, allowed)
             planned = self._context.planned
             assert planned
             smoke.run(
-                self._account,
-                self._context.environment,
+                self._target,
                 published.version,
                 role_changed=planned.touches("aws_iam_role"),
             )
             self._move_live(published.version, release)
             self._check(published.version, health_before)
-            publish.call_api(self._account, self._context, published)
+            publish.call_api(self._context, published)
             self._switch.promote(published.version)
             return replace(release, version=published.version, plan_sha256=planned.sha256)
 
@@ -91,18 +83,18 @@ class Rollback:
     def _recorded(self, version: str | None, restore: Callable[[Release], Release]) -> Release:
         """Restore a release, and record how that ended, whatever happens."""
         release = ledger.next_release(
-            self._way.newest,
+            self._chosen.newest,
             "rollback",
             self._bundle.manifest,
             reason=self._context.reason,
-            restores=self._way.target.number,
+            restores=self._chosen.release.number,
             version=version,
-            attested=self._way.target.attested,
+            attested=self._chosen.release.attested,
         )
         self._ledger.begin(release)
         try:
             self._switch.provisioned = provisioned_concurrency.is_moving(
-                self._functions, self._name, self._switch.before
+                self._target.function, self._switch.before
             )
             restored = restore(release)
         except BaseException as problem:
@@ -118,26 +110,26 @@ class Rollback:
             try:
                 attestation.verify(self._bundle)
             except AttestationError:
-                if not self._way.target.attested:
+                if not self._chosen.release.attested:
                     raise
 
-    def _look_at_health_meanwhile(self) -> Future[Health]:
+    def _start_health_check(self) -> Future[Health]:
         # What is left may hang when it is called: going back does not wait for it.
-        return invoke.start_health_check(self._functions, self._name, LIVE)
+        return invoke.start_health_check(self._target.function, LIVE)
 
     def _move_live(self, version: str, release: Release) -> None:
         doing = f"{LIVE} to version {version}: traffic is restored"
         with self._context.timeline.phase("switch", doing):
             self._switch.restore(version)
         # At once: whatever comes of the rest, nobody shall deploy it again unasked.
-        if self._way.leaves_bundle:
-            quarantine.put(self._account, self._context.environment, self._way.left.bundle, release)
+        if self._chosen.leaves_bundle:
+            quarantine.add(self._target, self._chosen.current.bundle, release)
 
     def _check(self, version: str, health_before: Future[Health]) -> None:
         with self._context.timeline.phase("check", f"{LIVE}, at version {version}"):
             self._context.health_before = health_before.result()
             self._context.health_after = invoke.require_health(
-                self._functions, self._name, LIVE, no_worse_than=self._context.health_before
+                self._target.function, LIVE, no_worse_than=self._context.health_before
             )
 
     def _record(self, release: Release) -> Release:

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
-
-from pipeline.aws import Aws
-from pipeline.config import LIVE, Environment
+from pipeline.config import LIVE
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.lease import Lease
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 
 # How live's route came about:
 #   nothing      there is no alias, and no release succeeded
@@ -67,12 +66,12 @@ class Serving:
         return f"v{first.version}{of} serves all calls"
 
 
-def of(account: Aws, environment: Environment, live: Live | None) -> Serving:
+def of(target: Target, live: Live | None) -> Serving:
     """Read the ledger as far as it takes, and compare it with where live points."""
-    releases = enough(Ledger(account, environment).releases(), live)
+    releases = enough(Ledger(target).releases(), live)
     newest = next(iter(releases), None)
     under_way = newest is not None and newest.outcome == "under way"
-    sign = Lease(account, environment).last_sign() if under_way else None
+    sign = Lease(target).last_sign() if under_way else None
     alive = sign is not None and newest is not None and sign.is_of(newest.number)
     return explain(live, releases, alive=alive)
 

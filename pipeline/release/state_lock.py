@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from pipeline import console
 from pipeline.terraform import runner
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import absent_if
 from pipeline.bundle.manifest import Manifest
-from pipeline.config import Environment
 from pipeline.errors import StateLockedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.terraform.runner import SavedPlan, Terraform
+from pipeline.target import Target
 
 # A Terraform that lost its pipeline ends what it does, and gives its lock up; this is more than it
 # can take.
@@ -37,15 +37,15 @@ class Lock:
         return now - self.created >= _SOON
 
 
-def read(account: Aws, environment: Environment) -> Lock | None:
+def read(target: Target) -> Lock | None:
     """Return the lock on an environment's state, or None if nobody holds it.
 
     Source of the object and its content: "State Locking" of the backend s3 in Terraform's
     documentation, and statemgr.LockInfo in its source.
     """
-    key = f"{environment.state_key}.tflock"
+    key = f"{target.environment.state_key}.tflock"
     found = absent_if(
-        "NoSuchKey", lambda: account.s3.get_object(Bucket=account.state_bucket, Key=key)
+        "NoSuchKey", lambda: target.aws.s3.get_object(Bucket=target.aws.state_bucket, Key=key)
     )
     if found is None:
         return None
@@ -54,18 +54,18 @@ def read(account: Aws, environment: Environment) -> Lock | None:
     return Lock(lock["ID"], lock["Who"], lock["Operation"], created)
 
 
-def plan(tf: Terraform, account: Aws, environment: Environment, manifest: Manifest) -> SavedPlan:
+def plan(tf: Terraform, target: Target, manifest: Manifest) -> SavedPlan:
     """Plan with a bundle; take away the lock that a release left which died long enough ago.
 
     Raises StateLockedError if anybody else may hold it.
     """
-    variables = runner.bundle_variables(account, manifest)
+    variables = runner.bundle_variables(target.aws, manifest)
     try:
-        return tf.plan(account, variables)
+        return tf.plan(target.aws, variables)
     except StateLockedError:
-        if not _give_back(tf, account, environment):
+        if not _give_back(tf, target):
             raise
-        return tf.plan(account, variables)
+        return tf.plan(target.aws, variables)
 
 
 def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) -> bool:
@@ -85,15 +85,15 @@ def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) 
     return False
 
 
-def _give_back(tf: Terraform, account: Aws, environment: Environment) -> bool:
+def _give_back(tf: Terraform, target: Target) -> bool:
     """Take the lock away if it is left over; say whether it is gone."""
-    lock = read(account, environment)
+    lock = read(target)
     if lock is None:
         return True
-    releases = Ledger(account, environment).releases()
+    releases = Ledger(target).releases()
     if not is_left_over(lock.created, releases, datetime.now(UTC)):
         return False
     created = lock.created.isoformat(timespec="seconds")
     console.say(f"the lock that {lock.who} left at {created} is taken away", "yellow")
-    tf.unlock(account, lock.id)
+    tf.unlock(target.aws, lock.id)
     return True

@@ -5,45 +5,43 @@ is the ledger: a merge whose commit the deployed tree has already would go back.
 """
 
 from __future__ import annotations
-
-from pipeline.aws import Aws
-from pipeline.config import Environment
 from pipeline.errors import SupersededError
 from pipeline.release import deployed_tree, quarantine
 from pipeline.release.ledger import Ledger
+from pipeline.target import Target
 
 
-def overtaken(account: Aws, environment: Environment, commit: str) -> str | None:
+def overtaken(target: Target, commit: str) -> str | None:
     """Return why a commit is not to be deployed any more, or None; raise GitHubError."""
-    tree = deployed_tree.newest(Ledger(account, environment).releases())
+    tree = deployed_tree.newest(Ledger(target).releases())
     if tree is None or not deployed_tree.is_overtaken(commit, tree):
         return None
     return (
-        f"{environment.name} has {tree[:7]} of main, which is newer than {commit[:7]} and has its "
+        f"{target.name} has {tree[:7]} of main, which is newer than {commit[:7]} and has its "
         "changes, too"
     )
 
 
-def why_skip(account: Aws, environment: Environment, commit: str, bundle: str | None) -> str | None:
+def why_skip(target: Target, commit: str, bundle: str | None) -> str | None:
     """Return why a merge deploys nothing to an environment, or None if it does.
 
     `bundle` is the full id of the bundle, if that matters: after a rollback, a merge that leaves
     it as it is deploys nothing, and is no mistake. Raises GitHubError.
     """
-    if why := overtaken(account, environment, commit):
+    if why := overtaken(target, commit):
         return why
-    return quarantine.warning(account, environment, bundle) if bundle else None
+    return quarantine.warning(target, bundle) if bundle else None
 
 
-def insist(account: Aws, environment: Environment, commit: str) -> None:
+def require(target: Target, commit: str) -> None:
     """Raise SupersededError if a commit that somebody approved is not to be deployed any more.
 
     Raises GitHubError, too.
     """
-    if why := overtaken(account, environment, commit):
+    if why := overtaken(target, commit):
         raise SupersededError(
             f"{why}; nothing was deployed",
             "There is nothing to do. To go back to an older release, run the rollback.",
-            command=f"gh workflow run rollback.yml --ref main -f environment={environment.name} "
+            command=f"gh workflow run rollback.yml --ref main -f environment={target.name} "
             "-f reason='…'",
         )

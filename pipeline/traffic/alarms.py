@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.config import Environment
+from pipeline.target import Target
 
 
-def of_stack(account: Aws, environment: Environment) -> dict[str, str]:
+def of_stack(target: Target) -> dict[str, str]:
     """Return the states of the stack's own alarms (OK, ALARM, INSUFFICIENT_DATA), by name."""
-    return states(account, AlarmNamePrefix=f"{environment.function_name}-")
+    return states(target.aws, AlarmNamePrefix=f"{target.function.name}-")
 
 
 def states(account: Aws, **which: Any) -> dict[str, str]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import Aws, absent_if, error_code, persistently
+from pipeline.aws import absent_if, error_code, persistently
 from pipeline.config import LIVE
 from pipeline.errors import AwsError, LostRaceError
+from pipeline.target import DeployedFunction, Target
 
 if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import AliasConfigurationResponseTypeDef
 
 
@@ -56,36 +56,36 @@ class Live:
         return _same(self.route, other.route)
 
 
-def read(functions: LambdaClient, function_name: str) -> Live | None:
+def read(function: DeployedFunction) -> Live | None:
     """Return where live points, or None if there is no such alias yet."""
     answer = absent_if(
         "ResourceNotFoundException",
-        lambda: functions.get_alias(FunctionName=function_name, Name=LIVE),
+        lambda: function.client.get_alias(FunctionName=function.name, Name=LIVE),
     )
     return _live(answer) if answer else None
 
 
-def wait_until_alone(functions: LambdaClient, function_name: str) -> Live | None:
+def wait_until_alone(function: DeployedFunction) -> Live | None:
     """Return where live points, once Lambda's own weights are gone from it.
 
     Lambda gives live such weights while it moves provisioned concurrency, and refuses those of
     anybody else. Raises AwsError if they stay.
     """
     deadline = time.monotonic() + _WEIGHTS_PATIENCE_S
-    while (now := read(functions, function_name)) and now.weights:
+    while (now := read(function)) and now.weights:
         if time.monotonic() > deadline:
             raise AwsError(
                 f"Lambda has not finished moving the provisioned concurrency of {LIVE}: "
                 f"{now.in_words()}",
                 "Does the new version fail while it initialises? See StatusReason.",
                 command="aws lambda get-provisioned-concurrency-config "
-                f"--function-name {function_name} --qualifier {LIVE}",
+                f"--function-name {function.name} --qualifier {LIVE}",
             )
         time.sleep(_WEIGHTS_PAUSE_S)
     return now
 
 
-def running_at_once(account: Aws, function_name: str) -> int:
+def running_at_once(target: Target) -> int:
     """Return how many calls ran at once of late, at most `_MOST_AT_ONCE`; 1 if nobody can say.
 
     A rollback waits for the answer: there is one attempt, and it is short.
@@ -93,10 +93,10 @@ def running_at_once(account: Aws, function_name: str) -> int:
     quickly = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
     now = datetime.now(UTC)
     try:
-        found = account.session.client("cloudwatch", config=quickly).get_metric_statistics(
+        found = target.aws.session.client("cloudwatch", config=quickly).get_metric_statistics(
             Namespace="AWS/Lambda",
             MetricName="ConcurrentExecutions",
-            Dimensions=[{"Name": "FunctionName", "Value": function_name}],
+            Dimensions=[{"Name": "FunctionName", "Value": target.function.name}],
             StartTime=now - timedelta(minutes=10),
             EndTime=now,
             Period=60,
@@ -115,11 +115,10 @@ class AliasSwitch:
     otherwise.
     """
 
-    def __init__(self, functions: LambdaClient, function_name: str) -> None:
+    def __init__(self, function: DeployedFunction) -> None:
         """Look where live points before the release."""
-        self._functions = functions
-        self._function_name = function_name
-        self.before = read(functions, function_name)
+        self._function = function
+        self.before = read(function)
         self._known = self.before
         self._tried: set[_Route] = set()
         self.undoing = False
@@ -165,7 +164,7 @@ class AliasSwitch:
         """Wait until Lambda's own weights are gone from live, if it has provisioned concurrency."""
         if not self.provisioned:
             return
-        now = wait_until_alone(self._functions, self._function_name)
+        now = wait_until_alone(self._function)
         if self._known and (now is None or now.version != self._known.version):
             raise _lost_race(now)
         self._known = now
@@ -192,18 +191,18 @@ class AliasSwitch:
             return
         self.undoing = True
         before = self.before
-        now = persistently(lambda: read(self._functions, self._function_name))
+        now = persistently(lambda: read(self._function))
         if now is None or not (self.pointed_to(now) or self.is_back(now)):
             raise _lost_race(now)
         self._known = now
         persistently(lambda: self._point(before.route))
 
     def _point(self, route: _Route) -> None:
-        seen = self._known or read(self._functions, self._function_name)
+        seen = self._known or read(self._function)
         if seen is None:
             raise _lost_race(None)
         if self._meant(seen) == route:
-            now = read(self._functions, self._function_name)
+            now = read(self._function)
             if now is None or not _same(self._meant(now), route):
                 raise _lost_race(now)
             self._known = now
@@ -214,8 +213,8 @@ class AliasSwitch:
     def _update(self, seen: Live, route: _Route) -> Live:
         version, weights = route
         try:
-            answer = self._functions.update_alias(
-                FunctionName=self._function_name,
+            answer = self._function.client.update_alias(
+                FunctionName=self._function.name,
                 Name=LIVE,
                 FunctionVersion=version,
                 RoutingConfig={"AdditionalVersionWeights": dict(weights)},
@@ -224,7 +223,7 @@ class AliasSwitch:
         except ClientError as error:
             if error_code(error) != "PreconditionFailedException":
                 raise
-            now = read(self._functions, self._function_name)
+            now = read(self._function)
             if now and _same(self._meant(now), route):
                 # An earlier try of this very call moved it, and its answer was lost.
                 return now

@@ -19,9 +19,8 @@ from datetime import UTC, datetime
 
 from pipeline import console
 from pipeline.traffic import alarms, analysis, invocations, invoke, smoke
-from pipeline.aws import Aws
 from pipeline.traffic.invocations import Invocation
-from pipeline.config import LIVE, OWN_CALLS_S, Environment, Rollout
+from pipeline.config import LIVE, OWN_CALLS_S, Rollout
 from pipeline.errors import CanaryFailedError, UsageError
 from pipeline.traffic.analysis import Comparison, Throttled
 from pipeline.console import Bar
@@ -29,6 +28,7 @@ from pipeline.traffic.log_reader import LogReader
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic.alias import AliasSwitch
+from pipeline.target import Target
 
 _COUNTED_AFTER_S = 60
 _SHOWN_EVERY_S = 0.5
@@ -39,8 +39,7 @@ _LOOKS = 5  # while a step is watched; one more when our own calls are made
 class Canary:
     """One version on its way from no traffic to all of it."""
 
-    account: Aws
-    environment: Environment
+    target: Target
     steps: Rollout
     timeline: Timeline
     comparisons: list[Comparison] = field(default_factory=list)
@@ -50,7 +49,7 @@ class Canary:
         """Find the alarms: one that is missing is told before anything is done."""
         self._alarms()
 
-    def release(self, switch: AliasSwitch, version: str) -> None:
+    def roll_out(self, switch: AliasSwitch, version: str) -> None:
         """Move live to `version`, step by step; raise CanaryFailedError if it is worse.
 
         Live then stays where it is: to put it back is the caller's.
@@ -74,7 +73,7 @@ class Canary:
     def _watch(self, old: str, version: str, bar: Bar) -> list[Invocation]:
         """Look again and again for as long as the step lasts, and return the callers' calls."""
         began_s = time.time()
-        reading = LogReader(self.account, self.environment, int(began_s * 1000))
+        reading = LogReader(self.target, int(began_s * 1000))
         callers: list[Invocation] = []
         for look in range(1, _LOOKS + 1):
             until_s = began_s + self.steps.watch_s * look / _LOOKS
@@ -122,7 +121,7 @@ class Canary:
                 f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
                 f"calls compared): {'; '.join(worse)}",
                 "See its log.",
-                command=f"python -m pipeline logs --environment {self.environment.name} "
+                command=f"python -m pipeline logs --environment {self.target.name} "
                 f"--version {version}",
             )
 
@@ -130,7 +129,7 @@ class Canary:
         """Call both versions in turn, and return the calls: health, and what may be repeated."""
         console.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
         until_s = time.monotonic() + OWN_CALLS_S
-        key = smoke.data_key(self.account, self.environment)
+        key = smoke.data_key(self.target)
         own = [smoke_call for smoke_call in SMOKE_CALLS if smoke_call.canary and key]
         turns = itertools.cycle([None, *own])
         made: list[Invocation] = []
@@ -144,11 +143,11 @@ class Canary:
         return made
 
     def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Invocation:
-        account, environment, began_ms = self.account, self.environment, int(time.time() * 1000)
+        began_ms = int(time.time() * 1000)
         if key and own:
-            answer = smoke.make(account, environment, version, key, own)
+            answer = smoke.make(self.target, version, key, own)
         else:
-            answer = invoke.call(account.functions, environment.function_name, version)
+            answer = invoke.call(self.target.function, version)
         lines = [(began_ms, line) for line in answer.log.splitlines()]
         failed = answer.health.outcome != str(own.status if own else 200)
         # A call that was cut off has no report.
@@ -164,8 +163,8 @@ class Canary:
         seen = _whole_minutes(since_s, time.time())
         if seen is None:
             return 0
-        name = self.environment.function_name
-        found = self.account.cloudwatch.get_metric_statistics(
+        name = self.target.function.name
+        found = self.target.aws.cloudwatch.get_metric_statistics(
             Namespace="AWS/Lambda",
             MetricName="Throttles",
             Dimensions=[
@@ -185,14 +184,14 @@ class Canary:
 
         Raises UsageError if one that is named is missing, or is none that can be looked at.
         """
-        own = alarms.of_stack(self.account, self.environment)
+        own = alarms.of_stack(self.target)
         wanted = list(self.steps.alarms)
-        named = alarms.states(self.account, AlarmNames=wanted) if wanted else {}
+        named = alarms.states(self.target.aws, AlarmNames=wanted) if wanted else {}
         if missing := sorted(set(wanted) - set(named)):
             raise UsageError(
                 f"there is no metric alarm {', '.join(missing)}",
-                f"{self.environment.rollout_file} names it: correct the name, or create it. A "
-                "composite alarm takes no part: name the metric alarms that it is made of.",
+                f"{self.target.environment.rollout_file} names it: correct the name, or create it. "
+                "A composite alarm takes no part: name the metric alarms that it is made of.",
             )
         return frozenset(name for name, state in (own | named).items() if state == "ALARM")
 

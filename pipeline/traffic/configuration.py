@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction
 
 # What terraform/function.tf sets, by the names of Lambda's FunctionConfiguration. Lambda tells more
 # (State, ConfigSha256, RuntimeVersionConfig), of which some is a version's own, and adds to it.
@@ -42,13 +41,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
-def get_differences(
-    functions: LambdaClient, function_name: str, before: str, after: str
-) -> list[str]:
+def get_differences(function: DeployedFunction, before: str, after: str) -> list[str]:
     """Name the settings that two published versions do not share; none if AWS cannot be asked."""
     try:
         both = [
-            functions.get_function_configuration(FunctionName=function_name, Qualifier=each)
+            function.client.get_function_configuration(FunctionName=function.name, Qualifier=each)
             for each in (before, after)
         ]
     except (ClientError, BotoCoreError):

@@ -7,17 +7,16 @@ from typing import Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import console
-from pipeline.aws import Aws
-from pipeline.config import Environment
 from pipeline.errors import describe
 from pipeline.config import SERVICE
+from pipeline.target import Target
 
 
-def put(account: Aws, environment: Environment, kind: Literal["deploy", "rollback"]) -> None:
+def put(target: Target, kind: Literal["deploy", "rollback"]) -> None:
     """Mark the dashboard; where that fails, say so: the release is done and recorded."""
-    dimensions = {"Environment": environment.name, "Kind": kind}
+    dimensions = {"Environment": target.name, "Kind": kind}
     try:
-        account.cloudwatch.put_metric_data(
+        target.aws.cloudwatch.put_metric_data(
             Namespace=SERVICE,
             MetricData=[
                 {

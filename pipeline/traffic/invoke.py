@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import console
-from pipeline.aws import absent_if, error_code, wait_until_active
+from pipeline.aws import absent_if, error_code
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import CheckFailedError
 from pipeline.traffic.proxy_response import ProxyResponse
+from pipeline.target import DeployedFunction
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -58,8 +59,7 @@ class Response:
 
 
 def require_health(
-    functions: LambdaClient,
-    function_name: str,
+    function: DeployedFunction,
     qualifier: str,
     no_worse_than: Health | None = None,
 ) -> Health:
@@ -68,45 +68,44 @@ def require_health(
     Raises CheckFailedError, with the end of the call's log, unless it answers 200 (or, with a
     database that is down for all versions, with the same HTTP status as `no_worse_than`).
     """
-    return require_healthy_response(functions, function_name, qualifier, no_worse_than).health
+    return require_healthy_response(function, qualifier, no_worse_than).health
 
 
 def require_healthy_response(
-    functions: LambdaClient,
-    function_name: str,
+    function: DeployedFunction,
     qualifier: str,
     no_worse_than: Health | None = None,
     patience_s: float = 0,
 ) -> Response:
     """Call as `require_health` does, and return the response; wait while it is 503."""
     deadline = time.monotonic() + patience_s
-    answer = call(functions, function_name, qualifier)
+    answer = call(function, qualifier)
     while answer.health.outcome == "503" and time.monotonic() < deadline:
         time.sleep(2)
-        answer = call(functions, function_name, qualifier)
+        answer = call(function, qualifier)
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
     if found.outcome != "200" and not as_bad:
         raise CheckFailedError(
-            f"{function_name}:{qualifier} does not answer GET /api/health with 200, but with "
+            f"{function.name}:{qualifier} does not answer GET /api/health with 200, but with "
             f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
             "The log above is the end of that call's.",
         )
     return answer
 
 
-def require_code(
-    functions: LambdaClient, function_name: str, version: str, manifest: Manifest
-) -> None:
+def require_code(function: DeployedFunction, version: str, manifest: Manifest) -> None:
     """Raise CheckFailedError unless a published version has the bundle's code and layer."""
-    published = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    published = function.client.get_function_configuration(
+        FunctionName=function.name, Qualifier=version
+    )
     wanted = manifest.function.sha256_base64
     if published["CodeSha256"] != wanted:
         raise CheckFailedError(
             f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
             "Somebody else changed the function meanwhile. Find out who, and deploy again.",
         )
-    if not has_layer(functions, published, manifest):
+    if not has_layer(function.client, published, manifest):
         raise CheckFailedError(
             f"the layer of version {version} is not the bundle's",
             "Somebody else changed the package in the store, or the function, meanwhile. Find out "
@@ -134,55 +133,54 @@ def layer_digest(functions: LambdaClient, arn: str) -> str | None:
     return found["Content"]["CodeSha256"] if found else None
 
 
-def get_health(functions: LambdaClient, function_name: str, qualifier: str) -> Health:
+def get_health(function: DeployedFunction, qualifier: str) -> Health:
     """Call /api/health as `require_health` does, for the record only: nothing is raised."""
     try:
-        return call(functions, function_name, qualifier).health
+        return call(function, qualifier).health
     except ClientError as error:
         return Health(f"AWS refused the call ({error_code(error)})")
     except BotoCoreError as error:
         return Health(f"AWS could not be asked ({type(error).__name__})")
 
 
-def wake(functions: LambdaClient, function_name: str, version: str) -> None:
+def wake(function: DeployedFunction, version: str) -> None:
     """Have a version that nobody called for long ready to be called.
 
     With SnapStart, or in a VPC, such a version is Inactive: the first call is refused, and wakes it
     ("Lambda function states" in the developer guide).
     """
-    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    found = function.client.get_function_configuration(
+        FunctionName=function.name, Qualifier=version
+    )
     state = found.get("State", "Active")
     if state == "Active":
         return
     console.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
-    get_health(functions, function_name, version)
-    wait_until_active(functions, function_name, version)
+    get_health(function, version)
+    function.wait_until_active(version)
 
 
-def warm(functions: LambdaClient, function_name: str, version: str, at_once: int) -> Health:
+def warm(function: DeployedFunction, version: str, at_once: int) -> Health:
     """Call /api/health `at_once` times at once, so that as many environments are there for callers.
 
     Returns how well it was answered at best, for some may be throttled.
     """
     with ThreadPoolExecutor(at_once) as pool:
-        calls = [pool.submit(get_health, functions, function_name, version) for _ in range(at_once)]
+        calls = [pool.submit(get_health, function, version) for _ in range(at_once)]
         found = [each.result() for each in calls]
     return next((each for each in found if each.outcome == "200"), found[0])
 
 
-def start_health_check(
-    functions: LambdaClient, function_name: str, qualifier: str
-) -> Future[Health]:
+def start_health_check(function: DeployedFunction, qualifier: str) -> Future[Health]:
     """Do `get_health` in the background: what hangs holds nothing up."""
     pool = ThreadPoolExecutor(max_workers=1)
-    found = pool.submit(get_health, functions, function_name, qualifier)
+    found = pool.submit(get_health, function, qualifier)
     pool.shutdown(wait=False)
     return found
 
 
 def call(
-    functions: LambdaClient,
-    function_name: str,
+    function: DeployedFunction,
     qualifier: str,
     method: str = "GET",
     path: str = "/api/health",
@@ -192,8 +190,8 @@ def call(
 ) -> Response:
     """Call a version (or alias) as API Gateway would for a request."""
     started = time.monotonic()
-    answer = functions.invoke(
-        FunctionName=function_name,
+    answer = function.client.invoke(
+        FunctionName=function.name,
         Qualifier=qualifier,
         LogType="Tail",
         Payload=json.dumps(_event(method, path, headers, body)).encode(),

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
-
-from pipeline.aws import Aws
 from pipeline.traffic.invocations import Invocation, Invocations
-from pipeline.config import Environment
+from pipeline.target import Target
 
 # Any of these terms: "Filter pattern syntax" in the CloudWatch Logs user guide.
 _PATTERN = (
@@ -33,9 +31,8 @@ class LogReader:
     a sample of the time between, the same for all versions.
     """
 
-    def __init__(self, account: Aws, environment: Environment, since_ms: int) -> None:
-        self._account = account
-        self._environment = environment
+    def __init__(self, target: Target, since_ms: int) -> None:
+        self._target = target
         self._since_ms = self._next_ms = since_ms
         # How much time a look covers, where there is more than it can take in.
         self._span_ms: int | None = None
@@ -48,9 +45,7 @@ class LogReader:
         if self._span_ms:
             begin_ms = max(begin_ms, now_ms - self._span_ms)
         newest_ms, taken, whole = begin_ms, 0, True
-        for number, page in enumerate(
-            _pages(self._account, self._environment, begin_ms, _PATTERN), start=1
-        ):
+        for number, page in enumerate(_pages(self._target, begin_ms, _PATTERN), start=1):
             for event in page:
                 self._take(event)
                 newest_ms = max(newest_ms, event["timestamp"])
@@ -72,8 +67,7 @@ class LogReader:
 
 
 def read(
-    account: Aws,
-    environment: Environment,
+    target: Target,
     since_ms: int,
     until_ms: int | None = None,
     *,
@@ -89,7 +83,7 @@ def read(
     found = (
         event
         for prefix in streams_of
-        for event in events(account, environment, since_ms, until_ms, _PATTERN, prefix)
+        for event in events(target, since_ms, until_ms, _PATTERN, prefix)
     )
     for event in islice(found, most_lines):
         calls.take(event["logStreamName"], event["timestamp"], event["message"])
@@ -97,21 +91,19 @@ def read(
 
 
 def events(
-    account: Aws,
-    environment: Environment,
+    target: Target,
     since_ms: int,
     until_ms: int | None = None,
     pattern: str = "",
     streams_of: str = "",
 ) -> Iterator[Any]:
     """Yield the events of the function's log between two moments."""
-    for page in _pages(account, environment, since_ms, pattern, until_ms, streams_of):
+    for page in _pages(target, since_ms, pattern, until_ms, streams_of):
         yield from page
 
 
 def _pages(
-    account: Aws,
-    environment: Environment,
+    target: Target,
     since_ms: int,
     pattern: str,
     until_ms: int | None = None,
@@ -122,7 +114,7 @@ def _pages(
         limits["logStreamNamePrefix"] = streams_of
     if until_ms is not None:
         limits["endTime"] = until_ms
-    for page in account.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=environment.log_group, filterPattern=pattern, **limits
+    for page in target.aws.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=target.environment.log_group, filterPattern=pattern, **limits
     ):
         yield list(page["events"])

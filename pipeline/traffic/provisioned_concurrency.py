@@ -9,7 +9,7 @@ the developer guide. None of this has run on AWS yet.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -17,9 +17,7 @@ from pipeline.aws import error_code
 from pipeline.config import LIVE, ROOT, Environment
 from pipeline.errors import UsageError
 from pipeline.traffic.alias import Live
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction
 
 _HAS_NONE = frozenset({"ProvisionedConcurrencyConfigNotFoundException", "AccessDeniedException"})
 _KIND = "aws_lambda_provisioned_concurrency_config"
@@ -35,7 +33,7 @@ def is_planned(plan: Mapping[str, Any]) -> bool:
     return _has(plan, "after")
 
 
-def is_moving(functions: LambdaClient, function_name: str, live: Live | None) -> bool:
+def is_moving(function: DeployedFunction, live: Live | None) -> bool:
     """Say whether the weights that live has are Lambda's own, for it has provisioned concurrency.
 
     A role that may not look has no permission to provision any either.
@@ -43,7 +41,9 @@ def is_moving(functions: LambdaClient, function_name: str, live: Live | None) ->
     if live is None or not live.weights:
         return False
     try:
-        functions.get_provisioned_concurrency_config(FunctionName=function_name, Qualifier=LIVE)
+        function.client.get_provisioned_concurrency_config(
+            FunctionName=function.name, Qualifier=LIVE
+        )
     except ClientError as error:
         if error_code(error) in _HAS_NONE:
             return False

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pipeline import console
 from pipeline.traffic import invocations, invoke, log_reader
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import absent_if
 from pipeline.traffic.invoke import Response
-from pipeline.config import Environment
 from pipeline.errors import CheckFailedError
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction, Target
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
@@ -26,7 +22,7 @@ _REQUEST_LINE = "Method: GET, Path: /api/health"
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(account: Aws, environment: Environment, version: str, *, role_changed: bool) -> None:
+def run(target: Target, version: str, *, role_changed: bool) -> None:
     """Call health, make the function's own calls, and find health's in the log.
 
     A change of the function's role takes seconds to hold everywhere ("Troubleshoot IAM: changes
@@ -37,44 +33,45 @@ def run(account: Aws, environment: Environment, version: str, *, role_changed: b
     it they are left out, and that is said.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
-    functions, name = account.functions, environment.function_name
+    function = target.function
     patience_s = _ROLE_PATIENCE_S if role_changed else 0
-    health = invoke.require_healthy_response(functions, name, version, patience_s=patience_s)
-    key = data_key(account, environment)
+    health = invoke.require_healthy_response(function, version, patience_s=patience_s)
+    key = data_key(target)
     if key:
-        _call_all(account, environment, version, key)
+        _call_all(target, version, key)
     elif SMOKE_CALLS:
         console.say(
-            "nothing but health is called: there is no parameter " + environment.smoke_parameter,
+            "nothing but health is called: there is no parameter "
+            + target.environment.smoke_parameter,
             "yellow",
         )
-    _find_in_log(account, environment, version, health.request_id, began_ms)
+    _find_in_log(target, version, health.request_id, began_ms)
 
 
-def data_key(account: Aws, environment: Environment) -> str | None:
+def data_key(target: Target) -> str | None:
     """Return the API key for a version's first calls, if there is one."""
     found = absent_if(
         "ParameterNotFound",
-        lambda: account.parameters.get_parameter(
-            Name=environment.smoke_parameter, WithDecryption=True
+        lambda: target.aws.parameters.get_parameter(
+            Name=target.environment.smoke_parameter, WithDecryption=True
         ),
     )
     return found["Parameter"]["Value"] if found else None
 
 
-def _call_all(account: Aws, environment: Environment, version: str, key: str) -> None:
+def _call_all(target: Target, version: str, key: str) -> None:
     """Make the function's own calls in order; raise CheckFailedError if a response is wrong."""
     new_id = uuid4().hex
     for smoke_call in SMOKE_CALLS:
         wanted = smoke_call.filled({"ID": new_id})
-        answer = make(account, environment, version, key, wanted)
+        answer = make(target, version, key, wanted)
         status = answer.health.outcome
         if status != str(wanted.status):
             raise CheckFailedError(
                 f"version {version} does not answer {wanted.request} with {wanted.status}, but "
                 f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
                 (
-                    f"Does {environment.smoke_parameter} hold a key that may do this?"
+                    f"Does {target.environment.smoke_parameter} hold a key that may do this?"
                     if status in ("401", "403")
                     else "The log above is the end of that call's."
                 ),
@@ -87,15 +84,12 @@ def _call_all(account: Aws, environment: Environment, version: str, key: str) ->
             )
 
 
-def make(
-    account: Aws, environment: Environment, version: str, key: str, call: SmokeCall
-) -> Response:
+def make(target: Target, version: str, key: str, call: SmokeCall) -> Response:
     """Make one of the function's own calls to a version."""
-    functions, name = account.functions, environment.function_name
-    filled = call.filled(_variables(functions, name, version))
+    function = target.function
+    filled = call.filled(_variables(function, version))
     return invoke.call(
-        functions,
-        name,
+        function,
         version,
         filled.method,
         filled.path,
@@ -105,37 +99,35 @@ def make(
 
 
 @cache  # a version's configuration never changes
-def _variables(functions: LambdaClient, function_name: str, version: str) -> dict[str, str]:
+def _variables(function: DeployedFunction, version: str) -> dict[str, str]:
     """Return the variables that a version runs with."""
-    found = functions.get_function_configuration(FunctionName=function_name, Qualifier=version)
+    found = function.client.get_function_configuration(
+        FunctionName=function.name, Qualifier=version
+    )
     return found.get("Environment", {}).get("Variables", {})
 
 
-def _find_in_log(
-    account: Aws, environment: Environment, version: str, request_id: str, began_ms: int
-) -> None:
+def _find_in_log(target: Target, version: str, request_id: str, began_ms: int) -> None:
     """Wait until the log has what people look for in it: a call's start, and what was asked."""
     deadline = time.monotonic() + _LOG_PATIENCE_S
     stream = ""
     while True:
-        stream = stream or _stream_of(account, environment, version, request_id, began_ms)
+        stream = stream or _stream_of(target, version, request_id, began_ms)
         pattern = f'"{_REQUEST_LINE}"'
-        if stream and any(log_reader.events(account, environment, began_ms, None, pattern, stream)):
+        if stream and any(log_reader.events(target, began_ms, None, pattern, stream)):
             return
         if time.monotonic() > deadline:
             raise CheckFailedError(
-                f"{environment.log_group} has no line `START RequestId: {request_id}` of version "
-                f"{version}, or none `{_REQUEST_LINE}` beside it",
+                f"{target.environment.log_group} has no line `START RequestId: {request_id}` of "
+                f"version {version}, or none `{_REQUEST_LINE}` beside it",
                 "May the function write its log, and does the handler print each request?",
             )
         time.sleep(1)
 
 
-def _stream_of(
-    account: Aws, environment: Environment, version: str, request_id: str, since_ms: int
-) -> str:
+def _stream_of(target: Target, version: str, request_id: str, since_ms: int) -> str:
     """Return the stream in which a request of a version started; empty if it is not there yet."""
-    for event in log_reader.events(account, environment, since_ms, None, f'"{request_id}"'):
+    for event in log_reader.events(target, since_ms, None, f'"{request_id}"'):
         line = event["message"]
         if invocations.request_that_starts(line) == request_id and invocations.starts_a_call_of(
             version, line

@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.config import Environment
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 from tests.support import http
 from scratch.project import Project, Result
 
@@ -67,7 +68,7 @@ class Service:
 
     def newest(self) -> Release:
         """Return the newest release of the ledger."""
-        release = Ledger(self.project.account(), Environment("local")).newest()
+        release = Ledger(Target(self.project.account(), Environment("local"))).newest()
         assert release
         return release
 

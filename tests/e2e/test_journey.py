@@ -259,7 +259,7 @@ def test_the_ledger_has_what_happened_newest_first(journey: Journey) -> None:
         "call",
     ]
     restored = [phase["name"] for phase in rollback["phases"]]
-    assert restored == ["prove", "switch", "check", "plan", "apply", "call"]
+    assert restored == ["preflight", "switch", "check", "plan", "apply", "call"]
 
 
 def test_the_dashboard_is_marked_with_releases_and_rollbacks(journey: Journey) -> None:

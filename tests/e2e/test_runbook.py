@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Environment
-from pipeline.release import target
+from pipeline.release import rollback_target
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 from tests.support import http, provider
 from scratch import cloud
 from scratch.mongodb import Mongod, own_mongod
@@ -74,7 +75,7 @@ def follow(project: Project, block: str, **variables: str) -> str:
 
 def _releases(project: Project) -> list[Release]:
     """Return the ledger, newest first."""
-    return list(Ledger(project.account(), Environment("local")).releases())
+    return list(Ledger(Target(project.account(), Environment("local"))).releases())
 
 
 def _build(project: Project, mark: str) -> None:
@@ -146,7 +147,7 @@ def test_what_is_pending_of_a_rollback_is_finished(project: Project) -> None:
     earlier = next(
         release
         for release in _releases(project)
-        if target.may_be_asked_for(release, serving) and release.kind == "deploy"
+        if rollback_target.may_be_asked_for(release, serving) and release.kind == "deploy"
     )
     project.must("rollback", *ENVIRONMENT, "--to", str(earlier.number), "--only", "traffic")
     assert _releases(project)[0].pending == ("terraform",)

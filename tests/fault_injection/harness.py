@@ -25,6 +25,7 @@ from pipeline.release import quarantine
 from pipeline.aws import Aws
 from pipeline.config import Environment
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 from tests.support import http
 from scratch.project import Project, Result
 from scratch.source import ROOT
@@ -201,9 +202,9 @@ class Harness:
             problems.append(f"the newest release is {newest.outcome}, of {newest.bundle[:12]}")
         if live != {newest.version: 1.0}:
             problems.append(f"live is {live}, the ledger says version {newest.version}")
-        if verb == "deploy" and quarantine.is_in(self._aws, _LOCAL, target):
+        if verb == "deploy" and quarantine.contains(Target(self._aws, _LOCAL), target):
             problems.append("what serves is in quarantine")
-        if verb == "rollback" and not quarantine.is_in(self._aws, _LOCAL, left):
+        if verb == "rollback" and not quarantine.contains(Target(self._aws, _LOCAL), left):
             problems.append("what was left is not in quarantine")
         return problems
 
@@ -230,7 +231,7 @@ class Harness:
 
     def releases(self, limit: int = 40) -> list[Release]:
         """Return the last releases, newest first."""
-        return list(islice(Ledger(self._aws, _LOCAL).releases(), limit))
+        return list(islice(Ledger(Target(self._aws, _LOCAL)).releases(), limit))
 
     def _succeeded(self) -> list[Release]:
         return [release for release in self.releases() if release.outcome == "succeeded"]

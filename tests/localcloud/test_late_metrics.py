@@ -14,6 +14,7 @@ from pipeline.config import LIVE, Environment, Rollout
 from pipeline.timeline import Timeline
 from pipeline.traffic import canary
 from pipeline.traffic.canary import Canary
+from pipeline.target import Target
 from tests.localcloud.aws import Aws
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ def test_the_canary_judges_by_the_minutes_that_have_arrived(
     _throttle(aws, version, began_s, now_s)
     monkeypatch.setattr(time, "time", lambda: now_s)
     account: Any = SimpleNamespace(cloudwatch=aws.metrics)
-    watching = Canary(account, _LOCAL, Rollout((10, 100), step_s, 1, (), None), Timeline())
+    watching = Canary(Target(account, _LOCAL), Rollout((10, 100), step_s, 1, (), None), Timeline())
 
     minutes = canary._whole_minutes(began_s, now_s)
     expected = 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.traffic import alias, provisioned_concurrency
+from pipeline.target import DeployedFunction
 from tests.localcloud.aws import Aws
 
 pytestmark = pytest.mark.integration
@@ -80,7 +81,7 @@ def test_it_has_weights_of_lambdas_own_while_it_moves(aws: Aws, live: dict[str, 
     refused = aws.functions.exceptions.InvalidParameterValueException
     with pytest.raises(refused):
         _provision(aws, live)
-    alone = alias.wait_until_alone(aws.functions, live["FunctionName"])
+    alone = alias.wait_until_alone(DeployedFunction(aws.functions, live["FunctionName"]))
     assert alone and alone.route == ("1", ())
     assert alone.revision_id != moving["RevisionId"]
     _provision(aws, live)
@@ -94,7 +95,7 @@ def test_a_switch_ends_when_lambda_has_moved_it_and_can_be_undone(
     aws.parameters.put_parameter(
         Name="/localcloud/provisioned-delay", Value="1", Type="String", Overwrite=True
     )
-    switch = alias.AliasSwitch(aws.functions, live["FunctionName"])
+    switch = alias.AliasSwitch(DeployedFunction(aws.functions, live["FunctionName"]))
     switch.provisioned = True
     switch.promote("2")
     assert aws.functions.get_alias(**live)["FunctionVersion"] == "2"
@@ -107,16 +108,18 @@ def test_a_rollback_moves_it_while_lambda_does(aws: Aws, live: dict[str, Any]) -
     """As a deployment that was killed leaves it; without provisioned concurrency it is a canary."""
     name = live["FunctionName"]
     _canary(aws, live)
-    canary = alias.read(aws.functions, name)
-    assert not provisioned_concurrency.is_moving(aws.functions, name, canary)
+    canary = alias.read(DeployedFunction(aws.functions, name))
+    assert not provisioned_concurrency.is_moving(DeployedFunction(aws.functions, name), canary)
     aws.functions.update_alias(**live, RoutingConfig={})
     _provision(aws, live)
     aws.parameters.put_parameter(
         Name="/localcloud/provisioned-delay", Value="60", Type="String", Overwrite=True
     )
     aws.functions.update_alias(**live, FunctionVersion="2")
-    switch = alias.AliasSwitch(aws.functions, name)
-    switch.provisioned = provisioned_concurrency.is_moving(aws.functions, name, switch.before)
+    switch = alias.AliasSwitch(DeployedFunction(aws.functions, name))
+    switch.provisioned = provisioned_concurrency.is_moving(
+        DeployedFunction(aws.functions, name), switch.before
+    )
     assert switch.provisioned
     # Lambda changes the alias meanwhile, and its revision with it.
     aws.functions.update_alias(**live, Description="moved on")

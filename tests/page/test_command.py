@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.aws import Aws
 from pipeline.release.ledger import Ledger
+from pipeline.target import Target
 from tests.page import factories
 from scratch.project import Project
 from scratch.source import ROOT
@@ -16,7 +17,7 @@ from scratch.source import ROOT
 @pytest.fixture
 def project(account: Aws, moto_server: str) -> Project:
     """The project, pointed at an account whose ledger has one release."""
-    records = Ledger(account, factories.PRODUCTION)
+    records = Ledger(Target(account, factories.PRODUCTION))
     records.begin(factories.release(1, outcome="under way"))
     records.end(factories.release(1))
     credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.release import quarantine, target
+from pipeline.release import quarantine, rollback_target
 from pipeline.report.release_page import collect, data
 from pipeline.aws import Aws, create_object
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 from tests.page import factories
 
 _HOURS = 720
@@ -75,7 +76,7 @@ def log(account: Aws) -> Log:
 
 def _record(account: Aws, *releases: Release, manifests: bool = True) -> None:
     """Write releases into the ledger, the oldest first, with the manifests of their bundles."""
-    records = Ledger(account, factories.PRODUCTION)
+    records = Ledger(Target(account, factories.PRODUCTION))
     known = {
         release.id: release for release in (factories.manifest(one.number) for one in releases)
     }
@@ -93,7 +94,7 @@ def _store(account: Aws, manifest: Manifest) -> None:
 
 def _document(account: Aws) -> dict[str, Any]:
     """Return what the page tells; as JSON, which is all that the browser gets."""
-    page_history = collect.collect(account, factories.PRODUCTION, _HOURS)
+    page_history = collect.collect(Target(account, factories.PRODUCTION), _HOURS)
     return dict(json.loads(json.dumps(data.document(page_history))))
 
 
@@ -149,7 +150,7 @@ def test_a_bundle_is_told_with_every_file_and_each_file_once(account: Aws, log: 
 def test_what_is_in_quarantine_is_told_with_who_and_why(account: Aws, log: Log) -> None:
     rollback = factories.release(3, kind="rollback", restores=1, reason="checkout fails")
     _record(account, factories.release(1), factories.release(2), rollback)
-    quarantine.put(account, factories.PRODUCTION, factories.manifest(2).id, rollback)
+    quarantine.add(Target(account, factories.PRODUCTION), factories.manifest(2).id, rollback)
     text = _document(account)
     why = {
         release["number"]: text["bundles"][release["bundle"]].get("quarantined")
@@ -191,11 +192,11 @@ def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
     }
     for number, offer in offered.items():
         try:
-            way = target.choose(account, factories.PRODUCTION, live, number)
+            way = rollback_target.choose(Target(account, factories.PRODUCTION), live, number)
         except ReleaseUnusableError:
             assert offer is not True, number
         else:
-            assert (offer, way.target.number) == (True, number)
+            assert (offer, way.release.number) == (True, number)
     assert {number for number, offer in offered.items() if offer is True} == {1, 4, 5, 6}
     assert offered[3] == "Version 3 serves already." and offered[2] is offered[8] is None
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipeline.release import ledger, quarantine, target
+from pipeline.release import ledger, quarantine, rollback_target
 from pipeline.traffic import alias, log_reader
-from pipeline.aws import Aws, absent_if
+from pipeline.aws import absent_if
 from pipeline.bundle.manifest import Manifest
 from pipeline.traffic.invocations import Invocation
 from pipeline.config import Environment
@@ -19,6 +19,7 @@ from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.statistics import Figures
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 
 # So many at a time are asked for. CloudWatch Logs takes few calls a second, and refuses the rest.
 _BUNDLES_AT_A_TIME = 8
@@ -69,17 +70,19 @@ class _Span:
                 yield f"{day:%Y/%m/%d}"
 
 
-def collect(account: Aws, environment: Environment, hours: float) -> ReleaseHistory:
+def collect(target: Target, hours: float) -> ReleaseHistory:
     """Ask AWS for everything that the page tells; it is read, and nothing is changed."""
-    releases = tuple(Ledger(account, environment).releases())
-    live = alias.read(account.functions, environment.function_name)
+    releases = tuple(Ledger(target).releases())
+    live = alias.read(target.function)
     way_back = None
     with suppress(ReleaseUnusableError):
-        way_back = target.choose(account, environment, live).target.number
+        way_back = rollback_target.choose(target, live).release.number
     # One release stands for all of its bundle.
     bundles = {release.bundle: release for release in releases}
-    manifests = _all(lambda each: target.manifest_of(account, each), bundles, _BUNDLES_AT_A_TIME)
-    quarantined = quarantine.reasons(account, environment, bundles)
+    manifests = _all(
+        lambda each: rollback_target.manifest_of(target.aws, each), bundles, _BUNDLES_AT_A_TIME
+    )
+    quarantined = quarantine.reasons(target, bundles)
     now_ms = int(time.time() * 1000)
     spans = {
         number: span
@@ -87,7 +90,7 @@ def collect(account: Aws, environment: Environment, hours: float) -> ReleaseHist
         if span.since_ms >= now_ms - hours * 3_600_000
     }
     return ReleaseHistory(
-        environment=environment,
+        environment=target.environment,
         made=ledger.now(),
         live=live,
         releases=releases,
@@ -95,7 +98,7 @@ def collect(account: Aws, environment: Environment, hours: float) -> ReleaseHist
         way_back=way_back,
         manifests=manifests,
         quarantined=quarantined,
-        figures=_all(lambda each: _figures(account, environment, each), spans, _LOGS_AT_A_TIME),
+        figures=_all(lambda each: _figures(target, each), spans, _LOGS_AT_A_TIME),
         hours=hours,
     )
 
@@ -124,7 +127,7 @@ def _ms(moment: str) -> int:
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
-def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | None:
+def _figures(target: Target, span: _Span) -> Figures | None:
     """Return what the first calls of a release came to, None if the log tells of none.
 
     The log is read by the names of its streams: <year>/<month>/<day>/[<version>]<environment>, the
@@ -132,13 +135,12 @@ def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | N
     the developer guide). In a log group that was named, the function's name stands before the
     version ("Configuring CloudWatch log groups").
     """
-    name = environment.function_name
+    name = target.function.name
     seen = [
         call
         for day in span.days()
         for call in _calls(
-            account,
-            environment,
+            target,
             span,
             [f"{day}/[{span.version}]", f"{day}/{name}[{span.version}]"],
         )
@@ -146,14 +148,11 @@ def _figures(account: Aws, environment: Environment, span: _Span) -> Figures | N
     return Figures.of(seen) if seen else None
 
 
-def _calls(
-    account: Aws, environment: Environment, span: _Span, streams_of: list[str]
-) -> list[Invocation]:
+def _calls(target: Target, span: _Span, streams_of: list[str]) -> list[Invocation]:
     found = absent_if(
         "ResourceNotFoundException",
         lambda: log_reader.read(
-            account,
-            environment,
+            target,
             span.since_ms,
             span.until_ms,
             streams_of=streams_of,

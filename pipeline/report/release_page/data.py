@@ -14,7 +14,7 @@ from pipeline.markdown import one_line, shown
 from pipeline.traffic.statistics import Figures
 from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.config import SERVICE
-from pipeline.release.target import may_be_asked_for
+from pipeline.release.rollback_target import may_be_asked_for
 from pipeline.release.outcome import how_to_roll_back
 
 # What the page puts the number of a release in the place of.

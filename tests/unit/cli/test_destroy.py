@@ -22,6 +22,7 @@ from pipeline.config import Environment
 from pipeline.errors import LostRaceError, PipelineError, StoppedError, TerraformError
 from pipeline.release.ledger import Ledger
 from pipeline.terraform.runner import SavedPlan, Stack
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _ALIAS = {
@@ -77,7 +78,7 @@ def _destroy(*options: str) -> Result:
 
 def _begin(account: Aws, bundle: Bundle) -> Callable[[], None]:
     """Begin a release of staging; what this returns ends it."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     release = ledger.next_release(None, "deploy", bundle.manifest, reason=None, version="1")
     records.begin(release)
     return lambda: records.end(replace(release, outcome="succeeded", ended=ledger.now()))

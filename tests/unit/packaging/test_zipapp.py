@@ -18,6 +18,7 @@ from pipeline.bundle.manifest import sha256_hex
 from pipeline.config import Environment
 from pipeline.errors import BundleError, UsageError
 from pipeline.packaging import zipapp
+from pipeline.target import Target
 from scratch.source import ROOT
 
 # What a rollback calls until live has moved, and after it.
@@ -122,11 +123,11 @@ def test_it_is_stored_once_by_its_digest_which_each_environment_names(account: A
     """An environment's rollbacks use one that is whole, whenever they begin."""
     staging, production = Environment("staging"), Environment("production")
     for environment, pyz in ((staging, b"one"), (production, b"one"), (staging, b"two")):
-        assert store.put_pipeline(account, environment, pyz) == sha256_hex(pyz)
+        assert store.put_pipeline(Target(account, environment), pyz) == sha256_hex(pyz)
     for environment, pyz in ((staging, b"two"), (production, b"one")):
         digest = _stored(account, f"pipeline/{environment.name}").decode().strip()
         assert _stored(account, f"packages/{digest}/pipeline.pyz") == pyz
     key = f"packages/{sha256_hex(b'three')}/pipeline.pyz"
     account.s3.put_object(Bucket=account.artifact_bucket, Key=key, Body=b"forged")
     with pytest.raises(BundleError, match="exists already and holds something else"):
-        store.put_pipeline(account, staging, b"three")
+        store.put_pipeline(Target(account, staging), b"three")

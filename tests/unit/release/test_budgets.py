@@ -15,6 +15,7 @@ from pipeline.config import JOB_S, Environment, Rollout
 from pipeline.errors import CheckFailedError
 from pipeline.config import DEPLOYED_FROM_GITHUB, ROOT
 from pipeline.traffic.alias import Live
+from pipeline.target import DeployedFunction
 
 
 def _steps(percents: str = "[10, 100]", watch_s: float = 300) -> Rollout:
@@ -92,14 +93,20 @@ def test_a_right_that_does_not_hold_yet_is_waited_for_if_it_is_new(
     monkeypatch.setattr("pipeline.traffic.invoke.time.sleep", lambda _: None)
     functions = _Lambda(503, 503, 200)
     if patience_s:
-        invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=patience_s)
+        invoke.require_healthy_response(
+            DeployedFunction(cast(Any, functions), "f"), "7", patience_s=patience_s
+        )
     else:
         with pytest.raises(CheckFailedError):
-            invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=patience_s)
+            invoke.require_healthy_response(
+                DeployedFunction(cast(Any, functions), "f"), "7", patience_s=patience_s
+            )
     assert functions.calls == calls
 
 
 def test_no_other_failure_is_waited_for() -> None:
     functions = _Lambda(500, 200)
     with pytest.raises(CheckFailedError):
-        invoke.require_healthy_response(cast(Any, functions), "f", "7", patience_s=60)
+        invoke.require_healthy_response(
+            DeployedFunction(cast(Any, functions), "f"), "7", patience_s=60
+        )

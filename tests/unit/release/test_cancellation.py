@@ -15,6 +15,7 @@ from pipeline.errors import GitHubError, LostRaceError
 from pipeline.release import ledger
 from pipeline.release.cancellation import cancel_deployments
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -28,7 +29,7 @@ type Cancel = Callable[[str], None]
 
 def _begun(account: Aws, run: str | None = _RUN) -> tuple[Ledger, Release]:
     """Begin a deployment, which gives signs of life."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     release = ledger.next_release(records.newest(), "deploy", _MANIFEST, reason=None)
     release = replace(release, run=run)
     records.begin(release)
@@ -56,7 +57,7 @@ def test_its_run_is_cancelled_and_its_end_is_waited_for(
 
     second: list[tuple[Ledger, Release]] = []
     monkeypatch.setattr(github, "cancel", cancel)
-    newest = cancel_deployments(account, _STAGING)
+    newest = cancel_deployments(Target(account, _STAGING))
     assert newest and (newest.number, newest.outcome) == (2, "failed")
     assert cancelled == [_RUN, f"{_RUN}7"]
 
@@ -67,7 +68,7 @@ def test_one_that_ends_well_before_that_is_left_for_a_person_to_judge(
     records, release = _begun(account)
     monkeypatch.setattr(github, "cancel", lambda _: _ends(records, release, "succeeded"))
     with pytest.raises(LostRaceError, match="ended well before it was cancelled"):
-        cancel_deployments(account, _STAGING)
+        cancel_deployments(Target(account, _STAGING))
 
 
 def test_what_has_no_run_or_cannot_be_cancelled_is_named(
@@ -83,11 +84,11 @@ def test_what_has_no_run_or_cannot_be_cancelled_is_named(
     with pytest.raises(
         LostRaceError, match=r"is at work: release 1, .* not be cancelled: .*HTTP 403"
     ):
-        cancel_deployments(account, _STAGING)
+        cancel_deployments(Target(account, _STAGING))
     _ends(records, release, "failed")
-    newest = cancel_deployments(account, _STAGING)
+    newest = cancel_deployments(Target(account, _STAGING))
     assert newest and newest.number == 1
     records, release = _begun(account, run=None)
     with pytest.raises(LostRaceError, match="is at work: release 2"):
-        cancel_deployments(account, _STAGING)
+        cancel_deployments(Target(account, _STAGING))
     _ends(records, release, "failed")

@@ -15,6 +15,7 @@ from pipeline.config import Environment
 from pipeline.errors import SupersededError
 from pipeline.release import deployed_tree, ledger, quarantine, turn
 from pipeline.release.ledger import Ledger, Outcome, Release
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -44,7 +45,7 @@ def history(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _add(account: Aws, tree: str | None, outcome: Outcome = "succeeded") -> Release:
     """Add a deployment whose tree is a commit; None: the ledger does not say it."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     release = ledger.next_release(records.newest(), "deploy", _MANIFEST, reason=None)
     records.begin(release)
     ended = replace(release, outcome=outcome, tree=tree)
@@ -53,14 +54,14 @@ def _add(account: Aws, tree: str | None, outcome: Outcome = "succeeded") -> Rele
 
 
 def _roll_back(account: Aws) -> None:
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     release = ledger.next_release(records.newest(), "rollback", _MANIFEST, reason=None)
     records.begin(release)
     records.end(replace(release, outcome="succeeded"))
 
 
 def _tree(account: Aws) -> str | None:
-    return deployed_tree.newest(Ledger(account, _STAGING).releases())
+    return deployed_tree.newest(Ledger(Target(account, _STAGING)).releases())
 
 
 def test_the_tree_is_the_one_that_the_job_had_checked_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,40 +91,40 @@ def test_a_tree_that_main_never_had_is_passed_over(account: Aws) -> None:
     """It was deployed from a desk: nobody reviewed it, and GitHub may not even have it."""
     for tree in ("older", "never-pushed", "branch"):
         _add(account, tree)
-    assert deployed_tree.newest_of(Ledger(account, _STAGING).releases(), "ours") == "older"
+    assert deployed_tree.newest_of(Ledger(Target(account, _STAGING)).releases(), "ours") == "older"
 
 
 @pytest.mark.parametrize("deployed", [None, "older", "ours", "never-pushed", "branch"])
 def test_a_merge_is_deployed_unless_a_newer_one_was(account: Aws, deployed: str | None) -> None:
     if deployed:
         _add(account, deployed)
-    assert turn.why_skip(account, _STAGING, "ours", "b" * 64) is None
-    turn.insist(account, _STAGING, "ours")
+    assert turn.why_skip(Target(account, _STAGING), "ours", "b" * 64) is None
+    turn.require(Target(account, _STAGING), "ours")
 
 
 def test_an_older_merge_does_not_land_on_a_newer_one(account: Aws) -> None:
     """A merge that nobody has approved yet is skipped; an approved one never in silence."""
     _add(account, "newer")
-    why = turn.why_skip(account, _STAGING, "ours", "b" * 64)
+    why = turn.why_skip(Target(account, _STAGING), "ours", "b" * 64)
     assert why and "staging has newer of main, which is newer than ours" in why
     with pytest.raises(SupersededError, match="nothing was deployed") as refused:
-        turn.insist(account, _STAGING, "ours")
+        turn.require(Target(account, _STAGING), "ours")
     assert "rollback.yml" in refused.value.command
 
 
 @pytest.mark.parametrize("outcome", ["failed", "interrupted"])
 def test_a_newer_merge_that_failed_blocks_nobody(account: Aws, outcome: Outcome) -> None:
     _add(account, "newer", outcome)
-    assert turn.why_skip(account, _STAGING, "ours", "b" * 64) is None
-    turn.insist(account, _STAGING, "ours")
+    assert turn.why_skip(Target(account, _STAGING), "ours", "b" * 64) is None
+    turn.require(Target(account, _STAGING), "ours")
 
 
 def test_a_merge_of_what_was_rolled_back_is_skipped(account: Aws) -> None:
     """If somebody wants it to be deployed, the deployment decides."""
     _roll_back(account)
-    rollback = Ledger(account, _STAGING).newest()
+    rollback = Ledger(Target(account, _STAGING)).newest()
     assert rollback
-    quarantine.put(account, _STAGING, "b" * 64, rollback)
-    why = turn.why_skip(account, _STAGING, "ours", "b" * 64)
+    quarantine.add(Target(account, _STAGING), "b" * 64, rollback)
+    why = turn.why_skip(Target(account, _STAGING), "ours", "b" * 64)
     assert why and "was rolled back in staging" in why
-    turn.insist(account, _STAGING, "ours")
+    turn.require(Target(account, _STAGING), "ours")

@@ -13,6 +13,7 @@ from pipeline.report import plan_comment
 from pipeline.traffic import invoke
 from pipeline.errors import CheckFailedError
 from pipeline.terraform.plan import code_was_changed
+from pipeline.target import DeployedFunction
 from tests.support.environments import live, observed
 from tests.unit.report.test_plan_comment import LIVE, RELEASE, _context
 
@@ -64,10 +65,12 @@ def test_a_version_must_have_the_bundles_layer_and_no_other() -> None:
     """Terraform gives Lambda a key; what lies there when Lambda reads it may be something else."""
     assert LIVE.layer
     good = LIVE.layer.sha256_base64
-    invoke.require_code(cast(Any, _Lambda(good)), "f", "7", LIVE)
-    invoke.require_code(cast(Any, _Lambda()), "f", "7", replace(LIVE, layer=None))
+    invoke.require_code(DeployedFunction(cast(Any, _Lambda(good)), "f"), "7", LIVE)
+    invoke.require_code(DeployedFunction(cast(Any, _Lambda()), "f"), "7", replace(LIVE, layer=None))
     for layers in (("tampered",), (), (good, "more")):
         with pytest.raises(CheckFailedError, match="layer of version 7"):
-            invoke.require_code(cast(Any, _Lambda(*layers)), "f", "7", LIVE)
+            invoke.require_code(DeployedFunction(cast(Any, _Lambda(*layers)), "f"), "7", LIVE)
     with pytest.raises(CheckFailedError, match="layer of version 7"):
-        invoke.require_code(cast(Any, _Lambda(good)), "f", "7", replace(LIVE, layer=None))
+        invoke.require_code(
+            DeployedFunction(cast(Any, _Lambda(good)), "f"), "7", replace(LIVE, layer=None)
+        )

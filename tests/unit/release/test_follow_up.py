@@ -15,9 +15,10 @@ from pipeline.release import attestation, follow_up, ledger
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
-from pipeline.release.target import RollbackTarget
+from pipeline.release.rollback_target import RollbackTarget
 from pipeline.terraform.plan import PlannedChanges
 from pipeline.traffic.alias import Live, AliasSwitch
+from pipeline.target import DeployedFunction, Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -29,15 +30,19 @@ _BUNDLE = Bundle(_MANIFEST, b"", b"")
 type Part = Callable[..., None]
 
 
-def _context() -> ReleaseContext:
+def _context(account: Aws) -> ReleaseContext:
     return ReleaseContext(
-        "rollback", _STAGING, "ada", None, planned=PlannedChanges((), (), "digest", "effects")
+        "rollback",
+        Target(account, _STAGING),
+        "ada",
+        None,
+        planned=PlannedChanges((), (), "digest", "effects"),
     )
 
 
 def _restored(account: Aws) -> Release:
     """Record a rollback whose traffic is back."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     begun = ledger.next_release(None, "rollback", _MANIFEST, reason=None, restores=1, version="1")
     records.begin(begun)
     restored = replace(begun, outcome="succeeded", pending=("attestation", "terraform"))
@@ -72,17 +77,17 @@ def test_what_failed_is_named_and_all_that_is_pending_is_tried_again(
     account: Aws, monkeypatch: pytest.MonkeyPatch, verify: Part, terraform: Part, refusal: str
 ) -> None:
     """One part that fails keeps no other from being done."""
-    release, records = _restored(account), Ledger(account, _STAGING)
+    release, records = _restored(account), Ledger(Target(account, _STAGING))
     monkeypatch.setattr(attestation, "verify", verify)
     monkeypatch.setattr(follow_up, "_let_terraform_follow", terraform)
     with pytest.raises(PipelineError) as caught:
-        follow_up.follow(account, _context(), _BUNDLE, release, ())
+        follow_up.follow(_context(account), _BUNDLE, release, ())
     assert caught.value.message == refusal
     assert records.newest() == release
 
     monkeypatch.setattr(attestation, "verify", _works)
     monkeypatch.setattr(follow_up, "_let_terraform_follow", _works)
-    followed = follow_up.follow(account, _context(), _BUNDLE, release, ())
+    followed = follow_up.follow(_context(account), _BUNDLE, release, ())
     assert records.newest() == followed
     assert (followed.pending, followed.attested, followed.plan_sha256) == ((), True, "digest")
 
@@ -103,11 +108,10 @@ def test_what_is_published_again_was_attested_or_is_verified_first(
     target = replace(_restored(account), pending=(), attested=attested)
     monkeypatch.setattr("pipeline.traffic.alias.read", lambda *_: Live("2", (), "r"))
     rollback = Rollback(
-        account,
         RollbackTarget(target, target, target),
         _BUNDLE,
-        _context(),
-        AliasSwitch(account.functions, _STAGING.function_name),
+        _context(account),
+        AliasSwitch(DeployedFunction(account.functions, _STAGING.function_name)),
     )
     with pytest.raises(AttestationError if is_refused else TerraformError):
         rollback.publish((), attest=True)

@@ -16,6 +16,7 @@ from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
 from pipeline.errors import AwsError, LostRaceError
 from pipeline.release.ledger import Ledger, Release
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -30,7 +31,7 @@ def _release(newest: Release | None = None) -> Release:
 
 def _add(account: Aws, outcome: ledger.Outcome = "succeeded") -> Release:
     """Add one release, from its beginning to its end."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     release = _release(records.newest())
     records.begin(release)
     ended = replace(release, outcome=outcome, ended=ledger.now())
@@ -41,7 +42,7 @@ def _add(account: Aws, outcome: ledger.Outcome = "succeeded") -> Release:
 def test_releases_come_newest_first_over_many_pages(account: Aws) -> None:
     """The newest one is found with one list call and one read, however long the history is."""
     added = [_add(account) for _ in range(25)]
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     assert list(records.releases()) == added[::-1]
     assert len(list(islice(records.releases(), 3))) == 3
     calls: list[str] = []
@@ -52,19 +53,19 @@ def test_releases_come_newest_first_over_many_pages(account: Aws) -> None:
 
 def test_environments_have_ledgers_of_their_own(account: Aws) -> None:
     _add(account)
-    assert Ledger(account, Environment("production")).newest() is None
+    assert Ledger(Target(account, Environment("production"))).newest() is None
 
 
 def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The error names the other one, and nothing is left behind."""
-    release, records = _release(), Ledger(account, _STAGING)
+    release, records = _release(), Ledger(Target(account, _STAGING))
     records.begin(release)
     with pytest.raises(LostRaceError, match=f"{release.actor} is at work: release 1") as refused:
-        Ledger(account, _STAGING).begin(replace(release, actor="somebody"))
+        Ledger(Target(account, _STAGING)).begin(replace(release, actor="somebody"))
     assert "stop it where it runs, which puts live back" in refused.value.hint
     with pytest.raises(LostRaceError, match="release 1"):
         _release(records.newest())
-    [found] = Ledger(account, _STAGING).releases()
+    [found] = Ledger(Target(account, _STAGING)).releases()
     assert found == release
     records.end(replace(release, outcome="succeeded"))
 
@@ -74,13 +75,13 @@ def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -
     before = _add(account)
     late, first = _release(before), _add(account)
     with pytest.raises(LostRaceError, match=f"release {first.number}, a deploy"):
-        Ledger(account, _STAGING).begin(late)
-    assert Ledger(account, _STAGING).newest() == first
+        Ledger(Target(account, _STAGING)).begin(late)
+    assert Ledger(Target(account, _STAGING)).newest() == first
 
 
 def test_what_cannot_be_recorded_is_an_error(account: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what became of the release, and who will close it."""
-    records, release = Ledger(account, _STAGING), _release()
+    records, release = Ledger(Target(account, _STAGING)), _release()
     records.begin(release)
     monkeypatch.setattr(aws, "_PAUSES_S", (0,))
 
@@ -98,12 +99,12 @@ def test_one_that_is_under_way_is_not_disturbed(
     """A later command waits for its next sign of life, and is refused."""
     monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 0.2)
     monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
-    first, records = replace(_release(), run="https://run/7"), Ledger(account, _STAGING)
+    first, records = replace(_release(), run="https://run/7"), Ledger(Target(account, _STAGING))
     records.begin(first)
     with pytest.raises(LostRaceError, match="is at work") as refused:
-        Ledger(account, _STAGING).close_what_died()
+        Ledger(Target(account, _STAGING)).close_what_died()
     assert "cancel its run (https://run/7), which puts live back" in refused.value.hint
-    assert Ledger(account, _STAGING).newest() == first
+    assert Ledger(Target(account, _STAGING)).newest() == first
     records.end(replace(first, outcome="succeeded"))
 
 
@@ -115,17 +116,17 @@ def test_one_that_died_is_closed_as_interrupted(
     monkeypatch.setattr(lease, "_RENEWED_EVERY_S", 600)
     monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
     dead = _release()
-    Ledger(account, _STAGING).begin(dead)
-    closed = Ledger(account, _STAGING).close_what_died()
+    Ledger(Target(account, _STAGING)).begin(dead)
+    closed = Ledger(Target(account, _STAGING)).close_what_died()
     assert closed and (closed.number, closed.outcome) == (1, "interrupted")
-    assert Ledger(account, _STAGING).newest() == closed
-    assert Ledger(account, _STAGING).close_what_died() == closed
+    assert Ledger(Target(account, _STAGING)).newest() == closed
+    assert Ledger(Target(account, _STAGING)).close_what_died() == closed
 
 
 def test_one_that_ended_is_not_closed(account: Aws) -> None:
     ended = _add(account, "failed")
-    assert Ledger(account, _STAGING).close_what_died() == ended
-    assert Ledger(account, _STAGING).newest() == ended
+    assert Ledger(Target(account, _STAGING)).close_what_died() == ended
+    assert Ledger(Target(account, _STAGING)).newest() == ended
 
 
 def test_one_that_was_closed_cannot_end_otherwise(
@@ -133,9 +134,9 @@ def test_one_that_was_closed_cannot_end_otherwise(
 ) -> None:
     """What the ledger says once, it says for good."""
     monkeypatch.setattr(lease, "_EXPIRES_AFTER_S", -1)
-    slow, records = _release(), Ledger(account, _STAGING)
+    slow, records = _release(), Ledger(Target(account, _STAGING))
     records.begin(slow)
-    assert Ledger(account, _STAGING).close_what_died()
+    assert Ledger(Target(account, _STAGING)).close_what_died()
     with pytest.raises(LostRaceError, match="closed as interrupted"):
         records.end(replace(slow, outcome="succeeded", ended=ledger.now()))
 
@@ -143,7 +144,7 @@ def test_one_that_was_closed_cannot_end_otherwise(
 def test_what_serves_is_the_newest_that_succeeded(account: Aws) -> None:
     good = _add(account)
     _add(account, "failed")
-    assert Ledger(account, _STAGING).serving() == good
+    assert Ledger(Target(account, _STAGING)).serving() == good
 
 
 def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
@@ -158,7 +159,7 @@ def test_an_entry_is_json_that_names_everything(account: Aws) -> None:
 
 def _restored(account: Aws) -> Release:
     """Add a rollback that has restored the traffic, and that Terraform has to follow."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     begun = replace(_release(records.newest()), kind="rollback", restores=1)
     records.begin(begun)
     ended = replace(begun, outcome="succeeded", ended=ledger.now(), pending=("terraform",))
@@ -168,19 +169,19 @@ def _restored(account: Aws) -> Release:
 
 def test_what_has_followed_a_rollback_is_recorded_behind_its_end(account: Aws) -> None:
     """Each record is the whole release by then, and whoever is too late adds nothing."""
-    first, restored, records = _add(account), _restored(account), Ledger(account, _STAGING)
-    assert list(records.releases()) == [restored, first] and records.release(2) == restored
+    first, restored, records = _add(account), _restored(account), Ledger(Target(account, _STAGING))
+    assert list(records.releases()) == [restored, first] and records.get(2) == restored
     followed = replace(restored, pending=(), plan_sha256="digest")
     with records.following(restored):
         records.has_followed(followed)
     records.has_followed(replace(followed, plan_sha256="another"))
-    assert list(records.releases()) == [followed, first] and records.release(2) == followed
+    assert list(records.releases()) == [followed, first] and records.get(2) == followed
 
 
 def test_nobody_begins_while_something_follows_a_rollback(account: Aws) -> None:
     """And only one follows. Once it stops, others see it at once."""
-    restored, records = _restored(account), Ledger(account, _STAGING)
-    others = Ledger(account, _STAGING)
+    restored, records = _restored(account), Ledger(Target(account, _STAGING))
+    others = Ledger(Target(account, _STAGING))
     assert others.close_what_died() == restored
     with records.following(restored):
         with pytest.raises(LostRaceError, match="is at work: release 1, a rollback"):
@@ -196,7 +197,7 @@ def test_nothing_follows_a_rollback_that_another_release_has_followed(account: A
     restored = _restored(account)
     _add(account)
     with pytest.raises(LostRaceError, match="release 2 has begun since release 1"):
-        with Ledger(account, _STAGING).following(restored):
+        with Ledger(Target(account, _STAGING)).following(restored):
             pass
 
 

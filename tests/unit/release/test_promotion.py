@@ -14,6 +14,7 @@ from pipeline.config import Environment
 from pipeline.errors import NotPromotedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 
 _STAGING, _PRODUCTION = Environment("staging"), Environment("production")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -24,7 +25,7 @@ _MANIFEST = Manifest(
 
 def _history(account: Aws, *outcomes: ledger.Outcome) -> list[Release]:
     """Write releases of staging: number n is of bundle `bundle-n`, and is version n."""
-    records, written = Ledger(account, _STAGING), []
+    records, written = Ledger(Target(account, _STAGING)), []
     for number, outcome in enumerate(outcomes, 1):
         release = ledger.next_release(None, "deploy", _MANIFEST, reason=None, version=str(number))
         release = replace(release, number=number, bundle=f"bundle-{number}")
@@ -40,7 +41,7 @@ def _served_by_staging(
     account: Aws, monkeypatch: pytest.MonkeyPatch, live: Live | None = Live("1", (), "r")
 ) -> str:
     monkeypatch.setattr(alias, "read", lambda *_: live)
-    return promotion.served_by(account, _STAGING)
+    return promotion.served_by(Target(account, _STAGING))
 
 
 def test_what_an_environment_serves_is_the_newest_that_succeeded(
@@ -79,19 +80,19 @@ def test_a_bundle_that_served_in_the_environment_before_is_proved(account: Aws) 
     """Whether or not it serves there now."""
     _history(account, "succeeded", "succeeded")
     for bundle in ("bundle-1", "bundle-2"):
-        promotion.require_promoted(account, _PRODUCTION, "staging", bundle)
+        promotion.require_promoted(Target(account, _PRODUCTION), "staging", bundle)
 
 
 def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws) -> None:
     """With the options that deploy it all the same."""
     releases = _history(account, "succeeded", "failed", "succeeded")
-    quarantine.put(account, _STAGING, "bundle-1", releases[-1])
+    quarantine.add(Target(account, _STAGING), "bundle-1", releases[-1])
     for bundle, problem in (
         ("bundle-1", "was rolled back in staging"),
         ("bundle-2", "never served in staging"),
         ("elsewhere", "never served in staging"),
     ):
         with pytest.raises(NotPromotedError, match=problem) as refused:
-            promotion.require_promoted(account, _PRODUCTION, "staging", bundle)
+            promotion.require_promoted(Target(account, _PRODUCTION), "staging", bundle)
         assert "--skip-promotion-check --reason" in refused.value.hint
-    promotion.require_promoted(account, _PRODUCTION, "staging", "bundle-3")
+    promotion.require_promoted(Target(account, _PRODUCTION), "staging", "bundle-3")

@@ -13,6 +13,7 @@ import pytest
 from pipeline.release import publish
 from pipeline.config import Environment
 from pipeline.signals import stop_on_signals
+from pipeline.target import Target
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +46,7 @@ def test_a_signal_does_not_interrupt_an_apply() -> None:
     )
     with pytest.raises(KeyboardInterrupt):
         publish.apply(
-            cast(Any, SimpleNamespace(functions=functions)),
-            Environment("staging"),
+            Target(cast(Any, SimpleNamespace(functions=functions)), Environment("staging")),
             cast(Any, SimpleNamespace(apply=apply)),
             cast(Any, SimpleNamespace(is_empty=False, outputs={}, document={})),
             cast(Any, None),

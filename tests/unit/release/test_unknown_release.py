@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.release import ledger, target
+from pipeline.release import ledger, rollback_target
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -24,7 +25,7 @@ _MANIFEST = Manifest(
 @pytest.fixture
 def released(account: Aws) -> Aws:
     """An account with the releases 1 to 4, of which 3 failed. Release 4 serves."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     outcomes: tuple[ledger.Outcome, ...] = ("succeeded", "succeeded", "failed", "succeeded")
     for number, outcome in enumerate(outcomes, 1):
         release = ledger.next_release(None, "deploy", _MANIFEST, reason=None, version=str(number))
@@ -47,7 +48,7 @@ def test_an_unknown_release_is_refused_with_those_there_are(
     released: Aws, number: int, problem: str
 ) -> None:
     with pytest.raises(ReleaseUnusableError) as refused:
-        target.choose(released, _STAGING, Live("4", (), "r"), number)
+        rollback_target.choose(Target(released, _STAGING), Live("4", (), "r"), number)
     assert refused.value.message == problem
     title, second, first = refused.value.hint.splitlines()
     assert title == "Choose one with --to:"

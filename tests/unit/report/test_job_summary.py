@@ -12,6 +12,7 @@ from pipeline.report import job_summary, release_summary
 from pipeline.aws import Aws
 from pipeline.config import Environment
 from pipeline.errors import LostRaceError
+from pipeline.target import Target
 
 PRODUCTION = Environment("production")
 
@@ -36,7 +37,7 @@ def test_a_failure_is_told_even_if_aws_is_gone(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     with pytest.raises(LostRaceError) as raised:
-        with job_summary.job_summary("deploy", unreachable, PRODUCTION, "why"):
+        with job_summary.job_summary("deploy", Target(unreachable, PRODUCTION), "why"):
             raise LostRaceError("somebody was faster")
     assert "not known" in raised.value.traffic and "get-alias" in raised.value.traffic
     assert "releases --environment production" in raised.value.command
@@ -54,10 +55,10 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.delattr(release_summary, "page")
-    with job_summary.job_summary("deploy", unreachable, PRODUCTION, None):
+    with job_summary.job_summary("deploy", Target(unreachable, PRODUCTION), None):
         pass
     with pytest.raises(LostRaceError):
-        with job_summary.job_summary("rollback", unreachable, PRODUCTION, None):
+        with job_summary.job_summary("rollback", Target(unreachable, PRODUCTION), None):
             raise LostRaceError("somebody was faster")
     assert capsys.readouterr().err.count("there is no summary") == 2
 
@@ -69,6 +70,6 @@ def test_outside_of_a_job_nothing_is_looked_up_or_written(
     calls: list[str] = []
     for client in (unreachable.functions, unreachable.s3):
         client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
-    with job_summary.job_summary("deploy", unreachable, PRODUCTION, None):
+    with job_summary.job_summary("deploy", Target(unreachable, PRODUCTION), None):
         pass
     assert calls == [] and capsys.readouterr().err == ""

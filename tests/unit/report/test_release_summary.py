@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from markdown_it import MarkdownIt
@@ -18,6 +18,7 @@ from pipeline.terraform.plan import Change, PlannedChanges
 from pipeline.release.ledger import Release
 from pipeline.release.context import ReleaseContext
 from pipeline.report.release_summary import Ending, page, preview
+from pipeline.target import Target
 from pipeline.timeline import Phase, Timeline
 from pipeline.traffic.alias import Live
 
@@ -77,7 +78,7 @@ def _context(**more: Any) -> ReleaseContext:
     """A deployment that went well, but for what a test says is different."""
     context: dict[str, Any] = {
         "verb": "deploy",
-        "environment": PRODUCTION,
+        "target": Target(cast(Any, None), PRODUCTION),
         "actor": "ada",
         "reason": "it was slow",
         "timeline": Timeline(list(PHASES)),
@@ -207,7 +208,14 @@ def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
 
 def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
     timeline = Timeline([Phase("inspect", 0.1)], failed="inspect")
-    context = ReleaseContext("deploy", PRODUCTION, "ada", None, timeline, problem=OSError("gone"))
+    context = ReleaseContext(
+        "deploy",
+        Target(cast(Any, None), PRODUCTION),
+        "ada",
+        None,
+        timeline,
+        problem=OSError("gone"),
+    )
     text = page(context, None)
     assert "By `ada`, no reason given" in text and "OSError: gone" in text
     assert "Going back" not in text

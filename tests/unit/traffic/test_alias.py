@@ -12,6 +12,7 @@ from pipeline.release import outcome
 from pipeline.traffic import alias
 from pipeline.errors import LostRaceError
 from pipeline.traffic.alias import AliasSwitch
+from pipeline.target import DeployedFunction
 
 
 class _Lambda:
@@ -55,7 +56,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _switch(functions: _Lambda) -> AliasSwitch:
-    return AliasSwitch(cast(Any, functions), "f")
+    return AliasSwitch(DeployedFunction(cast(Any, functions), "f"))
 
 
 def test_live_goes_back_though_aws_is_gone_for_a_moment() -> None:
@@ -90,7 +91,7 @@ def test_what_serves_is_told_with_its_shares() -> None:
 
 
 def _told(switch: AliasSwitch) -> str:
-    return outcome.in_words(switch, alias.read(switch._functions, "f"))
+    return outcome.in_words(switch, alias.read(switch._function))
 
 
 @pytest.mark.parametrize(("unreachable", "lost"), [(0, 1), (1, 0)])

@@ -22,6 +22,7 @@ from pipeline.config import Environment, Rollout
 from pipeline.errors import CanaryFailedError, UsageError
 from pipeline.timeline import Timeline
 from pipeline.traffic.alias import AliasSwitch
+from pipeline.target import DeployedFunction, Target
 
 OLD, NEW = "1", "2"
 ENVIRONMENT = Environment("local")
@@ -164,8 +165,10 @@ def _release(
     timeline = Timeline()
     account = cloud.account()
     steps = Rollout(percents, 0, least_calls, tuple(cloud.alarms), None)
-    watched = Canary(account, ENVIRONMENT, steps, timeline)
-    watched.release(AliasSwitch(account.functions, ENVIRONMENT.function_name), NEW)
+    watched = Canary(Target(account, ENVIRONMENT), steps, timeline)
+    watched.roll_out(
+        AliasSwitch(DeployedFunction(account.functions, ENVIRONMENT.function_name)), NEW
+    )
     return timeline
 
 
@@ -329,5 +332,5 @@ def test_an_alarm_that_does_not_exist_is_refused_before_traffic_moves() -> None:
     steps = Rollout((100,), 0, 1, ("nobody", "calm"), None)
     cloud = _Cloud(alarms={"calm": "OK"})
     with pytest.raises(UsageError, match="there is no metric alarm nobody$") as refused:
-        Canary(cloud.account(), ENVIRONMENT, steps, Timeline())
+        Canary(Target(cloud.account(), ENVIRONMENT), steps, Timeline())
     assert "rollout.toml" in refused.value.hint

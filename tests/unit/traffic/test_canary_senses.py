@@ -14,6 +14,7 @@ from pipeline.traffic.canary import Canary
 from pipeline.config import Environment, Rollout
 from pipeline.errors import UsageError
 from pipeline.timeline import Timeline
+from pipeline.target import Target
 
 _NOON = 1_800_000_000  # a whole minute
 _STEPS = Rollout((10, 100), 300, 500, (), None)
@@ -57,9 +58,9 @@ class _CloudWatch:
 
 
 def _canary(cloudwatch: _CloudWatch, *alarms: str) -> Canary:
-    account: Any = SimpleNamespace(cloudwatch=cloudwatch)
+    account: Any = SimpleNamespace(cloudwatch=cloudwatch, functions=None)
     steps = replace(_STEPS, alarms=alarms)
-    return Canary(account, Environment("staging"), steps, Timeline())
+    return Canary(Target(account, Environment("staging")), steps, Timeline())
 
 
 def test_the_stacks_own_alarms_take_part_once_they_exist() -> None:

@@ -15,6 +15,7 @@ from pipeline.traffic import log_reader
 from pipeline.traffic.invocations import Invocation, Invocations
 from pipeline.config import Environment
 from pipeline.traffic.log_reader import LogReader
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _BEGAN = 1_800_000_000_000
@@ -63,7 +64,7 @@ class _Logs:
 
 def _reading(logs: Any) -> LogReader:
     account: Any = SimpleNamespace(logs=logs)
-    return LogReader(account, _STAGING, _BEGAN)
+    return LogReader(Target(account, _STAGING), _BEGAN)
 
 
 def test_lines_of_a_call_are_joined_by_its_request_whatever_their_order() -> None:

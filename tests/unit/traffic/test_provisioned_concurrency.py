@@ -14,6 +14,7 @@ from pipeline.traffic import alias, provisioned_concurrency
 from pipeline.config import Environment
 from pipeline.errors import AwsError, LostRaceError
 from pipeline.traffic.alias import Live, AliasSwitch
+from pipeline.target import DeployedFunction
 
 _LOCAL = Environment("local")
 _IN_STEPS, _AT_ONCE = (10.0, 100.0), (100.0,)
@@ -121,13 +122,13 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _switch(functions: _Lambda) -> AliasSwitch:
-    switch = AliasSwitch(cast(Any, functions), "f")
+    switch = AliasSwitch(DeployedFunction(cast(Any, functions), "f"))
     switch.provisioned = True
     return switch
 
 
 def _now(functions: _Lambda) -> alias.Live:
-    live = alias.read(cast(Any, functions), "f")
+    live = alias.read(DeployedFunction(cast(Any, functions), "f"))
     assert live
     return live
 
@@ -167,7 +168,7 @@ def test_whoever_moves_live_meanwhile_wins() -> None:
 
 def test_without_it_weights_are_somebody_elses() -> None:
     functions = _Lambda(looks=1000)
-    switch = AliasSwitch(cast(Any, functions), "f")
+    switch = AliasSwitch(DeployedFunction(cast(Any, functions), "f"))
     switch.promote("2")
     with pytest.raises(LostRaceError):
         switch.revert()
@@ -177,10 +178,12 @@ def _left_moving(looks: int) -> tuple[_Lambda, AliasSwitch]:
     """Return an alias that a deployment left while Lambda moves it, and a rollback's switch."""
     functions = _Lambda(looks)
     _switch(functions)._point(("2", ()))
-    switch = AliasSwitch(cast(Any, functions), "f")
+    switch = AliasSwitch(DeployedFunction(cast(Any, functions), "f"))
     assert switch.before and switch.before.weights
     client: Any = functions
-    switch.provisioned = provisioned_concurrency.is_moving(client, "f", switch.before)
+    switch.provisioned = provisioned_concurrency.is_moving(
+        DeployedFunction(client, "f"), switch.before
+    )
     return functions, switch
 
 
@@ -221,5 +224,5 @@ def test_weights_are_lambdas_own_if_there_is_provisioned_concurrency(
 ) -> None:
     functions: Any = _Lambda(looks=1, provisioned=refusal)
     live = Live("2", tuple(weights.items()), "r")
-    assert provisioned_concurrency.is_moving(functions, "f", live) == moving
-    assert not provisioned_concurrency.is_moving(functions, "f", None)
+    assert provisioned_concurrency.is_moving(DeployedFunction(functions, "f"), live) == moving
+    assert not provisioned_concurrency.is_moving(DeployedFunction(functions, "f"), None)

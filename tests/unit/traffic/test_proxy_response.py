@@ -14,6 +14,7 @@ from pipeline.errors import CheckFailedError
 from pipeline.traffic import invoke
 from pipeline.traffic.proxy_response import ProxyResponse
 from pipeline.traffic.smoke_calls import SmokeCall
+from pipeline.target import DeployedFunction
 
 _JSON = b'{"ok": true}'
 
@@ -52,7 +53,7 @@ def test_what_a_function_returns_is_what_its_caller_gets(
 ) -> None:
     """A bare value, a body in base64 and a body that is no JSON are answers like any other."""
     assert ProxyResponse.from_payload(json.dumps(returned)) == ProxyResponse(status, body)
-    assert invoke.call(_lambda(returned), "f", "1").health.outcome == str(status)
+    assert invoke.call(DeployedFunction(_lambda(returned), "f"), "1").health.outcome == str(status)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_what_api_gateway_refuses_is_no_response(returned: object) -> None:
     with pytest.raises(ValueError, match="no answer that API Gateway takes"):
         ProxyResponse.from_payload(json.dumps(returned))
     with pytest.raises(CheckFailedError, match="but with no HTTP response"):
-        invoke.require_health(_lambda(returned), "f", "1")
+        invoke.require_health(DeployedFunction(_lambda(returned), "f"), "1")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,8 @@ def test_what_an_answer_must_hold_is_looked_for_in_json(body: bytes, held: bool)
 def test_a_request_without_a_body_has_none() -> None:
     """API Gateway leaves it out, and gives what {proxy+} stands for."""
     functions = _lambda({"ok": True})
-    invoke.call(functions, "f", "1")
-    invoke.call(functions, "f", "1", "POST", "/api/a/b", body="{}")
+    invoke.call(DeployedFunction(functions, "f"), "1")
+    invoke.call(DeployedFunction(functions, "f"), "1", "POST", "/api/a/b", body="{}")
     get, post = cast(Any, functions).events
     assert "body" not in get and get["pathParameters"] == {"proxy": "health"}
     assert post["body"] == "{}" and post["pathParameters"] == {"proxy": "a/b"}

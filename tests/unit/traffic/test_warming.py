@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from pipeline.traffic import alias, invoke
+from pipeline.config import Environment
+from pipeline.target import DeployedFunction, Target
 
 
 class _Lambda:
@@ -47,14 +49,14 @@ class _Lambda:
 def test_as_many_calls_are_made_at_once_as_live_has(throttled: bool) -> None:
     """Each meets an environment of its own; one that is throttled speaks against nothing."""
     functions = _Lambda(5, throttled)
-    assert invoke.warm(cast(Any, functions), "f", "7", 5).outcome == "200"
+    assert invoke.warm(DeployedFunction(cast(Any, functions), "f"), "7", 5).outcome == "200"
     assert functions.calls == 5
 
 
 @pytest.mark.parametrize(("state", "calls"), [("Active", 0), ("Inactive", 1), ("Pending", 1)])
 def test_a_version_that_is_not_active_is_called_once_and_waited_for(state: str, calls: int) -> None:
     functions = _Lambda(1, state=state)
-    invoke.wake(cast(Any, functions), "f", "7")
+    invoke.wake(DeployedFunction(cast(Any, functions), "f"), "7")
     assert (functions.calls, functions.waited) == (calls, calls)
 
 
@@ -69,7 +71,7 @@ def test_how_many_run_at_once_is_what_lambda_counted_of_late(
         assert isinstance(query["StartTime"], datetime)
         return {"Datapoints": [{"Maximum": maximum} for maximum in maxima]}
 
-    assert alias.running_at_once(_account(statistics), "f") == expected
+    assert alias.running_at_once(Target(_account(statistics), Environment("local"))) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,9 +85,9 @@ def test_a_rollback_does_not_need_to_know(problem: Exception) -> None:
     def statistics(**_: Any) -> dict[str, Any]:
         raise problem
 
-    assert alias.running_at_once(_account(statistics), "f") == 1
+    assert alias.running_at_once(Target(_account(statistics), Environment("local"))) == 1
 
 
 def _account(statistics: Any) -> Any:
     client = SimpleNamespace(get_metric_statistics=statistics)
-    return SimpleNamespace(session=SimpleNamespace(client=lambda *_, **__: client))
+    return SimpleNamespace(functions=None, session=SimpleNamespace(client=lambda *_, **__: client))

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,9 +20,7 @@ from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.serving import Serving
 from pipeline.traffic.alias import Live
-
-if TYPE_CHECKING:
-    from types_boto3_lambda import LambdaClient
+from pipeline.target import DeployedFunction, Target
 
 _OFFERED = 100  # the newest releases, where the one that was asked for cannot be restored
 
@@ -32,24 +29,22 @@ _OFFERED = 100  # the newest releases, where the one that was asked for cannot b
 class RollbackTarget:
     """From the release that is left to the one to restore.
 
-    `left` is what serves now: the newest release that succeeded, or one that died or failed half
+    `current` is what serves now: the newest release that succeeded, or one that died or failed half
     way and has traffic, or a share of it, all the same. `newest` is the ledger's newest, however
     it ended.
     """
 
-    left: Release
-    target: Release
+    current: Release
+    release: Release
     newest: Release
 
     @property
     def leaves_bundle(self) -> bool:
         """Whether another bundle is restored, and not only other settings of the same."""
-        return self.left.bundle != self.target.bundle
+        return self.current.bundle != self.release.bundle
 
 
-def choose(
-    account: Aws, environment: Environment, live: Live | None, number: int | None = None
-) -> RollbackTarget:
+def choose(target: Target, live: Live | None, number: int | None = None) -> RollbackTarget:
     """Choose what to restore: the release asked for, or the one before what `live` serves.
 
     "Before" follows the ledger, not version numbers: after a rollback it is what came before the
@@ -58,21 +53,19 @@ def choose(
     go: that of the release that serves by the ledger takes the move back. Raises
     ReleaseUnusableError.
     """
-    return choose_from(account, environment, serving.of(account, environment, live), number)
+    return choose_from(target, serving.of(target, live), number)
 
 
-def choose_from(
-    account: Aws, environment: Environment, found: Serving, number: int | None = None
-) -> RollbackTarget:
+def choose_from(target: Target, found: Serving, number: int | None = None) -> RollbackTarget:
     """Do `choose` where what serves is known."""
     current, newest = found.release, found.newest
     if newest is None or current is None:
-        raise _nothing_to_restore(environment, found)
+        raise _nothing_to_restore(target.environment, found)
     if number is None and newest.outcome != "succeeded" and newest.restores:
         number = newest.restores
     if found.route == "moved" and (number is None or found.live is None):
-        raise _moved(environment, found)
-    records = Ledger(account, environment)
+        raise _moved(target.environment, found)
+    records = Ledger(target)
     if number in (None, current.number):
         if left := _half_way(records, found, current, newest):
             return RollbackTarget(left, current, newest)
@@ -80,7 +73,7 @@ def choose_from(
             return RollbackTarget(current, current, newest)
     if number is not None:
         return RollbackTarget(current, _asked_for(records, current, number), newest)
-    return RollbackTarget(current, _before(account, environment, current), newest)
+    return RollbackTarget(current, _before(target, current), newest)
 
 
 def _half_way(records: Ledger, found: Serving, current: Release, newest: Release) -> Release | None:
@@ -92,21 +85,21 @@ def _half_way(records: Ledger, found: Serving, current: Release, newest: Release
 
 
 def _asked_for(records: Ledger, current: Release, number: int) -> Release:
-    target = records.release(number)
-    if target is None or not may_be_asked_for(target, current):
+    wanted = records.get(number)
+    if wanted is None or not may_be_asked_for(wanted, current):
         raise _no_such_release(records, current, number)
-    return target
+    return wanted
 
 
-def _before(account: Aws, environment: Environment, current: Release) -> Release:
+def _before(target: Target, current: Release) -> Release:
     """Return the release before the one that serves, as a rollback without a number restores it."""
-    records = Ledger(account, environment)
+    records = Ledger(target)
     restored = current.restores or current.number
     for release in records.releases():
         # Another version of the same bundle has other settings only: that is to be asked for.
         earlier = release.outcome == "succeeded" and release.number < restored
         if earlier and release.bundle != current.bundle:
-            if not quarantine.is_in(account, environment, release.bundle):
+            if not quarantine.contains(target, release.bundle):
                 return release
     raise _no_such_release(records, current, None)
 
@@ -207,47 +200,47 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
     return ReleaseUnusableError(what, "\n".join(["Choose one with --to:", *there_are]))
 
 
-def preflight(
-    account: Aws, environment: Environment, way: RollbackTarget, bundle: Bundle
-) -> str | None:
+def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | None:
     """Prove that a release can be restored; return its version, None if it must be published again.
 
     The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
     and the version, if it is still published with that code and its layer, answers when it is
     called (no worse than live does now). Raises ReleaseUnusableError or CheckFailedError.
     """
-    functions, name = account.functions, environment.function_name
+    function = target.function
     if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
         raise ReleaseUnusableError(
             f"AWS takes no more updates of functions on {bundle.manifest.runtime}",
             "Build the old source for a newer runtime, and deploy that.",
         )
-    version = way.target.version or ""
-    if not _is_published(functions, name, version, bundle):
-        if way.left.bundle == bundle.id:
+    version = chosen.release.version or ""
+    if not _is_published(function, version, bundle):
+        if chosen.current.bundle == bundle.id:
             raise ReleaseUnusableError(
-                f"version {version} of release {way.target.number} is gone, and with it its "
+                f"version {version} of release {chosen.release.number} is gone, and with it its "
                 "settings, in which alone it differed from what serves",
                 "Take the change of settings in terraform/ back, and deploy.",
             )
         return None
-    invoke.wake(functions, name, version)
-    answer = invoke.warm(functions, name, version, alias.running_at_once(account, name))
+    invoke.wake(function, version)
+    answer = invoke.warm(function, version, alias.running_at_once(target))
     if answer.outcome != "200":
-        now = invoke.get_health(functions, name, LIVE)
-        invoke.require_health(functions, name, version, no_worse_than=now)
+        now = invoke.get_health(function, LIVE)
+        invoke.require_health(function, version, no_worse_than=now)
     return version
 
 
-def _is_published(functions: LambdaClient, name: str, version: str, bundle: Bundle) -> bool:
+def _is_published(function: DeployedFunction, version: str, bundle: Bundle) -> bool:
     """Say whether a version is still there, with the bundle's code and layer."""
     published = absent_if(
         "ResourceNotFoundException",
-        lambda: functions.get_function_configuration(FunctionName=name, Qualifier=version),
+        lambda: function.client.get_function_configuration(
+            FunctionName=function.name, Qualifier=version
+        ),
     )
     if published is None or published["CodeSha256"] != bundle.manifest.function.sha256_base64:
         return False
-    return invoke.has_layer(functions, published, bundle.manifest)
+    return invoke.has_layer(function.client, published, bundle.manifest)
 
 
 def manifest_of(account: Aws, release: Release) -> Manifest | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.release import ledger, quarantine, state_lock, target
+from pipeline.release import ledger, quarantine, state_lock, rollback_target
 from pipeline.traffic import configuration
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle, Manifest, Package
@@ -16,6 +16,7 @@ from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
+from pipeline.target import Target
 
 _STAGING = Environment("staging")
 _PACKAGE = Package("x.zip", 1, "00" * 32, ())
@@ -37,18 +38,18 @@ def _rollback(
 
 def _history(account: Aws, *releases: Release, quarantined: str = "") -> None:
     """Write releases, oldest first, and put bundles, of a letter each, into quarantine."""
-    records = Ledger(account, _STAGING)
+    records = Ledger(Target(account, _STAGING))
     for number, release in enumerate(releases, 1):
         numbered = replace(release, number=number)
         assert records._create(numbered, "begin") and records._create(numbered, "end")
     for bundle in quarantined:
-        quarantine.put(account, _STAGING, bundle, releases[-1])
+        quarantine.add(Target(account, _STAGING), bundle, releases[-1])
 
 
-def _way(account: Aws, live: str, number: int | None = None) -> tuple[int, int]:
+def _chosen(account: Aws, live: str, number: int | None = None) -> tuple[int, int]:
     """Return the numbers of the release that is left and of the one that comes back."""
-    way = target.choose(account, _STAGING, Live(live, (), "r"), number)
-    return way.left.number, way.target.number
+    chosen = rollback_target.choose(Target(account, _STAGING), Live(live, (), "r"), number)
+    return chosen.current.number, chosen.release.number
 
 
 ABC = (_deploy("a", "1"), _deploy("b", "2"), _deploy("c", "3"))
@@ -58,12 +59,12 @@ def test_the_release_before_comes_back_and_then_the_one_before_that(account: Aws
     """From 3 to 2 to 1: it does not bounce, and at the end it says so."""
     back = (_rollback("b", "2", 2), _rollback("a", "1", 1))
     _history(account, *ABC)
-    assert _way(account, "3") == (3, 2)
+    assert _chosen(account, "3") == (3, 2)
     _history(account, *ABC, back[0], quarantined="c")
-    assert _way(account, "2") == (4, 1)
+    assert _chosen(account, "2") == (4, 1)
     _history(account, *ABC, *back, quarantined="cb")
     with pytest.raises(ReleaseUnusableError, match="no release before 1"):
-        _way(account, "1")
+        _chosen(account, "1")
 
 
 @pytest.mark.parametrize("number", [None, 2])
@@ -73,14 +74,14 @@ def test_a_rollback_of_a_half_way_deployment_is_finished_by_the_same_command(
     """It died after it had moved live: it leaves and restores what it was to."""
     half_way = (*ABC[:2], _deploy("c", None, "interrupted"))
     _history(account, *half_way)
-    assert _way(account, "3", number) == (3, 2)
+    assert _chosen(account, "3", number) == (3, 2)
     _history(account, *half_way, _rollback("b", "2", 2, "interrupted"))
-    assert _way(account, "2", number) == (3, 2)
+    assert _chosen(account, "2", number) == (3, 2)
 
 
 def test_a_rollback_that_died_is_finished_before_another_begins(account: Aws) -> None:
     _history(account, *ABC, _rollback("a", "1", 1, "failed"))
-    assert _way(account, "1") == (3, 1)
+    assert _chosen(account, "1") == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_rollback_that_came_to_its_end_is_not_done_again(
     account: Aws, live: str, number: int, outcome: ledger.Outcome, done: bool
 ) -> None:
     _history(account, *ABC, _rollback("a", "1", 1, outcome))
-    found = target.is_done(Ledger(account, _STAGING), Live(live, (), "r"), number)
+    found = rollback_target.is_done(Ledger(Target(account, _STAGING)), Live(live, (), "r"), number)
     assert (found is not None) is done
 
 
@@ -111,35 +112,35 @@ def test_what_is_pending_of_a_rollback_is_finished_before_another_begins(
 ) -> None:
     """The same command does so, and does not go back any further; another number does."""
     rollback = replace(_rollback("a", "1", 1), pending=pending)
-    assert target.unfinished(rollback, number) == (rollback if is_finished else None)
-    assert target.unfinished(None, number) is None
+    assert rollback_target.unfinished(rollback, number) == (rollback if is_finished else None)
+    assert rollback_target.unfinished(None, number) is None
 
 
 def test_what_an_interrupted_rollback_left_does_not_come_back(account: Aws) -> None:
     """It was bad, though the rollback did not end, and another deployment came after it."""
     died = _rollback("b", "2", 2, "interrupted")
     _history(account, *ABC, died, _deploy("d", "4"), quarantined="c")
-    assert _way(account, "4") == (5, 2)
+    assert _chosen(account, "4") == (5, 2)
 
 
 def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws) -> None:
     """If it is asked for by number. Where that version is gone, so are its settings."""
     manifest_id = _MANIFEST.id
     _history(account, _deploy(manifest_id, "1"), _deploy(manifest_id, "2"))
-    assert _way(account, "2", 1) == (2, 1)
+    assert _chosen(account, "2", 1) == (2, 1)
     with pytest.raises(ReleaseUnusableError, match="no release before 2"):
-        _way(account, "2")
-    way = target.choose(account, _STAGING, Live("2", (), "r"), 1)
+        _chosen(account, "2")
+    chosen = rollback_target.choose(Target(account, _STAGING), Live("2", (), "r"), 1)
     with pytest.raises(ReleaseUnusableError, match="version 1 of release 1 is gone"):
-        target.preflight(account, _STAGING, way, Bundle(_MANIFEST, b"", b""))
+        rollback_target.preflight(Target(account, _STAGING), chosen, Bundle(_MANIFEST, b"", b""))
 
 
 def test_a_runtime_that_takes_no_updates_is_told_before_anything_is_touched(account: Aws) -> None:
     _history(account, *ABC)
-    way = target.choose(account, _STAGING, Live("3", (), "r"))
+    chosen = rollback_target.choose(Target(account, _STAGING), Live("3", (), "r"))
     old = Bundle(replace(_MANIFEST, runtime="python3.9"), b"", b"")
     with pytest.raises(ReleaseUnusableError, match="no more updates of functions on python3.9"):
-        target.preflight(account, _STAGING, way, old)
+        rollback_target.preflight(Target(account, _STAGING), chosen, old)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_what_did_not_prove_itself_does_not_go_on_serving(
 ) -> None:
     """After a deployment that died what the ledger says serves; else where live is."""
     releases = [*reversed(later), *reversed(ABC[:2])]
-    assert target.where_live_belongs(releases, Live(live, (), "r")) == expected
+    assert rollback_target.where_live_belongs(releases, Live(live, (), "r")) == expected
 
 
 @pytest.mark.parametrize(
