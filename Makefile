@@ -29,13 +29,15 @@ LAYER_READY := $(VENV)/layer-$(shell cksum < $(LAYER_LOCK) | cut -d ' ' -f 1)
 endif
 # All Python: modules and packages at the top, and the tests.
 CODE := $(wildcard *.py) $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) tests
-# The alternatives that the figures are measured beside.
+# What people read besides code.
+TEXT := $(wildcard *.md) Makefile function.toml pyproject.toml .github terraform
+# The alternatives that are measured too.
 PEERS := $(VENV)/peers
 PEERS_LOCK := $(wildcard benchmarks/peers.txt)
 ifneq ($(PEERS_LOCK),)
 PEERS_READY := $(PEERS)/ready-$(shell cksum < $(PEERS_LOCK) | cut -d ' ' -f 1)
 endif
-# On GitHub each finding is shown at its line of the pull request.
+# On GitHub each finding is an annotation at its line of the pull request.
 ifdef GITHUB_ACTIONS
 ANNOTATE := --format='::error file=%(path)s,line=%(row)d,col=%(col)d::%(code)s %(text)s'
 endif
@@ -92,7 +94,7 @@ packages: $(READY) ## Try packages as a layer: NAMES='numpy "fastapi mangum"' (e
 	$(PYTHON) -m tests.packages $(if $(DEPLOY),--deploy) $(NAMES)
 
 .PHONY: bench
-bench: $(READY) $(PEERS_READY) need-terraform ## Measure our figures beside others' (ONLY=cold-start: one)
+bench: $(READY) $(PEERS_READY) need-terraform ## Measure this project and its alternatives (ONLY=cold-start: one)
 	$(PYTHON) -m benchmarks --peers $(PEERS) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: pictures
@@ -112,6 +114,7 @@ lint-types:
 	$(PYTHON) -m mypy $(CODE)
 lint-style:
 	$(VENV)/bin/lint-imports --no-logo --no-cache
+	$(VENV)/bin/codespell $(TEXT) $(CODE)
 	$(PYTHON) -m flake8 $(ANNOTATE) $(CODE)
 	$(PYTHON) -m black --quiet --check $(CODE) || { echo "not formatted: run make format"; exit 1; }
 lint-terraform:

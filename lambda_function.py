@@ -154,8 +154,8 @@ def log_line(request: Request | None, answer: Answer, context: Context, took_s: 
     return json.dumps(line)
 
 
-# A path of the API: below /api, or below /app/<id>/endpoint as in the hosted API's addresses, whose
-# older version is called beta. AWS API Gateway puts the stage before it, or a domain's base path.
+# A path of the API: below /api, or below /app/<id>/endpoint as in the hosted API's addresses. Their
+# older version is beta. AWS API Gateway puts the stage before it, or a domain's base path.
 _PATH = re.compile(
     r"(?:/[\w.$+!*'()-]+)*?/(?:api|app/[\w-]+/endpoint)/(?:(health)|data/(?:v1|beta)/action/(\w+))"
 )
@@ -351,7 +351,7 @@ def _brackets(text: str) -> int:
 def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
     value = _without_doubles(pairs)
     # To MongoDB $regex is an operator, and a reference an object like others. json_util would make
-    # values of them, in which the names beside could not be seen.
+    # values of them, in which the other names could not be seen.
     if "$regex" in value or "$ref" in value:
         return value
     pointer = value.get("$dbPointer")

@@ -1,1 +1,1 @@
-"""`make bench`: our figures beside those of the alternatives, measured in the same run."""
+"""`make bench`: this project and its alternatives, measured in the same run."""

@@ -28,7 +28,7 @@ from benchmarks import (
     throughput,
     warm_call,
 )
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import as_json, page
 
 _FIGURES = {
@@ -54,10 +54,10 @@ def main() -> None:
     parser.add_argument("--only", choices=_FIGURES, help="measure this figure alone")
     requested = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        room = Room(Path(folder), requested.peers.resolve())
+        workspace = Workspace(Path(folder), requested.peers.resolve())
         names = [requested.only] if requested.only else list(_FIGURES)
-        rows = [row for name in names for row in _FIGURES[name](room)]
-        facts = _context(room)
+        rows = [row for name in names for row in _FIGURES[name](workspace)]
+        facts = _context(workspace)
     results = as_json(rows, facts)
     print(page(results), end="")
     if not requested.only:
@@ -65,8 +65,8 @@ def main() -> None:
         (_HERE / "results.json").write_text(document + "\n")
 
 
-def _context(room: Room) -> dict[str, str]:
-    """Tell what was measured with; the load says how quiet the machine was at the end."""
+def _context(workspace: Workspace) -> dict[str, str]:
+    """Return the machine and the versions. The load shows how idle the machine was at the end."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -75,7 +75,7 @@ def _context(room: Room) -> dict[str, str]:
         ),
         platform.machine(),
     )
-    peers = ", ".join(f"{name} {room.version_of(name)}" for name in _PEERS)
+    peers = ", ".join(f"{name} {workspace.version_of(name)}" for name in _PEERS)
     return {
         "machine": f"{os.cpu_count()} × {cpu}, {platform.system()} {platform.release()}",
         "load over the last 15 minutes": f"{os.getloadavg()[2]:.1f}",

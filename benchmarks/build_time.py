@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Cost, alternate, run_child, spread_of
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import Measured, Row
 from scratch.project import Project
 from scratch.source import ROOT
@@ -57,13 +57,13 @@ class Contender:
         return Cost(sum(cost.wall_s for cost in costs), sum(cost.cpu_s for cost in costs))
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Build with each in turn, after each kind of change."""
     contenders = {
-        _OURS: _ours(room),
-        _SAM: _sams(room),
-        "chalice package": _chalices(room),
-        "pip and zip -9": _by_hand(room),
+        _OURS: _ours(workspace),
+        _SAM: _sams(workspace),
+        "chalice package": _chalices(workspace),
+        "pip and zip -9": _by_hand(workspace),
     }
     for contender in contenders.values():
         contender.build()
@@ -108,8 +108,8 @@ def _row(
     )
 
 
-def _ours(room: Room) -> Contender:
-    project = Project.copy_to(room.folder / "build-ours")
+def _ours(workspace: Workspace) -> Contender:
+    project = Project.copy_to(workspace.folder / "build-ours")
     commands = [project.command("build"), project.command("inspect")]
     lock = project.folder / "layer" / "requirements.txt"
     environment = project.process_environment()
@@ -118,17 +118,17 @@ def _ours(room: Room) -> Contender:
     )
 
 
-def _sams(room: Room) -> Contender:
-    folder = room.sam_project("build-sam")
+def _sams(workspace: Workspace) -> Contender:
+    folder = workspace.sam_project("build-sam")
     handler, lock = (
         folder / "function" / "lambda_function.py",
         folder / "layer" / "requirements.txt",
     )
-    return Contender(handler, lock, [room.sam_build], folder, room.peers_environment)
+    return Contender(handler, lock, [workspace.sam_build], folder, workspace.peers_environment)
 
 
-def _chalices(room: Room) -> Contender:
-    folder = room.new_folder("build-chalice")
+def _chalices(workspace: Workspace) -> Contender:
+    folder = workspace.new_folder("build-chalice")
     (folder / "app.py").write_text(_CHALICE_APP)
     stages = {"dev": {"api_gateway_stage": "api"}}
     config = {"version": "2.0", "app_name": "mongo-client", "automatic_layer": True}
@@ -139,12 +139,12 @@ def _chalices(room: Room) -> Contender:
     handler, lock = folder / "chalicelib" / "lambda_function.py", folder / "requirements.txt"
     shutil.copy(ROOT / "lambda_function.py", handler)
     shutil.copy(ROOT / "layer" / "requirements.txt", lock)
-    command: list[str | Path] = [room.peers / "bin" / "chalice", "package", "out"]
-    return Contender(handler, lock, [command], folder, room.peers_environment)
+    command: list[str | Path] = [workspace.peers / "bin" / "chalice", "package", "out"]
+    return Contender(handler, lock, [command], folder, workspace.peers_environment)
 
 
-def _by_hand(room: Room) -> Contender:
-    folder = room.new_folder("build-by-hand")
+def _by_hand(workspace: Workspace) -> Contender:
+    folder = workspace.new_folder("build-by-hand")
     handler, lock = folder / "lambda_function.py", folder / "requirements.txt"
     shutil.copy(ROOT / "lambda_function.py", handler)
     shutil.copy(ROOT / "layer" / "requirements.txt", lock)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import alternate, cpu_of_descendants_s, spread_of
-from benchmarks.room import APPS, Room
+from benchmarks.workspace import APPS, Workspace
 from benchmarks.table import Measured, Row
 from localcloud import downloads
 from localcloud.runtime.execution_environment import Container, FunctionVersion
@@ -32,13 +32,13 @@ print(*(n for n in added if n.partition(".")[0] in sys.stdlib_module_names and n
 """
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Start each in turn."""
     turns = {
-        _OURS: _start(room.ours.function, (room.ours.layer,)),
-        _SAM: _start(room.sam.function, (room.sam.layer,)),
+        _OURS: _start(workspace.ours.function, (workspace.ours.layer,)),
+        _SAM: _start(workspace.sam.function, (workspace.sam.layer,)),
         _FLOOR: _start(APPS, (), "bare.lambda_handler"),
-        _LIBRARY: _start(_standard_library(room), ()),
+        _LIBRARY: _start(_standard_library(workspace), ()),
     }
     for turn in turns.values():
         turn(0)  # once, so that the files are in memory
@@ -66,9 +66,9 @@ def measure(room: Room) -> list[Row]:
     ]
 
 
-def _standard_library(room: Room) -> Path:
+def _standard_library(workspace: Workspace) -> Path:
     """Write a handler that imports of the standard library what ours does, and nothing else."""
-    imports = [room.ours.function, room.ours.layer / "python", downloads.RUNTIME_PACKAGES]
+    imports = [workspace.ours.function, workspace.ours.layer / "python", downloads.RUNTIME_PACKAGES]
     names = subprocess.run(
         [sys.executable, "-S", "-c", _TELL],
         env={"PYTHONPATH": ":".join(map(str, imports)), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -76,7 +76,7 @@ def _standard_library(room: Room) -> Path:
         capture_output=True,
         text=True,
     ).stdout.split()
-    folder = room.new_folder("standard-library")
+    folder = workspace.new_folder("standard-library")
     bare = (APPS / "bare.py").read_text()
     imported = "\n".join(f"import {name}" for name in names)
     (folder / "lambda_function.py").write_text(f"{bare}\n{imported}\n")

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from benchmarks.measure import Cost, alternate, spread_of
 from benchmarks.released import Released, released
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import Measured, Row
 
 _ROUNDS = 5
 _TARGET = 1.15
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Deploy in turn."""
-    with released(room, "deploy") as service:
+    with released(workspace, "deploy") as service:
         service.terraform_init()
         found = alternate(
             {
@@ -53,7 +53,7 @@ def costs_of(name: str, costs: tuple[Cost, ...]) -> Measured:
 
 
 def phases_of(service: Released) -> str:
-    """Tell the phases of the newest release."""
+    """Return the phases of the newest release."""
     return ", ".join(f"{phase.name} {phase.seconds:.1f}" for phase in service.newest().phases)
 
 

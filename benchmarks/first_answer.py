@@ -5,8 +5,8 @@ Systems Manager at its first request. Lambda gives a whole core during initialis
 share that the memory stands for: 256 MB of 1,769 ("Configure Lambda function memory", AWS Lambda).
 So the process is stopped for the rest of each 20 ms once it has initialised.
 
-Beside our bundle: the same handler on SAM's build of the layer, and the same once more with boto3
-reading the parameter.
+The alternatives are the same handler on SAM's build of the layer, and the same with boto3 for the
+parameter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from benchmarks.cold_start import version_of
 from benchmarks.measure import ChildFailedError, alternate, cpu_of_process_s, spread_of
-from benchmarks.room import APPS, Room
+from benchmarks.workspace import APPS, Workspace
 from benchmarks.table import Measured, Row
 from benchmarks.warm_call import TASKS, event_of, filled_mongod
 from localcloud.runtime.execution_environment import Container, FunctionVersion
@@ -36,7 +36,7 @@ _PERIOD_S = 0.02
 _OURS, _SAM, _BOTO3 = "our bundle", "SAM's build", "SAM's build, parameter read by boto3"
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Start each in turn, and call it once."""
     with filled_mongod() as uri, _parameter_store(uri) as store:
         environment = (
@@ -46,13 +46,17 @@ def measure(room: Room) -> list[Row]:
             ("MONGODB_URI_PARAMETER", "/mongo-client/local/mongodb-uri"),
             ("API_KEYS", api_keys({KEY: "read write"})),
         )
-        boto3 = room.new_folder("boto3")
-        shutil.copy(room.sam.function / "lambda_function.py", boto3)
+        boto3 = workspace.new_folder("boto3")
+        shutil.copy(workspace.sam.function / "lambda_function.py", boto3)
         shutil.copy(APPS / "boto3_parameter.py", boto3)
         trees = {
-            _OURS: (room.ours.function, room.ours.layer, "lambda_function.lambda_handler"),
-            _SAM: (room.sam.function, room.sam.layer, "lambda_function.lambda_handler"),
-            _BOTO3: (boto3, room.sam.layer, "boto3_parameter.lambda_handler"),
+            _OURS: (
+                workspace.ours.function,
+                workspace.ours.layer,
+                "lambda_function.lambda_handler",
+            ),
+            _SAM: (workspace.sam.function, workspace.sam.layer, "lambda_function.lambda_handler"),
+            _BOTO3: (boto3, workspace.sam.layer, "boto3_parameter.lambda_handler"),
         }
         turns = {
             name: _turn(version_of(function, (layer,), handler, environment))

@@ -1,6 +1,6 @@
 """Reading the ledger with 10, 1,000 and 100,000 releases in it.
 
-What is timed is what the verbs read: `releases` its newest lines, the rollback's preflight the
+This measures what the commands read: `releases` its newest lines, the rollback's preflight the
 release to go back to (the one before, and the very first by its number). The bucket is a stand-in
 that answers any request about its ledger in the same time however long that is, as S3 does; so what
 grows is what we ask for, or do with it. Ten lines are listed, for the shortest ledger has no more.
@@ -16,7 +16,7 @@ import boto3
 
 from benchmarks.ledger_bucket import LedgerBucket
 from benchmarks.measure import alternate, spread_of
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import Measured, Row
 from pipeline.release import rollback_target
 from pipeline.aws import Aws
@@ -31,7 +31,7 @@ _FLAT = 1.2
 _LOCAL = Environment("local")
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Read ledgers of each length in turn."""
     with LedgerBucket() as bucket:
         account = _account(bucket.url)

@@ -2,7 +2,7 @@
 
 The real bundle with padding in its layer. Time is linear in bytes if twice the bytes take twice the
 time, above what the bundle takes without them. Memory is the most that the process ever had
-resident, as the kernel tells it at its end (proc(5): VmHWM).
+resident, as the kernel reports it at its end (proc(5): VmHWM).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measure import alternate, spread_of
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import Measured, Row
 from pipeline.packaging import zip_writer
 from pipeline.bundle.manifest import Bundle, Package
@@ -42,9 +42,9 @@ runpy.run_module("pipeline", run_name="__main__")
 """
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Inspect each in turn."""
-    folders = {name: _padded(room, name, *how) for name, how in (_PADDINGS | _LARGE).items()}
+    folders = {name: _padded(workspace, name, *how) for name, how in (_PADDINGS | _LARGE).items()}
     turns = {name: lambda _, at=folder: _inspect(at) for name, folder in folders.items()}
     found = alternate(turns, _ROUNDS)
     times = [Measured(name, "s", tuple(s for s, _ in each)) for name, each in found.items()]
@@ -74,12 +74,12 @@ def measure(room: Room) -> list[Row]:
     ]
 
 
-def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
+def _padded(workspace: Workspace, name: str, count: int, size_bytes: int) -> Path:
     """Write our bundle with files of data in its layer."""
-    real = Bundle.read(room.bundle)
+    real = Bundle.read(workspace.bundle)
     files = {
-        path.relative_to(room.ours.layer).as_posix(): path.read_bytes()
-        for path in room.ours.layer.rglob("*")
+        path.relative_to(workspace.ours.layer).as_posix(): path.read_bytes()
+        for path in workspace.ours.layer.rglob("*")
         if path.is_file()
     }
     chance = random.Random(1)
@@ -90,7 +90,7 @@ def _padded(room: Room, name: str, count: int, size_bytes: int) -> Path:
         files[f"python/pymongo/padding/{number:05d}.dat"] = content
     layer = zip_writer.write_zip(files)
     manifest = replace(real.manifest, layer=Package.of(LAYER_PACKAGE, layer))
-    folder = room.folder / f"inspect-{name}"
+    folder = workspace.folder / f"inspect-{name}"
     Bundle(manifest, real.function_zip, layer).write(folder)
     return folder
 

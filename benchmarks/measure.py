@@ -1,4 +1,4 @@
-"""Measure in alternating rounds; tell medians, middle halves, and CPU time beside wall time."""
+"""Measure in alternating rounds: medians, middle halves, wall time and CPU time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class ChildFailedError(Exception):
-    """A measured command did not succeed; the message holds the end of what it said."""
+    """A measured command failed; the message has the end of its output."""
 
 
 @dataclass(frozen=True)

@@ -10,30 +10,36 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.measure import run_child
-from benchmarks.room import APPS, Room
+from benchmarks.workspace import APPS, Workspace
 from benchmarks.table import Measured, Row
 
 _TARGET = 1.2
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Compare both packages."""
     return [
-        _row(room, "layer", room.bundle / "pymongo-layer.zip", room.ours.layer, room.sam.layer),
         _row(
-            room,
+            workspace,
+            "layer",
+            workspace.bundle / "pymongo-layer.zip",
+            workspace.ours.layer,
+            workspace.sam.layer,
+        ),
+        _row(
+            workspace,
             "function",
-            room.bundle / "lambda_function.zip",
-            room.ours.function,
-            room.sam.function,
+            workspace.bundle / "lambda_function.zip",
+            workspace.ours.function,
+            workspace.sam.function,
         ),
     ]
 
 
-def _row(room: Room, name: str, package: Path, our_tree: Path, sams_tree: Path) -> Row:
-    sams_zip = room.new_folder(f"size-{name}") / "sam.zip"
+def _row(workspace: Workspace, name: str, package: Path, our_tree: Path, sams_tree: Path) -> Row:
+    sams_zip = workspace.new_folder(f"size-{name}") / "sam.zip"
     run_child(["zip", "-9", "-q", "-X", "-r", sams_zip, "."], cwd=sams_tree)
-    command = [room.peers_python, APPS / "zopfli_size.py", our_tree]
+    command = [workspace.peers_python, APPS / "zopfli_size.py", our_tree]
     best = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     ours, sams = package.stat().st_size, sams_zip.stat().st_size
     return Row(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 from benchmarks.measure import Cost, run_child
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from pipeline.bundle import store
 from pipeline.terraform import runner
 from pipeline.aws import Aws
@@ -39,7 +39,7 @@ class Released:
     _bundles: list[Path] = field(default_factory=list)
 
     def new_bundle(self) -> Path:
-        """Build a bundle whose code is like no other's; it is in the store as well."""
+        """Build a bundle with unique code, and store it."""
         number = len(self._bundles)
         self.project.append_to_handler(f"\n# change {number}\n")
         folder = self.project.folder / f"bundle-{number}"
@@ -107,9 +107,9 @@ class Released:
 
 
 @contextmanager
-def released(room: Room, name: str) -> Iterator[Released]:
+def released(workspace: Workspace, name: str) -> Iterator[Released]:
     """Give a service with a first release."""
-    folder = room.new_folder(name)
+    folder = workspace.new_folder(name)
     with own_mongod() as server, cloud.running(folder / "cloud", server.uri) as settings:
         found = Released(Project.copy_to(folder / "project", settings), folder / "terraform")
         found.deploy(found.new_bundle())

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.deploy_time import phases_of
 from benchmarks.measure import ChildFailedError, alternate, spread_of
 from benchmarks.released import LOCAL, Released, released
-from benchmarks.room import Room
+from benchmarks.workspace import Workspace
 from benchmarks.table import Measured, Row
 
 _ROUNDS = 4
@@ -22,9 +22,9 @@ _LOOK_EVERY_S = 0.02
 _PATIENCE_S = 240
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Roll back in turn."""
-    with released(room, "rollback") as service:
+    with released(workspace, "rollback") as service:
         service.terraform_init()
         old = service.new_bundle()
         service.deploy(old)

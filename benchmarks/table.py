@@ -52,7 +52,7 @@ class Row:
 
     figure: str
     ours: Measured
-    beside: tuple[Measured, ...]
+    peers: tuple[Measured, ...]
     target: str = ""
     ratio: float | None = None
     ratio_of: str = ""
@@ -83,7 +83,7 @@ def figures(results: Mapping[str, Any]) -> str:
         row = rows[name]
         ours = row["ours"]
         best = min(
-            (peer for peer in row["beside"] if peer["name"] in alternatives),
+            (peer for peer in row["peers"] if peer["name"] in alternatives),
             key=lambda peer: peer["median"],
         )
         cells = [_number(peer["median"], peer["unit"]) for peer in (ours, best)]
@@ -96,7 +96,7 @@ def _section(row: Mapping[str, Any]) -> str:
     """Return one figure: its contenders as rows, its ratio and target, and its notes."""
     heading = f"## {row['figure'][0].upper()}{row['figure'][1:]}"
     lines = [_line(("", "median", "middle half", "CPU")), "|---|--:|--:|--:|"]
-    for peer in (row["ours"], *row["beside"]):
+    for peer in (row["ours"], *row["peers"]):
         low, high = (_number(peer[bound], peer["unit"]) for bound in ("low", "high"))
         middle = "" if low == high else f"{low} – {high}"
         cpu = _number(peer["cpu_s"]["median"], "s") if "cpu_s" in peer else ""
@@ -128,7 +128,7 @@ def _row_as_json(row: Row) -> dict[str, Any]:
     return {
         "figure": row.figure,
         "ours": _measured_as_json(row.ours),
-        "beside": [_measured_as_json(each) for each in row.beside],
+        "peers": [_measured_as_json(each) for each in row.peers],
         "ratio": row.ratio,
         "ratio_of": row.ratio_of,
         "target": row.target,

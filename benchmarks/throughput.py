@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.cold_start import version_of
 from benchmarks.measure import alternate, spread_of
-from benchmarks.room import APPS, Room
+from benchmarks.workspace import APPS, Workspace
 from benchmarks.table import Measured, Row
 from benchmarks.warm_call import FLOOR, TASKS, Worker, event_of, filled_mongod, worker
 from localcloud.runtime.execution_environment import Container
@@ -28,25 +28,25 @@ _CALLS = 100
 _FIND_ONE = TASKS[0]
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Measure with one, two and four at once."""
     with ExitStack() as stack:
         uri = stack.enter_context(filled_mongod())
-        containers = [_container(room, uri) for _ in range(max(_AT_ONCE))]
+        containers = [_container(workspace, uri) for _ in range(max(_AT_ONCE))]
         for container in containers:
             stack.callback(container.stop)
-        imports = [APPS, room.ours.function, room.ours.layer / "python"]
+        imports = [APPS, workspace.ours.function, workspace.ours.layer / "python"]
         workers = [
-            stack.enter_context(worker(room.peers_python, "pymongo_alone", imports, uri))
+            stack.enter_context(worker(workspace.peers_python, "pymongo_alone", imports, uri))
             for _ in range(max(_AT_ONCE))
         ]
         return [_row(containers[:count], workers[:count]) for count in _AT_ONCE]
 
 
-def _container(room: Room, mongodb_uri: str) -> Container:
+def _container(workspace: Workspace, mongodb_uri: str) -> Container:
     settings = {"MONGODB_URI": mongodb_uri, "API_KEYS": api_keys({KEY: "read"})}
-    layers: tuple[Path, ...] = (room.ours.layer,)
-    function = version_of(room.ours.function, layers, environment=tuple(settings.items()))
+    layers: tuple[Path, ...] = (workspace.ours.layer,)
+    function = version_of(workspace.ours.function, layers, environment=tuple(settings.items()))
     return Container(function, "eu-central-1")
 
 

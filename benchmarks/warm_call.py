@@ -23,7 +23,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from benchmarks.measure import ChildFailedError, alternate, spread_of
-from benchmarks.room import APPS, Room
+from benchmarks.workspace import APPS, Workspace
 from benchmarks.table import Measured, Row
 from scratch import events
 from scratch.events import KEY, api_keys
@@ -110,14 +110,14 @@ def filled_mongod() -> Iterator[str]:
         yield server.uri
 
 
-def measure(room: Room) -> list[Row]:
+def measure(workspace: Workspace) -> list[Row]:
     """Measure the three actions."""
     modules = {FLOOR: "pymongo_alone", _OURS: "lambda_function"} | _APPS
-    imports = [APPS, room.ours.function, room.ours.layer / "python"]
+    imports = [APPS, workspace.ours.function, workspace.ours.layer / "python"]
     with ExitStack() as stack:
         uri = stack.enter_context(filled_mongod())
         workers = {
-            name: stack.enter_context(worker(room.peers_python, module, imports, uri))
+            name: stack.enter_context(worker(workspace.peers_python, module, imports, uri))
             for name, module in modules.items()
         }
         return [_row(task, workers) for task in TASKS]

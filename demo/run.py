@@ -88,7 +88,7 @@ class _Demo:
         self._page = page
 
     def play(self) -> list[str]:
-        """Play it all; return the story of it in a few lines."""
+        """Run the demo, and return its summary, line by line."""
         _title("Build the bundle, and inspect it as a stranger's")
         self._pipeline("build --out build")
         self._pipeline("inspect build")
@@ -124,9 +124,9 @@ class _Demo:
             "Terraform  has nothing to change",
         ]
 
-    def _pipeline(self, verb: str, *more: str, quiet: bool = False) -> str:
-        """Run a verb as a person would, and return what it printed if `quiet`."""
-        words = [*shlex.split(verb), *more]
+    def _pipeline(self, command: str, *more: str, quiet: bool = False) -> str:
+        """Run a command as a person would; return its output if `quiet`."""
+        words = [*shlex.split(command), *more]
         if not quiet:
             _console.print(f"[bold]$ python -m pipeline {shlex.join(words)}[/bold]")
         done = subprocess.run(
@@ -202,7 +202,7 @@ def _show_answers(answers: Counter[str]) -> None:
 
 
 def _show_timeline(release: dict[str, object], build_s: float) -> None:
-    """Print the deployment's phases beside what the same took by hand."""
+    """Print the deployment's phases, and the durations of the same steps by hand."""
     phases = release["phases"]
     assert isinstance(phases, list)
     seconds = {"build": build_s} | {phase["name"]: phase["seconds"] for phase in phases}

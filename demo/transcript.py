@@ -12,7 +12,7 @@ _LABEL = 11
 def lines(
     releases: Sequence[Mapping[str, Any]], answers: Mapping[int, Mapping[str, int]]
 ) -> list[str]:
-    """Tell releases, which come as `releases --json` prints them, the oldest first.
+    """Return the lines about releases, given as `releases --json` prints them, oldest first.
 
     `answers` are those that a client got while a release was made, by the release's number.
     """
@@ -40,13 +40,13 @@ def _deployed(release: Mapping[str, Any]) -> str:
 
 
 def _restored(release: Mapping[str, Any]) -> str:
-    """What comes first in a rollback is the proof, and then the move of live."""
+    """A rollback begins with the preflight and the move of live."""
     seconds = 0.0
     for phase in release["phases"]:
         seconds += phase["seconds"]
         if phase["name"] == "switch":
             break
     return (
-        f"release {release['restores']} again, whose version {release['version']} "
-        f"had the calls back after {seconds:.1f} s"
+        f"release {release['restores']} again (version {release['version']}), "
+        f"traffic back after {seconds:.1f} s"
     )

@@ -54,7 +54,7 @@ class HttpApi:
         except RequestEntityTooLarge:
             response = _message(413, "Request Entity Too Large")
         except Exception:
-            # Whatever is wrong behind it, API Gateway answers this, and tells nobody why.
+            # API Gateway answers this for every error behind it, without the reason.
             traceback.print_exc()
             response = _message(500, "Internal Server Error")
         if api and response.status_code >= 500:

@@ -23,7 +23,7 @@ _DOWN_PATIENCE_S = 30
 
 
 class NotRunningError(Exception):
-    """localcloud did not come up; the message holds what it said last."""
+    """localcloud did not start; the message has the end of its log."""
 
 
 def is_up(folder: Path) -> bool:
@@ -71,7 +71,7 @@ def down(folder: Path) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(server, signal.SIGTERM)
         if not _wait_for(lambda: not _held_by_server(folder), _DOWN_PATIENCE_S):
-            # Everything it started is told to stop when it dies.
+            # Everything it started gets SIGTERM when it dies.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)
             _wait_for(lambda: not _held_by_server(folder), _DOWN_PATIENCE_S)
@@ -112,14 +112,14 @@ def _take(folder: Path) -> None:
     """Make `folder` localcloud's, unless it is there already with somebody's files in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = next(folder.iterdir(), None)
+        other = next(folder.iterdir(), None)
     except OSError as problem:
         raise NotRunningError(
             f"localcloud cannot keep its files in {folder}: {problem.strerror}"
         ) from None
-    if foreign:
+    if other:
         raise NotRunningError(
-            f"{folder} holds other files ({foreign.name}): name another one with --dir"
+            f"{folder} has other files ({other.name}): use another folder with --dir"
         )
     for name in ("pid", "log"):
         (folder / name).touch()

@@ -20,7 +20,7 @@ _giving_ports = threading.Lock()
 
 
 class NotStartedError(Exception):
-    """A process did not come up; the message holds what it said."""
+    """A process did not start; the message has its output."""
 
 
 def start(

@@ -1,4 +1,4 @@
-"""A scratch copy of the project, in which a test can change what it likes and run the verbs."""
+"""A scratch copy of the project, in which a test can change files and run commands."""
 
 from __future__ import annotations
 

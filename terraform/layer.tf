@@ -2,7 +2,7 @@ resource "aws_lambda_layer_version" "dependencies" {
   count = var.layer_package == null ? 0 : 1
 
   layer_name               = "${local.name}-${var.layer_package.name}"
-  description              = "What ${local.name} imports beside the standard library"
+  description              = "Packages that ${local.name} imports"
   s3_bucket                = var.artifact_bucket
   s3_key                   = var.layer_package.key
   source_code_hash         = var.layer_package.sha256_base64

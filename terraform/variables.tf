@@ -48,7 +48,7 @@ variable "allowed_operators" {
 }
 
 variable "routes" {
-  description = "Routes of the API beside ANY /api/{proxy+}, such as POST /orders/{proxy+}; from function.toml."
+  description = "Additional routes of the API besides ANY /api/{proxy+}, such as POST /orders/{proxy+}; from function.toml."
   type        = set(string)
   default     = []
   nullable    = false

@@ -18,7 +18,7 @@ _ELEMENTS = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Cond
 class Request:
     """What somebody wants to do: an action, to a resource (its ARN), in a context.
 
-    `context` holds the values of condition keys, whose names are in lower case.
+    `context` maps condition keys, in lower case, to their values.
     """
 
     action: str

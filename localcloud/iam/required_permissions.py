@@ -16,7 +16,7 @@ from localcloud.iam.evaluation import Request
 # Anybody may ask who they are. Who may assume a role, that role's trust policy says.
 _FREE = frozenset({"sts:GetCallerIdentity", "sts:AssumeRoleWithWebIdentity"})
 
-# Operations whose action has another name.
+# Operations that need an action of another name.
 _ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "lambda:GetLayerVersionByArn": "lambda:GetLayerVersion",
@@ -38,7 +38,7 @@ _ACTIONS = {
 }
 
 # Operations that can be called with tags: the parameter that holds them, and the action that this
-# needs beside the operation's own.
+# needs in addition to the operation's own.
 _TAGGING = {
     "cloudwatch:PutMetricAlarm": ("Tags", "cloudwatch:TagResource"),
     "iam:CreateOpenIDConnectProvider": ("Tags", "iam:TagOpenIDConnectProvider"),
@@ -59,7 +59,7 @@ _LOG_DELIVERY = (
 # in the Lambda developer guide).
 _VPC_LOOKUPS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
 
-# Parameters whose value a condition of a policy can be about.
+# Parameters that a policy's condition can compare.
 _CONTEXT = {
     "s3:ListObjectsV2": {"s3:prefix": "Prefix"},
     "s3:PutObject": {"s3:if-none-match": "IfNoneMatch"},
@@ -70,7 +70,7 @@ _CONTEXT = {
 
 
 class Permissions:
-    """Tells what calls need, in one account and region."""
+    """The permissions that calls need, in one account and region."""
 
     def __init__(self, account_id: str, region: str) -> None:
         self._account_id = account_id

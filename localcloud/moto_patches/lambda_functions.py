@@ -1,6 +1,6 @@
 """What moto lacks of Lambda's functions, versions and aliases.
 
-Each function that mends a gap of moto 5.2.5 says which.
+Each function that fills a gap of moto 5.2.5 names it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STALE_REVISION = (
 
 
 def fill() -> None:
-    """Fill the gaps of what Lambda tells and keeps."""
+    """Fill the gaps of what Lambda returns and stores."""
     _functions_keep_their_configuration()
     _functions_tell_when_they_changed()
     _versions_are_never_numbered_twice()
@@ -45,7 +45,7 @@ def fill() -> None:
 def _functions_keep_their_configuration() -> None:
     """moto stores neither LoggingConfig nor SnapStart, and drops changes of TracingConfig.
 
-    So a plan never gets empty. AWS also tells fields that no caller sets, and adds some: here two
+    So a plan never gets empty. AWS also returns fields that no caller sets, and adds some: here two
     (ConfigSha256, RuntimeConfig, which the SDK's model has) are different for each version.
     """
     stock_init = LambdaFunction.__init__
@@ -95,7 +95,7 @@ def _functions_tell_when_they_changed() -> None:
     It has no RevisionId, and so cannot check the one that a caller insists on.
     """
 
-    def telling(stock: Callable[..., Any]) -> Callable[..., Any]:
+    def with_more(stock: Callable[..., Any]) -> Callable[..., Any]:
         def change(self: LambdaFunction, changes: dict[str, Any]) -> Any:
             stock(self, changes)
             self.last_modified = iso_8601_datetime_with_nanoseconds()
@@ -116,7 +116,7 @@ def _functions_tell_when_they_changed() -> None:
         return update
 
     for name in ("update_configuration", "update_function_code"):
-        setattr(LambdaFunction, name, telling(getattr(LambdaFunction, name)))
+        setattr(LambdaFunction, name, with_more(getattr(LambdaFunction, name)))
     for name in ("update_function_configuration", "update_function_code"):
         setattr(LambdaBackend, name, checking(getattr(LambdaBackend, name)))
 
@@ -173,7 +173,7 @@ def _versions_that_serve_cannot_be_deleted() -> None:
 
 
 def weights(alias: LambdaAlias) -> dict[str, float]:
-    """Return the versions that get a share of an alias's calls, beside the one it points to."""
+    """Return the versions that get a share of an alias's calls, apart from the one it points to."""
     return (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
 
 
@@ -202,7 +202,7 @@ def _alias_revisions_change_and_are_checked() -> None:
 
 
 def _accounts_have_settings() -> None:
-    """moto does not tell Lambda's quotas, and what is used of them."""
+    """moto does not return Lambda's quotas and their use."""
 
     def get_account_settings(self: LambdaResponse) -> str:
         functions = self.backend.list_functions("ALL")
@@ -221,14 +221,14 @@ def _accounts_have_settings() -> None:
 
 
 def _code_signing_can_be_configured() -> None:
-    """moto has no code signing configurations. Here they are kept; no signature is asked for."""
+    """moto has no code signing configurations. These are stored; signatures are not checked."""
     kept: dict[str, dict[str, Any]] = {}
     _have_tags(kept)
 
     def arn_of(self: LambdaResponse) -> str:
         return unquote(self.path.rsplit("/", 1)[1])
 
-    def told(self: LambdaResponse) -> str:
+    def get_code_signing_config(self: LambdaResponse) -> str:
         if arn_of(self) not in kept:
             raise refusal(404, "ResourceNotFoundException", "no such code signing configuration")
         return json.dumps({"CodeSigningConfig": kept[arn_of(self)]})
@@ -244,7 +244,7 @@ def _code_signing_can_be_configured() -> None:
 
     def update(self: LambdaResponse) -> str:
         kept[arn_of(self)] |= json.loads(self.body)
-        return told(self)
+        return get_code_signing_config(self)
 
     def delete(self: LambdaResponse) -> tuple[int, dict[str, str], str]:
         del kept[arn_of(self)]
@@ -260,7 +260,7 @@ def _code_signing_can_be_configured() -> None:
         return 204, {"status": "204"}, ""
 
     LambdaResponse.create_code_signing_config = create
-    LambdaResponse.get_code_signing_config = told
+    LambdaResponse.get_code_signing_config = get_code_signing_config
     LambdaResponse.update_code_signing_config = update
     LambdaResponse.delete_code_signing_config = delete
     LambdaResponse.put_function_code_signing_config = put_on_function

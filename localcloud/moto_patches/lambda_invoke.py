@@ -1,6 +1,6 @@
 """Lambda's Invoke, which moto leaves to Docker: here it runs the code.
 
-Each function that mends a gap of moto 5.2.5 says which.
+Each function that fills a gap of moto 5.2.5 names it.
 """
 
 from __future__ import annotations

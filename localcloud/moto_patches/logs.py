@@ -1,6 +1,6 @@
 """CloudWatch Logs' FilterLogEvents, with what moto lacks of it and what AWS has at times.
 
-Each function that mends a gap of moto 5.2.5 says which.
+Each function that fills a gap of moto 5.2.5 names it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _arrived(events: list[Any], delay_s: float) -> list[Any]:
 
 
 def _pages(events: list[Any], most: int) -> list[list[Any]]:
-    """Return the pages; where it is said how long they are, an empty one stands before each."""
+    """Return the pages. With a page size that a test sets, an empty page comes before each."""
     size = most or _MOST_EVENTS
     pages = [events[begin : begin + size] for begin in range(0, len(events), size)] or [[]]
     return [page for each in pages for page in ([], each)] if most else pages

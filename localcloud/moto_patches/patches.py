@@ -1,6 +1,6 @@
 """What moto lacks and this project needs, filled in where it is missing.
 
-Here and in the modules that it calls, each function mends one gap of moto 5.2.5 and says which.
+Here and in the modules that it calls, each function fills one gap of moto 5.2.5 and names it.
 Everything else is moto's own.
 """
 
@@ -82,7 +82,7 @@ def _bucket_policies_are_judged_elsewhere() -> None:
 
 
 def _metric_filters_are_replaced() -> None:
-    """moto keeps the filter that was there beside the one that takes its place."""
+    """moto keeps the old filter when another one replaces it."""
     stock_add = MetricFilters.add_filter
 
     def add(

@@ -1,6 +1,6 @@
 """One execution environment: AWS's runtime emulator with AWS's Python runtime in it.
 
-The emulator tells what the function prints, between START and END, and in lines of its own when its
+The emulator prints the function's output, between START and END, and lines of its own when its
 phases began and ended. Its own REPORT line holds made-up figures, so the true ones are read from
 the phases and from the kernel.
 """
@@ -47,8 +47,8 @@ _INVOKE_DONE = re.compile(r"INVOKE RTDONE\(.*duration: ([\d.]+)ms")
 _RUNTIME_EXIT = re.compile(r"Invoke failed .*error=(.+?)(?: InvokeID=|$)")
 _TIMED_OUT = re.compile(r"Task timed out after [\d.]+ seconds")
 
-# The last that the emulator says of a call: one that went well, one that took too long, and one
-# whose runtime ended.
+# The emulator's last lines about a call: one that succeeded, one that timed out, and one in which
+# the runtime exited.
 _LAST_WORDS = ("INVOKE RTDONE(", "REPORT RequestId: ")
 _LAST_WORDS_OF_TIMEOUT = ("Reset initiated: ", "REPORT RequestId: ")
 _LAST_WORDS_OF_EXIT = ("Reset initiated: ",)
@@ -106,7 +106,7 @@ class Container:
                     f"127.0.0.1:{self._port}",
                 ),
                 *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
-                # Told to stop while a call runs, the emulator does not always end the runtime.
+                # On SIGTERM during a call, the emulator does not always end the runtime.
                 *processes.dying_with_parent(
                     # -S: nothing of the Python that runs localcloud may be importable.
                     log_frames.framing(
@@ -117,7 +117,7 @@ class Container:
             ],
             env=self._environment(region),
             cwd=function.task_root,
-            # One pipe for both outputs, so that what was said first is read first.
+            # One pipe for both outputs, which keeps their order.
             output=subprocess.PIPE,
         )
         self._records: queue.SimpleQueue[Record] = queue.SimpleQueue()
@@ -238,7 +238,7 @@ class Container:
                 self._records.put(record)
 
     def _log_of_call(self, last_words: tuple[str, ...]) -> _Log:
-        """Read what the emulator and the function say, until the emulator has said its last."""
+        """Read the output of the emulator and the function until the emulator's last line."""
         log = _Log(last_words)
         deadline = time.monotonic() + _LOG_PATIENCE_S
         with contextlib.suppress(queue.Empty):
@@ -290,7 +290,7 @@ class Container:
 
 
 class _Log:
-    """What was said of one call, the emulator's own words apart from what the function printed."""
+    """The log of one call: the emulator's own lines apart from the function's output."""
 
     def __init__(self, last_words: tuple[str, ...]) -> None:
         self.request_id = ""
@@ -312,7 +312,7 @@ class _Log:
             self._learn(own[0])
 
     def is_complete(self) -> bool:
-        """Say whether the emulator has said its last words."""
+        """Return whether the emulator has printed its last line."""
         return not self._awaited
 
     def _learn(self, line: str) -> None:
@@ -332,7 +332,7 @@ def _is_timeout(payload: bytes) -> bool:
 
 
 def _judge(status: int, payload: bytes, log: _Log) -> tuple[bytes, str | None, str | None]:
-    """Return (payload, error type, line for the log), told as Lambda's Invoke tells them."""
+    """Return (payload, error type, line for the log) as Lambda's Invoke does."""
     if _is_timeout(payload):
         text = payload.decode()
         message = f"RequestId: {log.request_id} Error: {text}"
@@ -340,7 +340,7 @@ def _judge(status: int, payload: bytes, log: _Log) -> tuple[bytes, str | None, s
     answer = _json(payload)
     if status != 200:
         if not isinstance(answer, dict):
-            # Of a runtime that ended before it took the call, the emulator only tells its log.
+            # If the runtime ended before it took the call, only the emulator's log has that.
             message = f"RequestId: {log.request_id} Error: {log.exit or 'Runtime exited'}"
             return _error(_EXIT, message), _EXIT, message
         return payload, str(answer.get("errorType")), str(answer.get("errorMessage"))

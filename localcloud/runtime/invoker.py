@@ -69,7 +69,7 @@ class Functions:
     def resolve(self, backend: LambdaBackend, name: str, qualifier: str | None) -> Target:
         """Find the version that a call of `name` (or ARN) with `qualifier` goes to.
 
-        An alias with weights picks one anew for each call. Raises moto's errors for what is not
+        An alias with weights picks one again for each call. Raises moto's errors for what is not
         there, which its server turns into AWS's.
         """
         _, function_name, in_name = backend._lambdas.split_function_arn(name)

@@ -1,6 +1,6 @@
 # What each role may do: customer-managed policies, which the roles of an environment share. Everything
-# is named after the service and the environment; where AWS has no finer resource than "*", the reason
-# stands beside it. tests/bootstrap/needs.py has the call behind each action, and tests prove both ways:
+# is named after the service and the environment. A resource "*" has its reason next to it: AWS has no
+# finer one. tests/bootstrap/needs.py has the call for each action, and tests check both directions:
 # nothing that is needed is missing, nothing is granted that is not needed.
 
 locals {

@@ -1,4 +1,4 @@
-# What a release does beside Terraform: the ledger, live, first calls, the gate.
+# What a release does apart from Terraform: the ledger, live, smoke test, canary analysis.
 data "aws_iam_policy_document" "release" {
   for_each = local.arns
 

@@ -13,7 +13,7 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 
   lifecycle {
-    # Other repositories may use it, too: what it has beside our audience is not ours to change.
+    # Other repositories may use it too, so its other settings stay as they are.
     ignore_changes  = [client_id_list, thumbprint_list, tags, tags_all]
     prevent_destroy = true
 
@@ -27,7 +27,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 locals {
   owner_and_name = split("/", var.repository)
   # Which form a repository sends depends on when it was created, renamed or transferred (since
-  # 2026-07-15 the one with ids). Either is of this repository: its id is compared beside it.
+  # 2026-07-15 the one with ids). Both are this repository's: its id is compared too.
   # GitHub changelog, 2026-04-23: "immutable subject claims".
   subjects_begin = [
     "repo:${var.repository}",

@@ -262,12 +262,12 @@ run "a_custom_domain_leads_to_the_api" {
 
   assert {
     condition     = output.custom_url == "https://api.example.com"
-    error_message = "The output must tell where the API is called."
+    error_message = "The output must have the API's address."
   }
 
   assert {
     condition     = output.domain_target.name == aws_apigatewayv2_domain_name.custom[0].domain_name_configuration[0].target_domain_name
-    error_message = "The output must tell what the DNS record points to."
+    error_message = "The output must have the target of the DNS record."
   }
 }
 
@@ -321,7 +321,7 @@ run "a_jwt_authorizer_guards_the_data_routes_and_leaves_health_open" {
 
   assert {
     condition     = aws_lambda_function.service.environment[0].variables["JWT_ISSUER"] == "https://issuer.example"
-    error_message = "The handler must know whose tokens it may take."
+    error_message = "The handler must know the issuer of the tokens that it accepts."
   }
 }
 

@@ -1,4 +1,4 @@
-"""What several figures need: a folder to work in, our bundle, and SAM's build of the same."""
+"""What several benchmarks need: a folder, our bundle, and SAM's build of the same source."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tree:
 
 
 @dataclass
-class Room:
+class Workspace:
     """`folder` is for this run alone; `peers` is the virtual environment of the alternatives."""
 
     folder: Path
@@ -75,7 +75,7 @@ class Room:
 
     @cached_property
     def bundle(self) -> Path:
-        """The folder of our bundle, built by the verb that everybody calls."""
+        """The folder of our bundle, as `build` makes it."""
         folder = self.folder / "bundle"
         Project(ROOT).must("build", "--out", str(folder))
         return folder
