@@ -1,4 +1,4 @@
-"""Every way in which a verb can fail: a stable id, an exit status, what happened, what to do."""
+"""The errors of all commands: a stable id, an exit code, what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import ClassVar
 
 
 class PipelineError(Exception):
-    """What was asked for did not hold, or failed. Each subclass names one way, by a stable id.
+    """A failure or a failed check. Each subclass has a stable id.
 
-    `message` says what happened, `hint` what to do about it; `file`, `line` and `column` (from 1)
-    point at the cause where it is in a file. `command` is what to type next, whole: no sentence
-    of `hint` is searched for one. What ends a verb that is about live's traffic says with
-    `traffic` what serves by then.
+    `message` is what happened, `hint` what to do, and `command` the complete command to run next.
+    `file`, `line` and `column` (from 1) are the place of the cause in a file. `traffic` is what
+    serves at that moment, for commands that can move live.
     """
 
     id: ClassVar[str]

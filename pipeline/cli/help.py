@@ -4,6 +4,6 @@ from __future__ import annotations
 
 
 def examples(*lines: str) -> str:
-    """Return the end of a verb's help: each line is what follows `python -m pipeline`."""
+    """Return the end of a command's help. Each line is what follows `python -m pipeline`."""
     # click leaves a paragraph after \b as it is.
     return "\b\n" + "\n".join(["Examples:", *(f"  python -m pipeline {line}" for line in lines)])

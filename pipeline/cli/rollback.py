@@ -17,7 +17,7 @@ from pipeline.cli.options import (
 )
 from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, rollback_target
-from pipeline.release.context import ReleaseContext, Verb
+from pipeline.release.context import ReleaseContext, Operation
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.rollback import Rollback
 from pipeline.release.rollback_target import RollbackTarget
@@ -82,8 +82,8 @@ def command(
     if only == _FOLLOW_UP and unfinished is None:
         console.result(f"nothing to do: no rollback of {environment.name} is unfinished")
         return
-    verb: Verb = "dry run" if dry_run else "follow-up" if unfinished else "rollback"
-    with job_summary.job_summary(verb, target, reason) as context:
+    operation: Operation = "dry run" if dry_run else "follow-up" if unfinished else "rollback"
+    with job_summary.job_summary(operation, target, reason) as context:
         context.switch = AliasSwitch(target.function)
         if unfinished:
             release, bundle = unfinished, _restored(context, unfinished)

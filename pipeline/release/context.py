@@ -15,7 +15,7 @@ from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.invoke import Health
 from pipeline.target import Target
 
-type Verb = Literal["deploy", "rollback", "follow-up", "dry run"]
+type Operation = Literal["deploy", "rollback", "follow-up", "dry run"]
 
 
 @dataclass
@@ -29,7 +29,7 @@ class ReleaseContext:
     is, `attested` whether the attestations of the packages were verified.
     """
 
-    verb: Verb
+    operation: Operation
     target: Target
     actor: str
     reason: str | None

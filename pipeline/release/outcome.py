@@ -34,7 +34,7 @@ def report_traffic_on_error(context: ReleaseContext) -> Iterator[None]:
 
 
 def no_traffic_moved[**P](why: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Let an error that ends a verb, or what it does first, say that it moved no traffic."""
+    """Return a decorator of a command that moves no traffic: its errors say so, and `why`."""
 
     def decorate(command: Callable[P, None]) -> Callable[P, None]:
         @wraps(command)
@@ -102,13 +102,13 @@ def _after(context: ReleaseContext, problem: PipelineError) -> str:
     options = f"--environment {environment.name}"
     if isinstance(problem, InspectionError):
         return "python -m pipeline build"
-    if context.verb in ("rollback", "follow-up") and release and context.restored:
+    if context.operation in ("rollback", "follow-up") and release and context.restored:
         if github.in_actions():
             return how_to_roll_back(environment, context.restored.number)[0]
         return f"python -m pipeline rollback {options} --to {context.restored.number}"
-    if context.verb == "deploy" and release and release.version:
+    if context.operation == "deploy" and release and release.version:
         return f"python -m pipeline logs {options} --version {release.version}"
-    if context.verb == "deploy" and context.manifest and context.planned:
+    if context.operation == "deploy" and context.manifest and context.planned:
         return f"python -m pipeline plan {options} --bundle {context.manifest.id[:12]}"
     return _instead(problem, environment)
 

@@ -14,19 +14,19 @@ from pipeline.report import release_summary
 from pipeline.traffic import alias, invoke
 from pipeline.config import LIVE
 from pipeline.errors import ReleaseUnusableError, describe
-from pipeline.release.context import ReleaseContext, Verb
+from pipeline.release.context import ReleaseContext, Operation
 from pipeline.report.release_summary import Ending
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
 
 
 @contextmanager
-def job_summary(verb: Verb, target: Target, reason: str | None) -> Iterator[ReleaseContext]:
+def job_summary(operation: Operation, target: Target, reason: str | None) -> Iterator[ReleaseContext]:
     """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
 
     A summary that fails is reported, and changes nothing else. A failure says what serves by then.
     """
-    context = ReleaseContext(verb, target, os.environ.get("GITHUB_ACTOR", ""), reason)
+    context = ReleaseContext(operation, target, os.environ.get("GITHUB_ACTOR", ""), reason)
     before = _live(target) if github.in_actions() else None
     with outcome.report_traffic_on_error(context):
         try:

@@ -40,10 +40,10 @@ def page(context: ReleaseContext, ending: Ending | None) -> str:
         [f"## {context.environment.name}: {_headline(context, ending)}"],
         [_by_whom(context)],
         _what_changes(context, left),
-        _timeline(context.timeline) if context.verb != "dry run" else [],
+        _timeline(context.timeline) if context.operation != "dry run" else [],
         _health(context, ending),
         _failure(context, ending) if context.problem else [],
-        _how_to_do_it(context) if context.verb == "dry run" else _way_back(context, ending),
+        _how_to_do_it(context) if context.operation == "dry run" else _way_back(context, ending),
     ]
     return "\n\n".join(paragraph for part in parts for paragraph in part) + "\n"
 
@@ -63,7 +63,7 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
     if context.release and context.release.pending:
         rest = "something has not followed" if context.problem else "Terraform follows"
         return f"traffic is back at release {context.release.restores}, {rest}"
-    if context.problem and context.verb == "dry run" and context.proved:
+    if context.problem and context.operation == "dry run" and context.proved:
         return "a rollback would restore traffic, and then fail"
     if context.problem:
         what = {
@@ -72,12 +72,12 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
             "follow-up": "end of a rollback",
             "dry run": "dry run of a rollback",
         }
-        return f"{what[context.verb]} failed, {_where(ending)}"
-    if context.verb == "dry run":
+        return f"{what[context.operation]} failed, {_where(ending)}"
+    if context.operation == "dry run":
         return "what a rollback would do"
     if context.release is None:
         return f"nothing to do, it serves bundle {bundle} already"
-    if context.verb == "follow-up":
+    if context.operation == "follow-up":
         return f"Terraform has followed the rollback to release {context.release.restores}"
     if context.restored:
         return f"rolled back to release {context.restored.number}"
@@ -98,7 +98,7 @@ def _by_whom(context: ReleaseContext) -> str:
     parts = [f"By {code(context.actor)}"]
     if context.manifest and context.manifest.commit:
         parts.append(f"commit {code(context.manifest.commit[:12])}")
-    if context.verb != "dry run":
+    if context.operation != "dry run":
         parts.append(f"reason: {code(context.reason)}" if context.reason else "no reason given")
     return ", ".join(parts)
 
@@ -106,7 +106,7 @@ def _by_whom(context: ReleaseContext) -> str:
 def _what_changes(context: ReleaseContext, left: Manifest | None) -> Iterator[str]:
     if context.manifest is None:
         return
-    if context.verb == "dry run":
+    if context.operation == "dry run":
         yield "### What would change"
         yield bullets(f"{label}: {code(text)}" for label, text in _releases(context))
     else:
@@ -175,12 +175,12 @@ def what_follows(context: ReleaseContext) -> str:
             f"the settings of release {context.serving.number}, in which alone it was different, "
             "are still in terraform/: take them back there, or the next release brings them again"
         )
-    would = "would be" if context.verb == "dry run" else "is"
+    would = "would be" if context.operation == "dry run" else "is"
     return f"bundle {context.serving.bundle[:12]} {would} in quarantine"
 
 
 def _after_rollback(context: ReleaseContext) -> Iterator[str]:
-    if context.verb != "deploy" and context.serving and context.manifest:
+    if context.operation != "deploy" and context.serving and context.manifest:
         yield what_follows(context)
         if context.quarantined:
             yield f"{context.quarantined}; it stays in quarantine, though it serves again"

@@ -26,7 +26,7 @@ class Journey:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def run_as(self, role: str, *arguments: str) -> None:
-        """Run a verb with a role; fail if it fails."""
+        """Run a command with a role; fail if it fails."""
         self.project.environment = self.account.settings(role)
         self.project.must(*arguments)
 

@@ -83,13 +83,13 @@ def _of_groups(*groups: str) -> tuple[str, ...]:
     return tuple(f"{group}{suffix}" for group in groups for suffix in ("", ":*"))
 
 
-def _rest(parents: str, part: str, *verbs: str, option: str = "") -> Needs:
+def _rest(parents: str, part: str, *methods: str, option: str = "") -> Needs:
     """Return rows for a part of an API, whose actions are HTTP's methods."""
     one = f"{parents}/{part}"
     return (
         *writes(parents, "apigateway:POST", option=option),
         *reads(one, "apigateway:GET", option=option),
-        *writes(one, *(f"apigateway:{verb}" for verb in verbs), option=option),
+        *writes(one, *(f"apigateway:{method}" for method in methods), option=option),
     )
 
 

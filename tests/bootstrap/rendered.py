@@ -107,10 +107,10 @@ def _client(service: Any, settings: Mapping[str, str]) -> Any:
     )
 
 
-def _terraform(folder: Path, environment: Mapping[str, str], verb: str, *arguments: str) -> str:
-    colourless = () if verb == "show" else ("-input=false",)
+def _terraform(folder: Path, environment: Mapping[str, str], command: str, *arguments: str) -> str:
+    colourless = () if command == "show" else ("-input=false",)
     done = subprocess.run(
-        ["terraform", verb, "-no-color", *colourless, *arguments],
+        ["terraform", command, "-no-color", *colourless, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,

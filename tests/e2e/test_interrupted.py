@@ -117,7 +117,7 @@ def test_a_canary_whose_deployment_is_cancelled_or_dies_gives_its_traffic_back(
         _wait_until(lambda: service.live()[1] != {}, process)
         during = service.live()
         with ThreadPoolExecutor(len(others)) as pool:
-            refused = list(pool.map(lambda verb: service.run(*verb), others))
+            refused = list(pool.map(lambda command: service.run(*command), others))
         canary = service.releases()[0]
         assert (canary["bundle"], canary["outcome"]) == (bundle, "under way")
         for each in refused:

@@ -1,4 +1,4 @@
-"""What release workflows get from the verbs: plans, outputs, summaries, dry runs, approvals."""
+"""What release workflows get from the commands: plans, outputs, summaries, dry runs, approvals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Seen:
         return self.steps[name]
 
     def run(self, name: str, *arguments: str, **more: Any) -> Step:
-        """Run a verb as the step with this name."""
+        """Run a command as the step with this name."""
         self.steps[name] = self.job.step(*arguments, **more)
         return self.steps[name]
 
@@ -315,7 +315,7 @@ def test_a_plan_that_nobody_approved_is_not_applied(seen: Seen, name: str) -> No
 
 
 def test_the_plan_that_a_deployment_makes_is_the_one_that_was_approved(seen: Seen) -> None:
-    """Its digest is the same, though it was planned at another time, by another verb."""
+    """Its digest is the same, though it was planned at another time, by another command."""
     digests = re.findall(r"its sha256 is (\w{64})", seen["another plan"].summary)
     assert digests == [seen["changed"].outputs["sha256"]]
     assert seen["second"].done.returncode == 0, seen["second"].done.stderr

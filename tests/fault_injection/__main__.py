@@ -68,12 +68,12 @@ def _report(
         if not outcome.met:
             print(f"DID NOT COME UP {point}")
     print(*disagreeing, sep="\n")
-    tried = Counter(point.verb for point, outcome in results if outcome.met)
+    tried = Counter(point.command for point, outcome in results if outcome.met)
     again = sum(outcome.again for _, outcome in results)
     held = sum(outcome.met and not outcome.problems for _, outcome in results)
-    verbs = " and ".join(f"{tried[verb]} of a {verb}" for verb in sorted(tried))
+    commands = " and ".join(f"{tried[command]} of a {command}" for command in sorted(tried))
     print(
-        f"{tried.total()} points were tried, {verbs}: {held} held. After {again} of them something "
+        f"{tried.total()} points were tried, {commands}: {held} held. After {again} of them something "
         f"was left to finish, and the same command finished it. {' '.join(t for t, _ in loaded)} "
         f"({seconds / 60:.0f} minutes)"
     )

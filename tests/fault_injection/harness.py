@@ -46,14 +46,14 @@ _FAULTS = {
 class Point:
     """One thing that goes wrong: the n-th of the outside calls of a kind and name, and how."""
 
-    verb: str
+    command: str
     kind: str = "nothing"
     name: str = ""
     occurrence: int = 0
     fault: str = ""
 
     def __str__(self) -> str:
-        return f"{self.verb}: {self.fault} of {self.kind} {self.name} ({self.occurrence})"
+        return f"{self.command}: {self.fault} of {self.kind} {self.name} ({self.occurrence})"
 
 
 @dataclass(frozen=True)
@@ -110,23 +110,23 @@ class Harness:
             project.must("deploy", *ENVIRONMENT, "--bundle", bundle, "--all-at-once", *_WORD)
         return cls(project, (ids[0], ids[1]))
 
-    def points(self, verb: str) -> list[Point]:
-        """Run a verb with nothing going wrong, and return all that could have."""
-        listed = self.project.folder / f"{verb}-points"
-        done = self._run(Point(verb), self.command(verb)[1], CRASH_POINTS=str(listed))
+    def points(self, command: str) -> list[Point]:
+        """Run a command with nothing going wrong, and return all that could have."""
+        listed = self.project.folder / f"{command}-points"
+        done = self._run(Point(command), self.command(command)[1], CRASH_POINTS=str(listed))
         assert done.returncode == 0, done.stderr
         counts: Counter[tuple[str, str]] = Counter()
         found = []
         for line in listed.read_text().splitlines():
             kind, name = json.loads(line)
             counts[kind, name] += 1
-            found += [Point(verb, kind, name, counts[kind, name], fault) for fault in _FAULTS[kind]]
+            found += [Point(command, kind, name, counts[kind, name], fault) for fault in _FAULTS[kind]]
         return found
 
-    def command(self, verb: str) -> tuple[str, list[str]]:
+    def command(self, command: str) -> tuple[str, list[str]]:
         """Return the bundle that does not serve now, and the arguments that bring it."""
         target = self.bundles[1 - self.bundles.index(self._succeeded()[0].bundle)]
-        if verb == "deploy":
+        if command == "deploy":
             return target, ["deploy", *ENVIRONMENT, "--bundle", target, *_WORD]
         number = next(release.number for release in self._succeeded() if release.bundle == target)
         return target, ["rollback", *ENVIRONMENT, "--to", str(number), "--reason", "a crash test"]
@@ -134,7 +134,7 @@ class Harness:
     def hold(self, point: Point) -> Outcome:
         """Let one thing go wrong, and look; run the command again, and look."""
         before, answered, traces = self.live(), Counter(self.answers), self._traces()
-        target, arguments = self.command(point.verb)
+        target, arguments = self.command(point.command)
         left = self.bundles[1 - self.bundles.index(target)]
         fired = self.project.folder / "fired"
         fired.unlink(missing_ok=True)
@@ -143,11 +143,11 @@ class Harness:
         problems = self._look(point, done, before, killed)
         again = done.returncode != 0 and self._traces() != traces
         if again:
-            rerun = self._run(Point(point.verb), arguments)
+            rerun = self._run(Point(point.command), arguments)
             if rerun.returncode != 0:
                 problems.append(f"run again, it exited {rerun.returncode}: {rerun.stderr[-1500:]}")
         if done.returncode == 0 or again:
-            problems += self._look_at_the_end(point.verb, target, left)
+            problems += self._look_at_the_end(point.command, target, left)
         failed = {name: n for name, n in (self.answers - answered).items() if "failed" in name}
         if failed:
             problems.append(f"requests failed: {failed}")
@@ -159,7 +159,7 @@ class Harness:
         return [] if "No changes." in planned.stdout else [planned.stdout + planned.stderr[-1500:]]
 
     def _run(self, point: Point, arguments: list[str], **settings: str) -> Result:
-        spec = {name: value for name, value in asdict(point).items() if name != "verb"}
+        spec = {name: value for name, value in asdict(point).items() if name != "command"}
         return subprocess.run(
             [sys.executable, "-m", "tests.fault_injection.shim", json.dumps(spec), *arguments],
             cwd=self.project.folder,
@@ -187,14 +187,14 @@ class Harness:
         }
         if newest.outcome not in expected.get(done.returncode, ()):
             problems.append(f"it exited {done.returncode}, the ledger says {newest.outcome}")
-        if done.returncode == 1 and point.verb == "deploy" and newest.outcome == "failed":
+        if done.returncode == 1 and point.command == "deploy" and newest.outcome == "failed":
             if served != before:
                 problems.append(f"it failed, and live went from {before} to {served}")
         if done.returncode == 1 and not _is_true_of_traffic(done.stderr, before, served):
             problems.append(f"live went from {before} to {served}: {done.stderr[-1500:]}")
         return problems
 
-    def _look_at_the_end(self, verb: str, target: str, left: str) -> list[str]:
+    def _look_at_the_end(self, command: str, target: str, left: str) -> list[str]:
         """Look after the command was run to its end."""
         problems = []
         newest, live = self.releases()[0], self.live()
@@ -202,9 +202,9 @@ class Harness:
             problems.append(f"the newest release is {newest.outcome}, of {newest.bundle[:12]}")
         if live != {newest.version: 1.0}:
             problems.append(f"live is {live}, the ledger says version {newest.version}")
-        if verb == "deploy" and quarantine.contains(Target(self._aws, _LOCAL), target):
+        if command == "deploy" and quarantine.contains(Target(self._aws, _LOCAL), target):
             problems.append("what serves is in quarantine")
-        if verb == "rollback" and not quarantine.contains(Target(self._aws, _LOCAL), left):
+        if command == "rollback" and not quarantine.contains(Target(self._aws, _LOCAL), left):
             problems.append("what was left is not in quarantine")
         return problems
 
@@ -214,7 +214,7 @@ class Harness:
         return self.project.account()
 
     def _traces(self) -> tuple[Any, ...]:
-        """Return all that a verb may leave: objects but for the lease, live, versions, the code."""
+        """Return all that a command may leave: objects but for the lease, live, versions, the code."""
         objects = [
             (item["Key"], item["ETag"])
             for bucket in (self._aws.artifact_bucket, self._aws.state_bucket)

@@ -21,30 +21,30 @@ class Cloud:
         self.folder = folder
         self.environment = dict(environment)
 
-    def command(self, verb: str) -> list[str]:
-        return [sys.executable, "-m", "localcloud", verb, "--dir", str(self.folder)]
+    def command(self, command: str) -> list[str]:
+        return [sys.executable, "-m", "localcloud", command, "--dir", str(self.folder)]
 
-    def run(self, verb: str) -> Result:
-        """Run a verb to its end, whatever its exit status."""
+    def run(self, command: str) -> Result:
+        """Run a command to its end, whatever its exit status."""
         return subprocess.run(
-            self.command(verb),
+            self.command(command),
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
         )
 
-    def must(self, verb: str) -> str:
-        """Run a verb, insist that it succeeds, and return its standard output."""
-        done = self.run(verb)
+    def must(self, command: str) -> str:
+        """Run a command, insist that it succeeds, and return its standard output."""
+        done = self.run(command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, verb: str) -> subprocess.Popen[bytes]:
-        """Start a verb as a shell does: as the leader of a process group, which Ctrl-C goes to."""
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command as a shell does: as the leader of a process group, which Ctrl-C goes to."""
         # What runs in the background of a script ignores Ctrl-C, and its children would, too.
         return subprocess.Popen(
-            ["env", "--default-signal=INT", *self.command(verb)],
+            ["env", "--default-signal=INT", *self.command(command)],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.DEVNULL,

@@ -157,7 +157,7 @@ def page_history(releases: list[Release], **more: Any) -> ReleaseHistory:
 
 
 def written(folder: Path, page_history: ReleaseHistory) -> Path:
-    """Write the page of these facts, as the verb does."""
+    """Write the page of these facts, as the command does."""
     path = folder / "index.html"
     path.write_text(html.page(page_history.environment, data.document(page_history)), "utf-8")
     return path

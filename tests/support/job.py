@@ -1,4 +1,4 @@
-"""A job of GitHub Actions, as far as the pipeline's verbs know of it."""
+"""A job of GitHub Actions, as far as the pipeline's commands know of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _JOB = {
 
 @dataclass(frozen=True)
 class Step:
-    """What one step left: what a verb printed, its outputs, its summary, and the plan it saved."""
+    """What one step left: what a command printed, its outputs, its summary, and the plan it saved."""
 
     done: Result
     outputs: dict[str, str]
@@ -40,12 +40,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Job:
-    """A job that runs verbs in a project, each as a step."""
+    """A job that runs commands in a project, each as a step."""
 
     project: Project
 
     def step(self, *arguments: str, save: str = "", in_actions: bool = True) -> Step:
-        """Run a verb; with `save`, let it save the plan in the folder of this name."""
+        """Run a command; with `save`, let it save the plan in the folder of this name."""
         folder = self.project.folder
         files = {name: folder / f"{name}.md" for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         for file in files.values():

@@ -17,14 +17,14 @@ from scratch.project import Project, Result
 
 @dataclass
 class Process:
-    """A verb that runs in the background, and what it has written to standard error so far."""
+    """A command that runs in the background, and what it has written to standard error so far."""
 
     popen: subprocess.Popen[str]
     _error: IO[str]
     stderr: str = ""
 
     def wait_for(self, phase: str) -> None:
-        """Wait until the verb is in a phase."""
+        """Wait until the command is in a phase."""
         for line in self._error:
             self.stderr += line
             if line.startswith(f"{phase} "):
@@ -32,14 +32,14 @@ class Process:
         raise AssertionError(f"it ended before the phase {phase}: {self.stderr}")
 
     def wait(self) -> int:
-        """Wait until the verb has ended, and return its exit status."""
+        """Wait until the command has ended, and return its exit status."""
         self.stderr += self._error.read()
         return self.popen.wait()
 
 
 @dataclass(frozen=True)
 class Service:
-    """A scratch project, and the environment that its verbs are for."""
+    """A scratch project, and the environment that its commands are for."""
 
     project: Project
     environment: str
@@ -79,19 +79,19 @@ class Service:
         function = self.project.folder / "function.toml"
         function.write_text(re.sub(r'  "dns/.*\n', "", function.read_text()))
 
-    def run(self, verb: str, *arguments: str) -> Result:
-        """Run a verb for the environment to its end, whatever its exit status."""
-        return self.project.run(verb, "--environment", self.environment, *arguments)
+    def run(self, command: str, *arguments: str) -> Result:
+        """Run a command for the environment to its end, whatever its exit status."""
+        return self.project.run(command, "--environment", self.environment, *arguments)
 
-    def must(self, verb: str, *arguments: str) -> str:
-        """Run a verb for the environment; return its standard output if it succeeds."""
-        return self.project.must(verb, "--environment", self.environment, *arguments)
+    def must(self, command: str, *arguments: str) -> str:
+        """Run a command for the environment; return its standard output if it succeeds."""
+        return self.project.must(command, "--environment", self.environment, *arguments)
 
     @contextmanager
-    def running(self, verb: str, *arguments: str) -> Iterator[Process]:
-        """Run a verb for the environment in the background."""
+    def running(self, command: str, *arguments: str) -> Iterator[Process]:
+        """Run a command for the environment in the background."""
         with subprocess.Popen(
-            self.project.command(verb, "--environment", self.environment, *arguments),
+            self.project.command(command, "--environment", self.environment, *arguments),
             cwd=self.project.folder,
             env=self.project.process_environment(),
             stdout=subprocess.DEVNULL,

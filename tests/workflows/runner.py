@@ -176,7 +176,7 @@ class Runner:
         )
 
     def project(self, folder: Path) -> Project:
-        """Return the copy of the project in `folder`, for its owner's verbs up to the next run."""
+        """Return the copy of the project in `folder`, for its owner's commands up to the next run."""
         self.hub.state.mkdir(parents=True, exist_ok=True)
         provider.write_credentials(self.credentials, self.cloud)
         return Project(folder, {**self.cloud, **self.running_provider})

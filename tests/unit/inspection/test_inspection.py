@@ -25,7 +25,7 @@ TODAY = datetime.date(2026, 11, 23)
 
 @pytest.fixture(autouse=True)
 def _fixed_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the verb run on the same day for ever, and not on GitHub."""
+    """Let the command run on the same day for ever, and not on GitHub."""
     monkeypatch.setattr(inspector, "today", lambda: TODAY)
     monkeypatch.setattr(inspect, "today", lambda: TODAY)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)

@@ -18,7 +18,7 @@ from pipeline.target import Target
 
 @pytest.fixture(autouse=True)
 def _stopping() -> Iterator[None]:
-    """Let this process stop as a verb does, and then as before."""
+    """Let this process stop as a command does, and then as before."""
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     stop_on_signals()
     yield

@@ -77,7 +77,7 @@ def _release(number: int, **more: Any) -> Release:
 def _context(**more: Any) -> ReleaseContext:
     """A deployment that went well, but for what a test says is different."""
     context: dict[str, Any] = {
-        "verb": "deploy",
+        "operation": "deploy",
         "target": Target(cast(Any, None), PRODUCTION),
         "actor": "ada",
         "reason": "it was slow",
@@ -117,13 +117,13 @@ FAILED = {"problem": CheckFailedError("it said no", "Look at it."), "release": _
             f"nothing to do, it serves bundle {NEW.id[:12]} already",
         ),
         (
-            _context(verb="rollback", restored=_release(11)),
+            _context(operation="rollback", restored=_release(11)),
             _ending(),
             "rolled back to release 11",
         ),
-        (_context(verb="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
+        (_context(operation="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
         (
-            _context(**FAILED, verb="dry run", restored=_release(11), proved=True),
+            _context(**FAILED, operation="dry run", restored=_release(11), proved=True),
             _ending("4", "4"),
             "a rollback would restore traffic, and then fail",
         ),
@@ -141,12 +141,12 @@ FAILED = {"problem": CheckFailedError("it said no", "Look at it."), "release": _
             "deployment failed, and AWS could not be asked where live points",
         ),
         (
-            _context(**FAILED, verb="rollback", restored=_release(11)),
+            _context(**FAILED, operation="rollback", restored=_release(11)),
             _ending("5", "4"),
             "rollback failed, live points to version 4",
         ),
         (
-            _context(problem=LostRaceError("no"), verb="dry run", release=None),
+            _context(problem=LostRaceError("no"), operation="dry run", release=None),
             _ending("4", "4"),
             "dry run of a rollback failed, live stays at version 4",
         ),
@@ -223,7 +223,7 @@ def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
 
 def test_a_rollback_tells_what_is_in_quarantine() -> None:
     left = _release(11, bundle=NEW.id)
-    context = _context(verb="rollback", serving=left, restored=_release(10), manifest=OLD)
+    context = _context(operation="rollback", serving=left, restored=_release(10), manifest=OLD)
     text = page(context, _ending(left=NEW))
     assert f"- `bundle {NEW.id[:12]} is in quarantine`" in text
     assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in text
@@ -232,7 +232,7 @@ def test_a_rollback_tells_what_is_in_quarantine() -> None:
 def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
     """Who asks for such a release by number gets it, and is told what it is."""
     word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
-    context = _context(verb="rollback", restored=_release(10), manifest=OLD, quarantined=word)
+    context = _context(operation="rollback", restored=_release(10), manifest=OLD, quarantined=word)
     for text in (page(context, _ending()), "\n".join(preview(context, NEW))):
         assert f"{word}; it stays in quarantine, though it serves again" in text
 
@@ -240,7 +240,7 @@ def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
 def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
     """Which ones, by name; the bundle is good, so it is in no quarantine."""
     names = ("Environment.Variables.API_KEYS", "MemorySize")
-    context = _context(verb="rollback", restored=_release(10), manifest=OLD, settings=names)
+    context = _context(operation="rollback", restored=_release(10), manifest=OLD, settings=names)
     for text in (page(context, _ending(left=OLD)), "\n".join(preview(context, OLD))):
         assert all(name in text for name in names)
         assert "take them back there" in text and "quarantine" not in text
@@ -251,7 +251,7 @@ def test_a_dry_run_tells_what_would_be() -> None:
     restored = _release(10, reason="fine")
     left = _release(11, bundle=NEW.id)
     context = _context(
-        verb="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
+        operation="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
     )
     text = page(context, _ending(left=NEW))
     assert "by ada at 2026-11-23T17:05:13Z: fine`" in text
@@ -270,7 +270,7 @@ def test_a_dry_run_tells_what_would_be() -> None:
 
 def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
     """Even if Terraform would not follow: traffic comes first."""
-    context = _context(**FAILED, verb="dry run", restored=_release(10), proved=True)
+    context = _context(**FAILED, operation="dry run", restored=_release(10), proved=True)
     text = page(context, _ending("4", "4"))
     assert "it said no" in text and "### To do it" in text
     assert "### To do it" not in page(replace(context, proved=False), _ending("4", "4"))
@@ -289,9 +289,9 @@ def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
         problem=CheckFailedError(text, text),
         health_before=Health(text, 1),
     )
-    for verb in ("deploy", "rollback", "dry run"):
+    for operation in ("deploy", "rollback", "dry run"):
         for problem in (None, context.problem):
-            message = page(replace(context, verb=verb, problem=problem), _ending("4", "4"))
+            message = page(replace(context, operation=operation, problem=problem), _ending("4", "4"))
             message.encode()
             parts = [
                 token for token in _tokens(message) if not token.type.startswith(("code", "fen"))
@@ -309,7 +309,7 @@ def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
 def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
     """What a terminal or GitHub would obey is no line of its own, and cannot move the cursor."""
     release = _release(11, actor=text, reason=f"{text}\n::add-mask::e\x1b]0;owned\x07")
-    lines = preview(_context(verb="dry run", serving=release, restored=release), OLD)
+    lines = preview(_context(operation="dry run", serving=release, restored=release), OLD)
     assert len(lines) == 6 and all(line.isprintable() for line in lines)
 
 
