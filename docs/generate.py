@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = ROOT / "benchmarks" / "results.json"
 _README_COMMANDS = (
     *("build", "inspect", "plan", "deploy", "rollback"),
-    *("releases", "logs", "doctor"),
+    *("status", "releases", "logs"),
 )
 
 

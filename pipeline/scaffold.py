@@ -44,7 +44,7 @@ _EDITS = (
         r"(?<=^files = )\[.*\]",
         '["pipeline", "localcloud", "scratch", "*.py", "tests"]',
     ),
-    ("pyproject.toml", r"\[\[tool\.mypy\.overrides\]\]\n# They are installed beside(.+\n)*\n", ""),
+    ("pyproject.toml", r"\[\[tool\.mypy\.overrides\]\]\n# They are installed with(.+\n)*\n", ""),
     ("pyproject.toml", r'\[\[tool\.mypy\.overrides\]\]\nmodule = \["benchmarks(.+\n)*\n', ""),
     # Packages that the function uses may warn of what only their authors can change.
     ("pyproject.toml", r'filterwarnings = \["error"\]', 'filterwarnings = ["default"]'),

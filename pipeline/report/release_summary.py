@@ -23,7 +23,7 @@ class Ending:
     """How things are at the end, whatever happened.
 
     `left` is the manifest of the bundle that served before, `way_back` the release that a rollback
-    would restore now, `health` that of live if the verb failed.
+    would restore now, `health` that of live if the operation failed.
     """
 
     live_before: Live | None

@@ -59,44 +59,42 @@ def read(file: Path) -> PlanSnapshot | None:
         return None
 
 
-def differences(now: PlanSnapshot, shown: PlanSnapshot | None) -> tuple[str, ...]:
-    """Return in what a plan differs from the one that was shown, a line each; none if in nothing.
+def differences(now: PlanSnapshot, reviewed: PlanSnapshot | None) -> tuple[str, ...]:
+    """Return the differences of a plan from the reviewed one, a line each.
 
-    Compared is what the plans do. What was there before, and the bundle, are others after every
-    deployment, and are no difference.
-
-    The lines hold names as they were shown: who prints them sees to it that they do no harm.
+    The effects are compared. Values before the change and the bundle are ignored, because they
+    differ after every deployment. The lines have names of any origin: escape them for output.
     """
-    if shown is None:
-        return ("no pull request showed a plan",)
-    if now.effects_sha256 == shown.effects_sha256:
+    if reviewed is None:
+        return ("the pull request has no plan",)
+    if now.effects_sha256 == reviewed.effects_sha256:
         return ()
     effects = (
         *(
             line
-            for address in sorted(now.changes.keys() | shown.changes.keys())
-            for line in _of_resource(address, now, shown)
+            for address in sorted(now.changes.keys() | reviewed.changes.keys())
+            for line in _of_resource(address, now, reviewed)
         ),
-        *_of_names("output", now.outputs, shown.outputs),
+        *_of_names("output", now.outputs, reviewed.outputs),
     )
     return effects or ("the same resources and attributes, with other values",)
 
 
-def _of_resource(address: str, now: PlanSnapshot, shown: PlanSnapshot) -> Iterator[str]:
+def _of_resource(address: str, now: PlanSnapshot, reviewed: PlanSnapshot) -> Iterator[str]:
     action, attributes = now.changes.get(address, (None, frozenset()))
-    shown_action, shown_attributes = shown.changes.get(address, (None, frozenset()))
-    if action != shown_action:
-        yield f"{address}: {_done(action)}; shown was: {_done(shown_action)}"
+    reviewed_action, reviewed_attributes = reviewed.changes.get(address, (None, frozenset()))
+    if action != reviewed_action:
+        yield f"{address}: {_done(action)}; the reviewed plan has: {_done(reviewed_action)}"
     else:
-        yield from _of_names(address, attributes, shown_attributes)
+        yield from _of_names(address, attributes, reviewed_attributes)
 
 
 def _done(action: str | None) -> str:
     return PAST.get(action, action) if action else "no change"
 
 
-def _of_names(of: str, now: Collection[str], shown: Collection[str]) -> Iterator[str]:
-    if more := sorted(set(now) - set(shown)):
+def _of_names(of: str, now: Collection[str], reviewed: Collection[str]) -> Iterator[str]:
+    if more := sorted(set(now) - set(reviewed)):
         yield f"{of}: now changes {', '.join(more)} as well"
-    if fewer := sorted(set(shown) - set(now)):
+    if fewer := sorted(set(reviewed) - set(now)):
         yield f"{of}: does not change {', '.join(fewer)} any more"

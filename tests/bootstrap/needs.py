@@ -3,8 +3,8 @@
 There are three kinds of rows. `TERRAFORM` has, for each resource type of terraform/, what the
 locked provider (hashicorp/aws 5.100.0) calls to create, read, update and delete it with the
 arguments that we set, tags among them; source: the type's file in the provider, below
-internal/service/, beside each. `PIPELINE` has the calls of pipeline/ through boto3. `UNSEEN` has
-what AWS asks for beside the call itself, so that no record of calls shows it, each row with its
+internal/service/, after each. `PIPELINE` has the calls of pipeline/ through boto3. `UNSEEN` has
+what AWS requires in addition to the call, so that no record of calls has it, each row with its
 source.
 
 Resources are ARNs with placeholders: {service}, {environment}, {layer}, {region}, {account}.

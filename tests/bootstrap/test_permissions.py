@@ -46,7 +46,7 @@ _FOR_EVERYTHING = {
     # Its resource has an id that AWS chooses when it creates it.
     "lambda:CreateCodeSigningConfig",
 }
-# Asked for by AWS, and in no list of its actions.
+# Required by AWS, and in no list of its actions.
 _IN_NO_LIST = {"apigateway:TagResource", "apigateway:UntagResource"}
 
 

@@ -44,7 +44,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
         *("release 1", "release 2", "", "release 3", "", "Terraform", "The page of"),
     ]
     assert lines[-1].endswith((page / "index.html").as_uri())
-    releases = release_page.told(page / "index.html")["releases"]
+    releases = release_page.read(page / "index.html")["releases"]
     assert [(release["number"], release["kind"], release["reason"]) for release in releases] == [
         (3, "rollback", "we liked the old one better"),
         (2, "deploy", "the change"),

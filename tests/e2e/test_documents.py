@@ -52,11 +52,11 @@ def test_every_resource_that_is_named_exists() -> None:
 
 @pytest.mark.parametrize("line", _commands("python -m pipeline"))
 def test_every_pipeline_command_can_be_typed(line: str) -> None:
-    """Verb, options and values are such as the command line takes."""
-    verb, *arguments = shlex.split(line)
-    command = pipeline.get_command(click.Context(pipeline), verb)
+    """The command, its options and their values are accepted."""
+    name, *arguments = shlex.split(line)
+    command = pipeline.get_command(click.Context(pipeline), name)
     assert command
-    command.make_context(verb, arguments)
+    command.make_context(name, arguments)
 
 
 def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
@@ -64,7 +64,7 @@ def test_the_help_fits_a_screen_and_cuts_no_sentence_off() -> None:
     assert len(text.splitlines()) <= 24 and "..." not in text.partition("Commands:")[2]
 
 
-def test_a_typo_is_answered_with_the_nearest_verb() -> None:
+def test_the_error_for_a_typo_suggests_the_nearest_command() -> None:
     done = CliRunner().invoke(pipeline, ["roleback"])
     assert done.exit_code == 2 and "Did you mean 'rollback'?" in done.output
 
@@ -78,21 +78,21 @@ def test_a_typo_is_answered_with_the_nearest_verb() -> None:
         ("deploy --environement staging", "Did you mean '--environment'?"),
     ],
 )
-def test_a_typo_in_an_environment_or_an_option_is_answered_too(typed: str, answer: str) -> None:
+def test_the_error_for_a_typo_suggests_an_environment_or_an_option(typed: str, answer: str) -> None:
     done = CliRunner().invoke(pipeline, typed.split())
     assert done.exit_code == 2 and answer in done.output
 
 
-@pytest.mark.parametrize("verb", pipeline.list_commands(click.Context(pipeline)))
-def test_every_verb_has_examples_that_can_be_typed(verb: str) -> None:
-    command = pipeline.get_command(click.Context(pipeline), verb)
+@pytest.mark.parametrize("name", pipeline.list_commands(click.Context(pipeline)))
+def test_every_command_has_examples_that_can_be_typed(name: str) -> None:
+    command = pipeline.get_command(click.Context(pipeline), name)
     assert command
     lines = [line.strip() for line in (command.epilog or "").splitlines()[2:]]
     assert lines
     for line in lines:
-        python, m, program, name, *arguments = shlex.split(line)
-        assert (python, m, program, name) == ("python", "-m", "pipeline", verb)
-        command.make_context(verb, arguments)
+        words = shlex.split(line)
+        assert words[:4] == ["python", "-m", "pipeline", name]
+        command.make_context(name, words[4:])
 
 
 def test_what_is_generated_is_current() -> None:
@@ -125,7 +125,7 @@ def test_each_claim_of_the_comparison_has_its_link_and_each_link_a_claim() -> No
 
 
 def test_the_tables_of_the_comparison_are_whole() -> None:
-    """With a cell missing, what is said of one tool would be in the column of another."""
+    """A missing cell would move the rest of the row into the columns of other tools."""
     for table in (ROOT / "docs/comparison.md").read_text().split("\n\n"):
         if table.startswith("|"):
             assert len({row.count("|") for row in table.splitlines()}) == 1, table

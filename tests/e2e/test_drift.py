@@ -1,4 +1,4 @@
-"""What is changed beside Terraform, and what API Gateway cannot pass on, does not go unseen."""
+"""Changes outside of Terraform, and calls that API Gateway cannot pass on, are detected."""
 
 from __future__ import annotations
 

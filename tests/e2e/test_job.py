@@ -156,8 +156,8 @@ def test_the_first_plan_creates_everything(seen: Seen) -> None:
 
 
 def test_where_no_pull_request_has_a_plan_there_is_a_difference(seen: Seen) -> None:
-    assert seen["first plan"].saved["differences"] == ["no pull request showed a plan"]
-    assert "no pull request showed a plan" in seen["first plan"].page
+    assert seen["first plan"].saved["differences"] == ["the pull request has no plan"]
+    assert "the pull request has no plan" in seen["first plan"].page
 
 
 def test_nothing_is_live_before_the_first_release(seen: Seen) -> None:
@@ -219,7 +219,7 @@ def test_a_refused_plan_is_saved_with_its_differences(seen: Seen) -> None:
     assert refused.summary.strip() == refused.page.strip()
     assert FUNCTION in refused.saved["destroys"] and refused.outputs["empty"] == "false"
     assert not any(line.startswith("bundle ") for line in refused.saved["differences"])
-    difference = f"{FUNCTION}: replaced; shown was: created"
+    difference = f"{FUNCTION}: replaced; the reviewed plan has: created"
     assert refused.outputs["differs"] == "true" and difference in refused.saved["differences"]
     assert difference in refused.page and difference in refused.done.stdout
 
@@ -228,7 +228,7 @@ def test_another_plan_than_the_pull_requests_is_no_error(seen: Seen) -> None:
     """A person decides."""
     changed = seen["changed"]
     assert changed.done.returncode == 0 and changed.outputs["differs"] == "true"
-    difference = f"{FUNCTION}: updated; shown was: replaced"
+    difference = f"{FUNCTION}: updated; the reviewed plan has: replaced"
     assert difference in changed.page and difference in changed.done.stdout
 
 

@@ -300,7 +300,7 @@ def test_a_rolled_back_bundle_is_in_quarantine(journey: Journey) -> None:
 def test_the_release_page_has_the_journey(journey: Journey, tmp_path: Path) -> None:
     """With the figures of each release's calls, as the function's log has them."""
     journey.service.must("page", "--out", str(tmp_path))
-    data = release_page.told(tmp_path / "index.html")
+    data = release_page.read(tmp_path / "index.html")
     assert [(each["kind"], each["outcome"]) for each in data["releases"]] == [
         ("rollback", "succeeded"),
         ("deploy", "failed"),

@@ -73,8 +73,8 @@ def _report(
     held = sum(outcome.met and not outcome.problems for _, outcome in results)
     commands = " and ".join(f"{tried[command]} of a {command}" for command in sorted(tried))
     print(
-        f"{tried.total()} points were tried, {commands}: {held} held. After {again} of them something "
-        f"was left to finish, and the same command finished it. {' '.join(t for t, _ in loaded)} "
+        f"{tried.total()} points were tried, {commands}: {held} held. After {again} of them the "
+        f"same command, run again, finished the rest. {' '.join(t for t, _ in loaded)} "
         f"({seconds / 60:.0f} minutes)"
     )
     for _, problems in loaded:

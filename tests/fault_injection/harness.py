@@ -1,7 +1,7 @@
 """Deploys and rolls back again and again, each time with one thing going wrong.
 
 After each: no request of a client failed; live points to the version before or to one that had
-answered its first calls; the ledger tells what happened; the same command, run again, finishes.
+answered its first calls; the ledger has what happened; the same command, run again, finishes.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ class Harness:
         for line in listed.read_text().splitlines():
             kind, name = json.loads(line)
             counts[kind, name] += 1
-            found += [Point(command, kind, name, counts[kind, name], fault) for fault in _FAULTS[kind]]
+            found += [
+                Point(command, kind, name, counts[kind, name], fault) for fault in _FAULTS[kind]
+            ]
         return found
 
     def command(self, command: str) -> tuple[str, list[str]]:
@@ -214,7 +216,7 @@ class Harness:
         return self.project.account()
 
     def _traces(self) -> tuple[Any, ...]:
-        """Return all that a command may leave: objects but for the lease, live, versions, the code."""
+        """Return what a command may leave: objects except the lease, live, versions, the code."""
         objects = [
             (item["Key"], item["ETag"])
             for bucket in (self._aws.artifact_bucket, self._aws.state_bucket)

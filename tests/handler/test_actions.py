@@ -84,7 +84,7 @@ def test_find_takes_empty_options_as_none(
 def test_find_answers_1000_documents_unless_asked_for_more(
     container: Container, collection: Collection[Document]
 ) -> None:
-    """The hosted API's default limit holds; a larger one, and 0 for no limit, may be asked for."""
+    """The hosted API's default limit holds; a request may set a larger one, or 0 for no limit."""
     collection.insert_many({"n": n} for n in range(1_100))
 
     assert len(container.act("find", collection).json["documents"]) == 1_000
@@ -163,7 +163,7 @@ def test_replace_one_leaves_nothing_of_the_old_document(
 def test_an_upsert_that_inserts_answers_201_and_the_id(
     container: Container, fruit: Collection[Document], action: str, change: Document
 ) -> None:
-    """An upsert that finds nothing inserts, and tells so; one that finds something is an update."""
+    """An upsert that matches nothing inserts and returns the id; one that matches is an update."""
     inserted = container.act(action, fruit, filter={"name": "date"}, upsert=True, **change)
     matched = container.act(action, fruit, filter={"name": "date"}, upsert=True, **change)
 
@@ -197,7 +197,7 @@ def test_an_upsert_of_the_id_null_matched_nothing(
 def test_without_upsert_nothing_is_inserted(
     container: Container, fruit: Collection[Document]
 ) -> None:
-    """Upsert is off unless asked for."""
+    """Upsert is off by default."""
     reply = container.act("updateOne", fruit, filter={"name": "date"}, update={"$set": {"n": 4}})
 
     assert (reply.status, reply.json) == (200, {"matchedCount": 0, "modifiedCount": 0})
@@ -234,7 +234,7 @@ def test_aggregate_answers_what_the_pipeline_yields(
 def test_regex_is_an_operator_like_any_other(
     container: Container, fruit: Collection[Document]
 ) -> None:
-    """$regex keeps its options, and the operators beside it."""
+    """$regex keeps its options and its sibling operators."""
     condition = {"$regex": "^[AB]", "$options": "i", "$ne": "apple"}
     reply = container.act("find", fruit, filter={"name": condition})
 

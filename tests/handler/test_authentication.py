@@ -132,7 +132,7 @@ def test_malformed_keys_close_the_data_routes_and_the_log_says_so(
 def test_a_key_is_compared_with_every_accepted_one(
     container: Container, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    """Neither the number of comparisons nor one's duration tells which key came near."""
+    """Neither the number of comparisons nor one's duration reveals which key was similar."""
     compared: list[str] = []
 
     def compare(given: str, accepted: str) -> bool:

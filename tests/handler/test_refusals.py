@@ -1,4 +1,4 @@
-"""Requests that are refused: what is wrong with them is said, and nothing else happens."""
+"""Refused requests: the response names the problem, and nothing else happens."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_a_body_that_would_fill_the_memory_is_refused(container: Container, part
 def test_braces_in_a_text_are_no_objects(
     container: Container, collection: Collection[Document]
 ) -> None:
-    """A text may hold as many of them as it likes, and escapes and quotes beside them."""
+    """A text may have any number of them, with escapes and quotes."""
     text = '{"[\\' * 300_000
     reply = container.act("insertOne", collection, document={"_id": 1, "text": text})
 

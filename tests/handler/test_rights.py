@@ -508,7 +508,7 @@ def test_a_verified_token_has_the_rights_of_its_scope(
 def test_a_key_beside_a_token_adds_nothing(
     service: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token that was asked for is what counts."""
+    """The required token is the one that counts."""
     monkeypatch.setenv("JWT_ISSUER", ISSUER)
     event = with_token(GOOD, action="insertOne")
     event["headers"]["apikey"] = "all"

@@ -41,7 +41,7 @@ class Cloud:
         return done.stdout
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a command as a shell does: as the leader of a process group, which Ctrl-C goes to."""
+        """Start a command as a shell does: as the leader of a process group, which gets Ctrl-C."""
         # What runs in the background of a script ignores Ctrl-C, and its children would, too.
         return subprocess.Popen(
             ["env", "--default-signal=INT", *self.command(command)],

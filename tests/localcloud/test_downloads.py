@@ -46,7 +46,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_binary_that_is_not_the_pinned_one_is_refused(elsewhere: Path) -> None:
-    """Its sha256 is told, it is not kept, and nothing counts as installed."""
+    """The error has its sha256, the file is deleted, and nothing counts as installed."""
     with pytest.raises(downloads.DownloadMissingError) as refusal:
         downloads.install()
     assert hashlib.sha256(b"not the emulator").hexdigest() in str(refusal.value)

@@ -67,7 +67,7 @@ def test_a_killed_server_leaves_no_process_and_up_works_again(
 def test_a_database_that_cannot_start_is_one_clear_error(
     new_cloud: NewCloud, with_own_mongod: None, tmp_path: Path
 ) -> None:
-    """`up` says what failed and what it said, without a traceback, and leaves nothing running."""
+    """`up` prints what failed and its output, without a traceback, and leaves nothing running."""
     broken = tmp_path / "broken"
     binary = broken / "fiftyone" / "db" / "bin" / "mongod"
     binary.parent.mkdir(parents=True)

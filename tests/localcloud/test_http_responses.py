@@ -24,7 +24,7 @@ def _root(cloud: Cloud) -> str:
 
 @pytest.fixture(scope="module")
 def url(aws: Aws, cloud: Cloud) -> str:
-    """URL of an API whose function returns what it is asked to."""
+    """URL of an API with a function that returns what the request has."""
     return f"{_root(cloud)}/{make_api(aws, {'$default': aws.arn(aws.function(ANSWERING))})}/"
 
 

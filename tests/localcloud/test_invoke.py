@@ -1,4 +1,4 @@
-"""Invoke: which code runs, what it is told, and what its caller gets."""
+"""Invoke: which code runs, its input, and the response to its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Lambda insists on, and tells, of functions and versions."""
+"""Lambda's rules and responses about functions and versions."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_stale_revision_changes_nothing(aws: Aws) -> None:
 
 
 def test_the_latest_revision_is_taken(aws: Aws) -> None:
-    """update_alias with the alias' RevisionId does what it was asked."""
+    """update_alias with the alias' RevisionId updates it."""
     name, revision = _function_with_alias(aws)
     updated = aws.functions.update_alias(
         FunctionName=name, Name="live", FunctionVersion="2", RevisionId=revision
@@ -57,7 +57,7 @@ def test_the_latest_revision_is_taken(aws: Aws) -> None:
 
 
 def test_of_many_updates_at_once_one_wins(aws: Aws) -> None:
-    """Eight that insist on the same revision at the same time: one does it, seven are told."""
+    """Of eight concurrent updates with the same revision, one succeeds and seven are refused."""
     name, revision = _function_with_alias(aws)
 
     def update(number: int) -> bool:
@@ -149,7 +149,7 @@ def test_snap_start_is_kept_and_on_for_published_versions(aws: Aws) -> None:
 
 
 def test_a_change_of_code_or_configuration_changes_last_modified(aws: Aws) -> None:
-    """LastModified tells of every update of $LATEST."""
+    """LastModified changes with every update of $LATEST."""
     name = aws.function(PLAIN)
     seen = [aws.functions.get_function_configuration(FunctionName=name)["LastModified"]]
     seen.append(
@@ -253,7 +253,7 @@ def test_code_signing_can_be_configured_and_put_on_a_function(aws: Aws) -> None:
 
 
 def test_a_custom_domain_is_available_and_has_a_target(aws: Aws) -> None:
-    """Terraform waits for the one and tells the other."""
+    """Terraform waits for the one and prints the other."""
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     made = aws.apis.create_domain_name(
         DomainName="api.example.com",

@@ -1,4 +1,4 @@
-"""What AWS asks of a role beside the action that is called like the call."""
+"""Permissions that AWS requires in addition to the action with the call's name."""
 
 from __future__ import annotations
 

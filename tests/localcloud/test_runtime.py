@@ -22,7 +22,7 @@ def test_environment_variables_are_the_functions_own(aws: Aws) -> None:
 
 
 def test_lambdas_variables_are_there(aws: Aws) -> None:
-    """The reserved variables tell the function who it is and where its log goes."""
+    """The reserved variables have the function's name and its log group."""
     source = "import os\ndef handler(event, context): return dict(os.environ)"
     name = aws.function(source, LoggingConfig={"LogGroup": "/tests/elsewhere"})
     seen = aws.call(name).payload

@@ -93,7 +93,7 @@ def test_a_flood_of_output_is_no_trouble(aws: Aws) -> None:
 
 
 def test_cloudwatch_logs_has_the_same_lines(aws: Aws) -> None:
-    """The group of the function's LoggingConfig holds what the tail told."""
+    """The group of the function's LoggingConfig has the lines of the tail."""
     group = "/tests/a-group-of-its-own"
     name = aws.function(
         "def handler(event, context): print('seen', event)", LoggingConfig={"LogGroup": group}

@@ -114,7 +114,7 @@ def test_two_clouds_run_side_by_side(cloud: Cloud, aws: Aws, new_cloud: NewCloud
     """Clouds in two folders share nothing: neither ports nor what was created in them.
 
     The second one starts with a person's AWS profile, which it does not use, with a proxy, which
-    clients are kept from, and with a person's own MongoDB, beside which it starts none.
+    clients are kept from, and with a person's own MongoDB, in addition to which it starts none.
     """
     uri = cloud.settings["MONGODB_URI"]
     proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "example.org"}

@@ -213,16 +213,16 @@ def _lock(project: Project) -> None:
 
 
 def _step(name: str, done: Result) -> str:
-    """Return what a step said; raise StepFailedError if it failed."""
+    """Return a step's output. Raises StepFailedError if it failed."""
     if done.returncode != 0:
         raise StepFailedError(name, done.stderr.strip() or done.stdout.strip())
     return done.stderr
 
 
-def _check_import(said: str, architecture: str) -> None:
+def _check_import(printed: str, architecture: str) -> None:
     """Raise StepFailedError unless the handler was imported, where this machine can."""
-    if "can be imported from the built packages" not in said and architecture == "x86_64":
-        raise StepFailedError("import", said)
+    if "can be imported from the built packages" not in printed and architecture == "x86_64":
+        raise StepFailedError("import", printed)
 
 
 def _call(outcome: Outcome, number: int, cloud: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ _GROUPS = sorted({package.group for package in sweep.listed() if package.group} 
 def test_typical_packages_are_released_and_work(
     tmp_path: Path, quick_cloud: dict[str, str]
 ) -> None:
-    """Modules that native code imports, libraries beside a package, metadata, a pinned boto3.
+    """Modules that native code imports, libraries next to a package, metadata, a pinned boto3.
 
     The function answers as API Gateway takes it, too: health packed with gzip and in base64, and
     everything else as a bare value.

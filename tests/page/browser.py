@@ -110,7 +110,7 @@ class Browser:
         return [record["message"] for record in self._log("browser")]
 
     def requests(self) -> list[str]:
-        """Return the address of everything that was asked for since the page was opened."""
+        """Return the address of every request since the page was opened."""
         messages = [json.loads(record["message"])["message"] for record in self._log("performance")]
         return [
             message["params"]["request"]["url"]
@@ -140,7 +140,7 @@ def opened(chromium: str, chromedriver: str, profile: Path) -> Iterator[Browser]
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    # What looks for barriers takes its time, beside other tests.
+    # axe takes a while when other tests run.
     driver.set_script_timeout(600)
     try:
         yield Browser(driver)

@@ -67,7 +67,7 @@ def recording(output: str) -> str:
         text = Text.from_ansi(part.strip())
         if text.plain.removeprefix("== ").startswith(_RECORDED):
             screen.print(text, "", sep="\n", overflow="fold")
-    # An id that is always the same, and no font from elsewhere: nothing changes but what was said.
+    # A constant id and no external font, so that only the text changes.
     drawn = screen.export_svg(title="make demo", unique_id="demo")
     return re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
 

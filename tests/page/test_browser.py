@@ -1,4 +1,4 @@
-"""The release page in a real browser: it shows, filters, compares, and tells how to go back."""
+"""The release page in a browser: it shows, filters, compares, and has the rollback commands."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_filter_leaves_what_fits_and_says_how_many(browser: Browser, page: P
     count = len(browser.texts("#list > li"))
     assert 0 < count < 30 and browser.text("#count") == f"{count} of 30 releases"
     browser.type("[name=text]", "")
-    browser.press(Keys.SPACE)  # a field that is emptied by the driver tells nobody
+    browser.press(Keys.SPACE)  # the driver empties a field without an event
     browser.choose("[name=kind]", "rollbacks")
     assert browser.texts("#list summary .number") == ["23", "15"]
     browser.choose("[name=outcome]", "failed")

@@ -44,7 +44,7 @@ def test_an_environment_without_a_release_has_a_page(project: Project, tmp_path:
 
 
 def test_a_folder_that_cannot_be_is_told(project: Project, tmp_path: Path) -> None:
-    """As a wrong call, before anything is asked of AWS."""
+    """It is a usage error, before AWS is called."""
     (tmp_path / "file").write_text("mine")
     project.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
     done = project.run(

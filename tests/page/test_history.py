@@ -106,14 +106,14 @@ def _lately(number: int, hours_ago: float, **more: Any) -> Release:
 
 def test_it_tells_every_release_the_newest_first(account: Aws, log: Log) -> None:
     """With how it ended, by whom, why, what was unusual, and where the time went."""
-    failed = factories.release(2, outcome="failed", error="it said no\nTraceback")
+    failed = factories.release(2, outcome="failed", error="the check failed\nTraceback")
     rollback = factories.release(3, kind="rollback", restores=1, bundle=factories.manifest(1).id)
     _record(account, factories.release(1, overrides=("all at once",)), failed, rollback)
     text = _document(account)
     assert [release["number"] for release in text["releases"]] == [3, 2, 1]
     third, second, first = text["releases"]
     assert (third["kind"], third["restores"]) == ("rollback", 1)
-    assert (second["outcome"], second["error"]) == ("failed", "it said no\nTraceback")
+    assert (second["outcome"], second["error"]) == ("failed", "the check failed\nTraceback")
     assert first["overrides"] == ["all at once"] and "overrides" not in second
     assert first["actor"] == "grace" and first["commit"] == factories.manifest(1).commit
     assert first["began"] == f"{factories.release(1).began[:19]}Z"
@@ -162,7 +162,7 @@ def test_what_is_in_quarantine_is_told_with_who_and_why(account: Aws, log: Log) 
 
 
 def test_a_manifest_that_is_missing_or_damaged_is_left_out(account: Aws, log: Log) -> None:
-    """The release is told all the same, and cannot be restored."""
+    """The page has the release, and it cannot be restored."""
     _record(account, factories.release(1), factories.release(2), manifests=False)
     key = f"bundles/{factories.manifest(2).id}/manifest.json"
     account.s3.put_object(Bucket=account.artifact_bucket, Key=key, Body=b'{"id": 1}')

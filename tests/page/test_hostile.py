@@ -55,7 +55,7 @@ def _told_by(text: str) -> ReleaseHistory:
 
 @pytest.mark.parametrize("text", _HOSTILE)
 def test_nothing_that_people_write_acts(browser: Browser, tmp_path: Path, text: str) -> None:
-    """It is shown as it was written; no element, link or script comes of it."""
+    """The page shows it as text; no element, link or script results."""
     browser.open(factories.written(tmp_path, _told_by(text)))
     elements = "return document.querySelectorAll('script, img, iframe, object, link').length"
     assert browser.run(elements) == 2

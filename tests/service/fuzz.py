@@ -1,8 +1,8 @@
 """make fuzz: hostile events for the handler, and whether each gets a well-formed answer.
 
 An answer is an error object or a result, in the form that API Gateway takes. Nothing goes
-unhandled, and no log or answer holds a secret. What fails is made smaller, and told so that it can
-be run again.
+unhandled, and no log or answer holds a secret. A failure is made smaller, and printed so that it
+can be run again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Fuzz:
         self.wrongs: Counter[str] = Counter()
 
     def run(self, seed: int, numbers: range) -> list[str]:
-        """Send the events of a seed; return what was wrong with the answers, told for a person."""
+        """Send the events of a seed; return what was wrong with the answers, in words."""
         parts = []
         for number in numbers:
             made = hostile.make(seed, number)
@@ -88,7 +88,7 @@ class Fuzz:
             found.append(f"the log holds what a caller sent: {log[:1500]}")
         for secret in self._secrets:
             if secret in log or secret in json.dumps(response, default=str):
-                found.append(f"{secret!r} is told")
+                found.append(f"{secret!r} is in the output")
         if context.get_remaining_time_in_millis() < 0:
             found.append("Lambda would have ended this invocation")
         status = response.get("statusCode") if isinstance(response, dict) else 0

@@ -1,4 +1,4 @@
-"""Whatever is asked of the handler, it does what pymongo does, and says what pymongo says.
+"""For any request, the handler does what pymongo does, and returns what pymongo returns.
 
 Actions go through the handler to one database, and through pymongo to another. Every answer, and
 what is there in the end, must be the same to the byte.

@@ -20,7 +20,7 @@ _HANDLER = Path(__file__).parents[2] / "lambda_function.py"
 _PAYLOAD_LIMIT_BYTES = 6_291_556
 
 type Document = dict[str, Any]
-# The least that each action takes beside where it acts.
+# The minimal body of each action, apart from its collection.
 EVERY_ACTION: dict[str, Document] = {
     "findOne": {},
     "find": {},

@@ -20,7 +20,7 @@ _JOB = {
 
 @dataclass(frozen=True)
 class Step:
-    """What one step left: what a command printed, its outputs, its summary, and the plan it saved."""
+    """The results of a step: a command's output, its outputs, its summary, and its saved plan."""
 
     done: Result
     outputs: dict[str, str]

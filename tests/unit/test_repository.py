@@ -152,7 +152,7 @@ def test_a_role_trusts_this_repository_and_its_own_workflow(
 
 
 @pytest.mark.parametrize(
-    ("shown", "subject", "problem"),
+    ("found", "subject", "problem"),
     [
         ({"id": 5678, "owner": {"id": 1234}}, {"use_default": True}, ""),
         ({"id": 5678, "owner": {"id": 1234}}, None, ""),
@@ -175,10 +175,10 @@ def test_a_role_trusts_this_repository_and_its_own_workflow(
     ],
 )
 def test_the_roles_are_compared_with_what_the_repository_sends(
-    answers: _Answers, shown: Any, subject: Any, problem: str
+    answers: _Answers, found: Any, subject: Any, problem: str
 ) -> None:
     """Its ids change with a transfer, its subject with a setting."""
-    known = {_ROOT: shown, f"{_ROOT}/actions/oidc/customization/sub": subject}
+    known = {_ROOT: found, f"{_ROOT}/actions/oidc/customization/sub": subject}
     answers({path: answer for path, answer in known.items() if answer})
     assert repository.identity_problem(_trust(), _REPOSITORY) == problem
 

@@ -24,7 +24,7 @@ class Step:
 class Job:
     """One job: how it ended, its steps by name, the roles that it got, and as whom.
 
-    `name` and `id` are as act tells them.
+    `name` and `id` are as act prints them.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Run:
         return {name: job.result for name, job in self.jobs.items()}
 
 
-def read(told: str, succeeded: bool) -> Run:
+def read(log: str, succeeded: bool) -> Run:
     """Read act's log: one JSON document a line."""
-    run = Run(succeeded, {}, [], "", told)
-    for line in told.splitlines():
+    run = Run(succeeded, {}, [], "", log)
+    for line in log.splitlines():
         try:
             message = json.loads(line)
         except ValueError:

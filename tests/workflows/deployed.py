@@ -76,7 +76,7 @@ def attestation(runner: Runner, package: Path) -> Path:
 
 
 def build_another(project: Project, bundle: Path, name: str = "another") -> Path:
-    """Change the handler, build it beside the layer of `bundle`, and return the new bundle."""
+    """Change the handler, build it with the layer of `bundle`, and return the new bundle."""
     project.append_to_handler(f"\nCHANGED = {name!r}\n")
     folder = project.folder / name
     shutil.copytree(bundle, folder)

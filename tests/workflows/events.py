@@ -1,4 +1,4 @@
-"""What GitHub tells a workflow about the event that started it, as far as ours ask."""
+"""The fields of the event that started a workflow, as far as our workflows read them."""
 
 from __future__ import annotations
 

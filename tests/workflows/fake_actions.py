@@ -89,7 +89,7 @@ def checkout() -> None:
 def setup_python() -> None:
     if not re.fullmatch(r"3\.13\.\d+", INPUTS["python-version"]):
         _fail(f"{INPUTS['python-version']} is not a patch release")
-    # Python alone: what lies beside it, such as the real `gh`, is not the real action's to bring.
+    # Python alone: the real action does not bring what is next to it, such as the real `gh`.
     folder = Path(os.environ["RUNNER_TEMP"], "python")
     folder.mkdir(parents=True, exist_ok=True)  # a job can set itself up twice
     (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -249,8 +249,8 @@ def verify_attestation(arguments: list[str]) -> None:
 def identity() -> None:
     """Say whom GitHub would vouch for in this job, which only GitHub knows for certain.
 
-    It is told by the role that is asked for and the event. When the run is over, the workflow file
-    tells whether that was right: see `trust.py`.
+    The role and the event determine it. When the run is over, the workflow file
+    shows whether that was right: see `trust.py`.
     """
     found = re.search(r"mongo-client-(\w+)-(deploy|rollback)$", INPUTS["role-to-assume"])
     workflow = os.environ["STAND_IN_WORKFLOW"]

@@ -28,7 +28,7 @@ REPOSITORY = "octo-org/mongo-client"
 _ROOT = f"/repos/{REPOSITORY}"
 
 Answer = tuple[int, Any]
-# What a token says beside its subject and its ref: the stand-in of the action asks for it.
+# A token's claims in addition to its subject and its ref: the action's stand-in requests them.
 _CLAIMS = ("repository_id", "job_workflow_ref")
 
 
@@ -122,7 +122,7 @@ class Hub:
         return 200, {"errors": self.code_owners_errors}
 
     def _graphql(self, _: Any, body: Any) -> Answer:
-        """Answer the two questions that are asked in GraphQL, as they are asked."""
+        """Answer the two GraphQL queries that are made."""
         query, variables = body["query"], body["variables"]
         assert (variables["owner"], variables["name"]) == tuple(REPOSITORY.split("/"))
         if "deployments(" in query:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Network:
-    """What was asked for: hosts that were reached, and hosts that were refused."""
+    """The requested hosts: those that were reached, and those that were refused."""
 
     is_open: Callable[[], bool]
     url: str = ""

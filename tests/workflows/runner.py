@@ -176,7 +176,7 @@ class Runner:
         )
 
     def project(self, folder: Path) -> Project:
-        """Return the copy of the project in `folder`, for its owner's commands up to the next run."""
+        """Return the copy of the project in `folder`, for commands until the next run."""
         self.hub.state.mkdir(parents=True, exist_ok=True)
         provider.write_credentials(self.credentials, self.cloud)
         return Project(folder, {**self.cloud, **self.running_provider})
@@ -195,7 +195,7 @@ class Runner:
         return folder
 
     def _python(self, folder: Path) -> Path:
-        """Make a folder with `python` in it, and nothing else that lies beside the real one."""
+        """Make a folder with `python` in it, and nothing else that is next to the real one."""
         programs = folder / "python"
         programs.mkdir()
         (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -356,7 +356,7 @@ def _terraform() -> Path:
 def _python_of_the_image() -> Path:
     """Return a Python 3.12, as ubuntu-24.04 has it, if there is one here, and else this one.
 
-    What this process has installed beside it is out of its reach (`-I`).
+    It cannot import what is installed for this process (`-I`).
     """
     found = sorted(Path.home().glob(".pyenv/versions/3.12.*/bin/python3.12"))
     found += map(Path, filter(None, [shutil.which("python3.12")]))

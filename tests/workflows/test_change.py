@@ -113,7 +113,7 @@ def merge(runner: Runner, project: Project, pull_request: PullRequest) -> Seen:
         run,
         commit,
         answers,
-        {name: release_page.told(page) for name, page in pages.items() if page.exists()},
+        {name: release_page.read(page) for name, page in pages.items() if page.exists()},
         {name: deployed.releases(project, name) for name in ENVIRONMENTS},
     )
 
@@ -263,7 +263,7 @@ def test_each_deployment_leaves_a_release_page(merge: Seen) -> None:
 
 def test_the_site_is_productions_page(merge: Seen, runner: Runner) -> None:
     """A repository can want GitHub Pages."""
-    assert release_page.told_by_site(runner.hub.sites[0]) == merge.pages["production"]
+    assert release_page.read_site(runner.hub.sites[0]) == merge.pages["production"]
     assert "https://octo-org.github.io/mongo-client/" in merge.run.summary
 
 
@@ -288,7 +288,7 @@ def test_the_ledger_says_who_rolled_back_and_why(rollback: Seen) -> None:
 
 def test_the_site_shows_the_rollback(rollback: Seen, runner: Runner) -> None:
     """At once: that is when people look. Written by the tree that works, and with its role."""
-    page = release_page.told_by_site(runner.hub.sites[1])
+    page = release_page.read_site(runner.hub.sites[1])
     assert (page["environment"], page["live"]["version"]) == ("production", "1")
     assert [release["kind"] for release in page["releases"]] == ["rollback", "deploy", "deploy"]
     assert "https://octo-org.github.io/mongo-client/" in rollback.run.summary

@@ -45,7 +45,7 @@ def _seen(runner: Runner, project: Project, run: Run) -> Seen:
 def project(
     runner: Runner, built_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
-    """A copy of the project, for what a person does beside the workflows."""
+    """A copy of the project, for what a person does outside of the workflows."""
     # The builds take the layer from there.
     shutil.copytree(built_bundle, runner.repository.clone / "bundle")
     project = runner.project(tmp_path_factory.mktemp("project") / "copy")
@@ -54,7 +54,7 @@ def project(
 
 @pytest.fixture(scope="module")
 def first(runner: Runner, project: Project, ready_account: None) -> Seen:
-    """The first merge: nothing is there, no pull request showed a plan, and nobody approves."""
+    """The first merge: nothing is there, the pull request has no plan, and nobody approves."""
     runner.hub.reviewers_of["production-approval"] = False
     runner.repository.merge("The first")
     return _seen(runner, project, runner.run("push", "deploy.yml", events.push("The first")))
@@ -143,7 +143,7 @@ def test_a_plan_that_nobody_saw_stops_before_production(first: Seen) -> None:
         if annotation["level"] == "error"
     ]
     assert any("gh workflow run deploy.yml --ref main -f bundle=" in error for error in errors)
-    assert "no pull request showed a plan" in first.run.summary
+    assert "the pull request has no plan" in first.run.summary
     assert first.production == []
 
 
@@ -201,7 +201,7 @@ def test_a_failed_check_in_staging_leaves_production_alone(
 
 def test_a_deployment_that_failed_leaves_a_release_page_too(failing: Seen, runner: Runner) -> None:
     """That is when somebody looks at it."""
-    page = release_page.told(runner.artifact("release-page-staging") / "index.html")
+    page = release_page.read(runner.artifact("release-page-staging") / "index.html")
     newest = page["releases"][0]
     assert newest["outcome"] == "failed" and "/api/health" in newest["error"]
     assert not runner.artifact("release-page-production").exists()

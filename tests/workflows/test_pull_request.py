@@ -120,7 +120,7 @@ def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -
 def test_a_plan_that_destroys_the_function_needs_labels(
     runner: Runner, fresh_cloud: dict[str, str], built_bundle: Path, tmp_path: Path
 ) -> None:
-    """What the plan says is shown all the same, and how to allow it; then the labels do."""
+    """The comment still has the plan, and how to allow it; then the labels allow it."""
     with provider.running(fresh_cloud) as running:
         project = Project.copy_to(tmp_path / "project", fresh_cloud | running)
         deployed.deploy(runner, project, built_bundle, "staging")

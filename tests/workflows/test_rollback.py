@@ -53,7 +53,7 @@ def production(
 
 
 def test_a_branch_cannot_roll_back(runner: Runner) -> None:
-    """Who may push a branch may not thereby run what lies on it with the role of a rollback."""
+    """The right to push a branch is not the right to run its code with the role of a rollback."""
     step = ("rollback.yml", "rollback", "Only from main")
     refused = runner.script(*step, GITHUB_REF="refs/heads/topic")
     assert not refused.succeeded and "::error::A rollback starts from main" in refused.log

@@ -364,7 +364,7 @@ def test_a_pull_requests_older_runs_are_cancelled() -> None:
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_deployments_to_an_environment_queue_and_none_is_cancelled(environment: str) -> None:
-    """One at a time. GitHub keeps a single one waiting unless told `queue: max`, and an older merge
+    """One at a time. GitHub keeps a single one waiting without `queue: max`, and an older merge
     that comes late would then displace a newer one, which nobody would deploy any more."""
     group = {"group": f"deploy-{environment}", "queue": "max"}
     assert job(f"deploy/{environment}")["concurrency"] == group

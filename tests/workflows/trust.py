@@ -31,7 +31,7 @@ def subject(jobs: list[dict[str, Any]], event: str, ref: str, inputs: dict[str, 
 def workflow_ref(workflow: str, name: str, ref: str) -> str:
     """Return the claim `job_workflow_ref`: the file that has the job, a called one's own.
 
-    `name` is the job's as act tells it.
+    `name` is the job's as act prints it.
     """
     if name.count("/") > 1:
         workflow = Path(_caller(workflow, name)["uses"]).name
@@ -56,7 +56,7 @@ def may_have_identity(jobs: list[dict[str, Any]]) -> bool:
 def lineage(workflow: str, name: str, job_id: str) -> list[dict[str, Any]]:
     """Return a job as its workflow has it, after the job that calls that workflow if there is one.
 
-    `name` is the job's as act tells it: `workflow/job`, or `caller/workflow/job`.
+    `name` is the job's as act prints it: `workflow/job`, or `caller/workflow/job`.
     """
     jobs = _jobs(workflow)
     if name.count("/") == 1:

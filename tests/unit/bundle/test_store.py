@@ -49,7 +49,7 @@ def test_where_no_bundle_is_the_nearest_folder_or_id_is_suggested(
     for reference, near in (
         ("nowhere", None),
         (far, None),
-        ("buildd", "build"),
+        ("build1", "build"),
         (wrong_digit, start),
         (f"{start[:6]}x{start[7:]}", start),
     ):

@@ -71,7 +71,7 @@ def test_a_plan_is_compared_in_words() -> None:
     assert plan._differences_in_words(None) == []
     same = "This is the same as the pull request showed."
     assert plan._differences_in_words(()) == [same]
-    assert plan._differences_in_words(("bundle 1\n; shown was 2",)) == [
+    assert plan._differences_in_words(("bundle 1\n; the reviewed plan has 2",)) == [
         "This is not what the pull request showed:",
-        "    bundle 1 ; shown was 2",
+        "    bundle 1 ; the reviewed plan has 2",
     ]

@@ -26,7 +26,7 @@ END = struct.Struct("<4s4H2IH")
 
 @dataclass
 class Item:
-    """One entry. What is None is told truly; anything else is what the zip claims."""
+    """One entry. None stands for the true value; anything else is what the zip claims."""
 
     path: str | bytes
     content: bytes = b""

@@ -61,14 +61,14 @@ def test_a_manifest_without_an_end_is_not_read_to_it(tmp_path: Path) -> None:
     """A manifest of any size is refused at a limit."""
     folder = sound().write(tmp_path / "b")
     with (folder / MANIFEST).open("wb") as file:
-        file.truncate(10_000_000_000)  # of which none takes room on the disk
+        file.truncate(10_000_000_000)  # sparse: it takes no space on the disk
     (finding,) = inspector.inspect_bundle(folder, TODAY).findings
     assert finding.rule is Rule.MANIFEST_MALFORMED
     assert "over 33,554,432 bytes" in finding.message
 
 
 def test_no_damaged_shared_object_makes_it_fail() -> None:
-    """A broken ELF file is read, or is said to be broken, and neither takes long."""
+    """A broken ELF file is read or reported as broken, and neither takes long."""
     chance = random.Random(3)
     content = shared_object(["liba.so", "libc.so.6"], path="$ORIGIN")
     for _ in range(20_000):

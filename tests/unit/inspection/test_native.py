@@ -96,7 +96,7 @@ def test_what_is_read_is_what_the_loader_reads() -> None:
     ],
 )
 def test_a_library_is_found_where_the_loader_looks(tmp_path: Path, path: str, place: str) -> None:
-    """Beside the file, along its path, and in the layer's lib/; nowhere else."""
+    """Next to the file, along its path, and in the layer's lib/; nowhere else."""
     needy = Item(f"python/pymongo/_c.{_TAG}.so", shared_object(["liba.so.1"], path=path))
     draft = sound()
     draft.item("python/pymongo/__init__.py").content += b"from pymongo import _c\n"

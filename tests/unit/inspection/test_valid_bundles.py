@@ -205,7 +205,7 @@ def test_zips_by_python_pass(tmp_path: Path) -> None:
 
 
 def test_all_findings_are_listed_not_just_the_first(tmp_path: Path) -> None:
-    """Whoever has three things to mend learns of them at once, in the order of their places."""
+    """Three problems are reported at once, in the order of their places."""
     draft = sound()
     draft.item(HANDLER).mode = 0o100600
     draft.item(HANDLER).content += b"import requests\n"

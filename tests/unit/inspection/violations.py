@@ -1,4 +1,4 @@
-"""Ways to break a rule of the inspection, each registered beside what is to be reported."""
+"""Violations of the inspection's rules, each registered with its expected finding."""
 
 from __future__ import annotations
 

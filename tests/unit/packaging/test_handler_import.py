@@ -1,4 +1,4 @@
-"""The handler is imported from what was built, with AWS's runtime and nothing else beside it."""
+"""The handler is imported from the built packages, with only AWS's runtime besides."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_handler_finds_the_runtime_its_layer_and_its_files() -> None:
 @pytest.mark.parametrize(
     ("source", "layer", "message"),
     [
-        # Both are beside this test, and neither is in the runtime.
+        # Both are installed here, and neither is in the runtime.
         (
             "import pytest\n",
             {},

@@ -13,7 +13,7 @@ import pytest
 from scratch.project import Project
 from tests.unit.packaging.wheels import OWN_PACKAGE
 
-# It breaks if the layer has less than pip installs: libraries beside a package, modules that native
+# It breaks if the layer lacks what pip installs: libraries next to a package, modules that native
 # code imports, metadata, data. tests/packages tries many more.
 _SOME = (
     "cryptography\ntzdata\nparamiko\npydantic\n./prices",

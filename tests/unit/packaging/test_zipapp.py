@@ -48,7 +48,7 @@ def _names(pyz: Path) -> set[str]:
 
 
 def _start(python: Path, pyz: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start it as a runner does: in an empty folder, with nothing installed beside that Python."""
+    """Start it as a runner does: in an empty folder, with nothing installed in that Python."""
     return subprocess.run(
         [python, "-I", pyz, *arguments],
         cwd=pyz.parent,

@@ -22,7 +22,7 @@ class _GitHub:
     def __init__(self, merges: dict[str, list[dict[str, Any]]], since: list[str]) -> None:
         self.merges = merges
         self.since = since
-        self.asked: list[int] = []
+        self.requested: list[int] = []
 
     def pages(self, path: str) -> list[Any]:
         assert path == "repos/o/r/compare/old...new?per_page=100"
@@ -31,7 +31,7 @@ class _GitHub:
     def graphql(self, query: str, **variables: str) -> Any:
         assert variables == {"owner": "o", "name": "r"}
         found = re.findall(r'(c\d+): object\(oid: "(\w+)"\)', query)
-        self.asked.append(len(found))
+        self.requested.append(len(found))
         requests = {name: self.merges.get(sha) for name, sha in found}
         return {
             "repository": {
@@ -78,7 +78,7 @@ def test_before_the_first_deployment_the_merge_itself_counts(
 def test_many_commits_take_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job's token has 1,000 an hour."""
     hub = _GitHub({"c119": [_merged("aws_a.x")]}, [f"c{number}" for number in range(120)])
-    assert _allowed(monkeypatch, hub) == ("aws_a.x",) and hub.asked == [50, 50, 20]
+    assert _allowed(monkeypatch, hub) == ("aws_a.x",) and hub.requested == [50, 50, 20]
 
 
 def test_a_pull_requests_own_labels_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which tree is deployed, by the ledger, and whose turn it is beside it."""
+"""Which tree is deployed, by the ledger, and which merge is next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAIN = ["first", "older", "ours", "newer"]
 
 @pytest.fixture(autouse=True)
 def history(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GitHub, which knows main's history and a branch beside it."""
+    """GitHub, which knows main's history and another branch."""
 
     def get(path: str) -> Mapping[str, Any] | None:
         base, _, head = path.partition("/compare/")[2].partition("?")[0].partition("...")

@@ -89,7 +89,7 @@ def test_an_artifact_without_the_plan_is_an_error(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("rules", "told"),
+    ("rules", "problem"),
     [
         (None, "there is no environment production-approval"),
         (["branch_policy"], "asks nobody"),
@@ -97,16 +97,16 @@ def test_an_artifact_without_the_plan_is_an_error(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_plan_that_nobody_saw_needs_somebody_to_approve_it(
-    monkeypatch: pytest.MonkeyPatch, rules: list[str] | None, told: str
+    monkeypatch: pytest.MonkeyPatch, rules: list[str] | None, problem: str
 ) -> None:
     """On a private repository nobody may be able to: the error says how to go on without."""
     found = rules and {"protection_rules": [{"type": rule} for rule in rules]}
     monkeypatch.setenv("GITHUB_REPOSITORY", "o/r")
     monkeypatch.setattr(github, "get", lambda path: found)
-    if not told:
+    if not problem:
         approval.require("abc")
         return
-    with pytest.raises(ApprovalError, match=told) as refused:
+    with pytest.raises(ApprovalError, match=problem) as refused:
         approval.require("abc")
     # In what happened, for GitHub's annotation shows no more.
     assert "gh workflow run deploy.yml --ref main -f bundle=abc" in refused.value.message

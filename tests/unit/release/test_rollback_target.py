@@ -124,7 +124,7 @@ def test_what_an_interrupted_rollback_left_does_not_come_back(account: Aws) -> N
 
 
 def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws) -> None:
-    """If it is asked for by number. Where that version is gone, so are its settings."""
+    """If it is requested by number. If that version is gone, so are its settings."""
     manifest_id = _MANIFEST.id
     _history(account, _deploy(manifest_id, "1"), _deploy(manifest_id, "2"))
     assert _chosen(account, "2", 1) == (2, 1)

@@ -1,4 +1,4 @@
-"""Which release serves, and who moved live: the alias beside the ledger, on data."""
+"""Which release serves, and who moved live: the alias compared with the ledger, on data."""
 
 from __future__ import annotations
 

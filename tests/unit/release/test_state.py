@@ -110,10 +110,10 @@ def test_each_state_is_found_alone_with_a_command_that_can_be_typed(name: str) -
     commands = re.findall(r"python -m pipeline ([^&:]+)", f"{found.command} & {found.otherwise}")
     assert commands
     for line in commands:
-        verb, *arguments = shlex.split(line)
-        command = pipeline.get_command(click.Context(pipeline), verb)
+        name, *arguments = shlex.split(line)
+        command = pipeline.get_command(click.Context(pipeline), name)
         assert command
-        command.make_context(verb, arguments)
+        command.make_context(name, arguments)
 
 
 def test_the_runbook_has_each_state_by_its_name() -> None:

@@ -51,7 +51,7 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What was done is done, and what failed is told by its own error."""
+    """What was done stays, and what failed has its own error."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.delattr(release_summary, "page")

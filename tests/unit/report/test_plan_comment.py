@@ -210,9 +210,11 @@ def test_a_bundle_in_quarantine_is_told() -> None:
 def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
     assert "pull request showed" not in _page(CODE)
     assert "This is the same as the pull request showed.\n" in _page(CODE, differences=())
-    text = _page(CODE, differences=("x.y: now changes z as well", "bundle 1; shown was 2"))
+    text = _page(
+        CODE, differences=("x.y: now changes z as well", "bundle 1; the reviewed plan has 2")
+    )
     assert "**This is not what the pull request showed:**\n\n- `x.y: now changes z as" in text
-    assert "- `bundle 1; shown was 2`\n" in text
+    assert "- `bundle 1; the reviewed plan has 2`\n" in text
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_the_inspection_is_told() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_others_acts_on_the_page(text: str) -> None:
-    """File names, messages, addresses, attributes, commits, and what was shown."""
+    """File names, messages, addresses, attributes, commits, and the reviewed plan."""
     message = _page(
         Change(f'aws_iam_role.x["{text}"]', "update", (text,), True),
         Change(f'aws_lambda_alias.x["{text}"]', "delete", (), True),

@@ -104,7 +104,7 @@ def _ending(before: str | None = "4", now: str | None = "5", **more: Any) -> End
     return replace(ending, **more)
 
 
-FAILED = {"problem": CheckFailedError("it said no", "Look at it."), "release": _release(12)}
+FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "release": _release(12)}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,11 @@ FAILED = {"problem": CheckFailedError("it said no", "Look at it."), "release": _
             _ending(),
             "rolled back to release 11",
         ),
-        (_context(operation="dry run", restored=_release(11)), _ending(), "what a rollback would do"),
+        (
+            _context(operation="dry run", restored=_release(11)),
+            _ending(),
+            "what a rollback would do",
+        ),
         (
             _context(**FAILED, operation="dry run", restored=_release(11), proved=True),
             _ending("4", "4"),
@@ -195,11 +199,11 @@ def test_after_the_first_release_there_is_nothing_to_go_back_to() -> None:
 
 def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
     timeline = Timeline(list(PHASES), failed="call")
-    problem = CheckFailedError("it said no\nTraceback", "Look at it.")
+    problem = CheckFailedError("the check failed\nTraceback", "Look at it.")
     context = _context(problem=problem, timeline=timeline, health_after=None)
     text = page(context, _ending("4", "4", health=Health("503", 40)))
     assert "### What was to change" in text
-    assert "In the phase `call`:\n\n```\nit said no\nTraceback\n\nLook at it.\n```\n" in text
+    assert "In the phase `call`:\n\n```\nthe check failed\nTraceback\n\nLook at it.\n```\n" in text
     assert "- now: `503 in 40 ms`\n" in text
     assert "\nLive stays at version 4.\n" in text
     assert text.index("### Health of live") < text.index("### What failed")
@@ -230,7 +234,7 @@ def test_a_rollback_tells_what_is_in_quarantine() -> None:
 
 
 def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
-    """Who asks for such a release by number gets it, and is told what it is."""
+    """Such a release is restored if its number is given, with a warning."""
     word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
     context = _context(operation="rollback", restored=_release(10), manifest=OLD, quarantined=word)
     for text in (page(context, _ending()), "\n".join(preview(context, NEW))):
@@ -251,7 +255,12 @@ def test_a_dry_run_tells_what_would_be() -> None:
     restored = _release(10, reason="fine")
     left = _release(11, bundle=NEW.id)
     context = _context(
-        operation="dry run", manifest=OLD, serving=left, restored=restored, proved=True, release=None
+        operation="dry run",
+        manifest=OLD,
+        serving=left,
+        restored=restored,
+        proved=True,
+        release=None,
     )
     text = page(context, _ending(left=NEW))
     assert "by ada at 2026-11-23T17:05:13Z: fine`" in text
@@ -272,13 +281,13 @@ def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
     """Even if Terraform would not follow: traffic comes first."""
     context = _context(**FAILED, operation="dry run", restored=_release(10), proved=True)
     text = page(context, _ending("4", "4"))
-    assert "it said no" in text and "### To do it" in text
+    assert "the check failed" in text and "### To do it" in text
     assert "### To do it" not in page(replace(context, proved=False), _ending("4", "4"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
-    """Reason, name, commit and error are shown as they are, as code: no tag, link or mention."""
+    """Reason, name, commit and error are printed as code: no tag, link or mention."""
     release = _release(11, actor=text, commit=text, reason=text, bundle=text)
     context = _context(
         actor=text,
@@ -291,7 +300,9 @@ def test_nothing_that_people_write_acts_on_the_page(text: str) -> None:
     )
     for operation in ("deploy", "rollback", "dry run"):
         for problem in (None, context.problem):
-            message = page(replace(context, operation=operation, problem=problem), _ending("4", "4"))
+            message = page(
+                replace(context, operation=operation, problem=problem), _ending("4", "4")
+            )
             message.encode()
             parts = [
                 token for token in _tokens(message) if not token.type.startswith(("code", "fen"))

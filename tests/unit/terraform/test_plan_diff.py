@@ -18,11 +18,11 @@ def _plan(*changes: Change, effects: str, outputs: tuple[str, ...] = ()) -> Plan
     return PlanSnapshot.of(PlannedChanges(changes, outputs, "digest", effects))
 
 
-SHOWN = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
+REVIEWED = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "lines"),
     [
         (_plan(FUNCTION, ROLE, effects="1", outputs=("url",)), ()),
         (
@@ -37,7 +37,7 @@ SHOWN = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
                 outputs=("url",),
             ),
             (
-                "aws_iam_role.r: updated; shown was: created",
+                "aws_iam_role.r: updated; the reviewed plan has: created",
                 "aws_lambda_function.f: now changes timeout as well",
                 "aws_lambda_function.f: does not change memory_size any more",
             ),
@@ -50,22 +50,22 @@ SHOWN = _plan(FUNCTION, ROLE, effects="1", outputs=("url",))
                 outputs=("name",),
             ),
             (
-                "aws_iam_role.other: destroyed; shown was: no change",
-                "aws_iam_role.r: no change; shown was: created",
+                "aws_iam_role.other: destroyed; the reviewed plan has: no change",
+                "aws_iam_role.r: no change; the reviewed plan has: created",
                 "output: now changes name as well",
                 "output: does not change url any more",
             ),
         ),
     ],
 )
-def test_differences_are_told_in_words(now: PlanSnapshot, told: tuple[str, ...]) -> None:
-    assert differences(now, SHOWN) == told
+def test_differences_are_described(now: PlanSnapshot, lines: tuple[str, ...]) -> None:
+    assert differences(now, REVIEWED) == lines
 
 
 def test_what_was_saved_is_read_as_it_was(tmp_path: Path) -> None:
     document = PlannedChanges((FUNCTION, ROLE), ("url",), "digest", "1").to_json()
     (tmp_path / "plan.json").write_text(json.dumps(document))
-    assert read(tmp_path / "plan.json") == SHOWN
+    assert read(tmp_path / "plan.json") == REVIEWED
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_what_was_saved_is_read_as_it_was(tmp_path: Path) -> None:
 def test_what_cannot_be_read_counts_as_not_shown(content: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(content)
     for file in (tmp_path / "plan.json", tmp_path / "absent.json", tmp_path):
-        assert differences(SHOWN, read(file)) == ("no pull request showed a plan",)
+        assert differences(REVIEWED, read(file)) == ("the pull request has no plan",)

@@ -58,7 +58,7 @@ def test_a_canary_as_good_as_live_passes_under_noise(counts: tuple[int, int]) ->
 
 @pytest.mark.parametrize("few", [1, 2, 3, 5, 10, 19, 20, 25])
 def test_a_handful_of_lives_calls_stops_nothing(few: int) -> None:
-    """At 100 % live has none but those that were under way: they tell too little of it."""
+    """At 100 % live has only the calls that were under way, which are too few to compare."""
     for seed in range(50):
         assert _worse(_calls(500, seed, cold=20), _calls(few, seed + 1000, cold=few)) == set()
 
@@ -69,7 +69,7 @@ def test_errors_on_a_twentieth_of_the_calls_are_seen() -> None:
 
 
 def test_errors_that_live_has_as_well_stop_nothing() -> None:
-    """The database is down for both: a fix is not blocked by what it is to mend."""
+    """The database is down for both versions, so it does not block a fix."""
     assert _worse(_calls(200, 1, errors=0.9), _calls(200, 2, errors=0.9)) == set()
 
 

@@ -1,4 +1,4 @@
-"""What the canary looks at beside its calls: whole minutes of throttles, and alarms."""
+"""What the canary analysis reads in addition to calls: whole minutes of throttles, and alarms."""
 
 from __future__ import annotations
 

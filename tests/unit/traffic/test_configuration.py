@@ -1,4 +1,4 @@
-"""What two versions have in common is compared by what Terraform sets, whatever else AWS tells."""
+"""Two versions are compared by the settings that Terraform manages, not by all that AWS returns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOT_A_VERSIONS = {
 
 
 def _configuration(version: str, **more: Any) -> dict[str, Any]:
-    """Return what GetFunctionConfiguration tells, with what is a version's own."""
+    """Return a response of GetFunctionConfiguration, with a version's own fields."""
     return {
         "Version": version,
         "RevisionId": f"revision-{version}",

@@ -1,4 +1,4 @@
-"""Calls as the log tells them, in both of Lambda's formats."""
+"""Calls as the log has them, in both of Lambda's formats."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_start_that_never_comes_leaves_the_version_of_the_stream() -> None:
 
 
 def test_what_comes_late_is_read_by_the_next_look_and_counted_once() -> None:
-    """Also a line that tells that a call failed which looked good."""
+    """A late line may show that a call failed."""
     events = [event for number in range(100) for event in _call(f"r{number}", _BEGAN + number)]
     late = _call("late", _BEGAN + 50, status=500)
     logs = _Logs([*events, late[0], late[2]])
