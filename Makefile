@@ -30,7 +30,7 @@ endif
 # All Python: modules and packages at the top, and the tests.
 CODE := $(wildcard *.py) $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) tests
 # What people read besides code.
-TEXT := $(wildcard *.md) Makefile function.toml pyproject.toml .github terraform
+TEXT := $(wildcard *.md) Makefile function.toml .github terraform
 # The alternatives that are measured too.
 PEERS := $(VENV)/peers
 PEERS_LOCK := $(wildcard benchmarks/peers.txt)

@@ -83,7 +83,7 @@ class Aws:
 
         Only those of environment variables have one: the SDK renews those of a profile, of a
         process, or of a machine's role. The variable is what `aws configure export-credentials
-        --format env` sets beside the others; without it nobody can know.
+        --format env` sets with the others; without it the expiry is unknown.
         """
         return _session_s(self.session)
 
@@ -118,7 +118,7 @@ class Aws:
 
 
 def connect() -> Aws:
-    """Find out which account this is; raise AwsError if AWS cannot be asked."""
+    """Return the account of the credentials. Raises AwsError if AWS cannot be reached."""
     with translated_errors():
         # boto3 itself reads AWS_DEFAULT_REGION only; Terraform and AWS's other SDKs this one first.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))

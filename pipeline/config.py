@@ -1,4 +1,4 @@
-"""What there is: the function, as function.toml tells, its environments, its files."""
+"""The configuration: the function of function.toml, its environments, its files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEPLOYED_FROM_GITHUB = ("staging", "production")
 ENVIRONMENTS = ("local", *DEPLOYED_FROM_GITHUB)
 # What the roles of such an environment are for; terraform/bootstrap/ makes them.
 PURPOSES = ("plan", "deploy", "rollback")
-# GitHub's own environments, which the workflows name: who may use what, and who is asked.
+# GitHub's environments, which the workflows name: they have the roles and the reviewers.
 APPROVAL = "production-approval"
 GITHUB_ENVIRONMENTS = (
     *DEPLOYED_FROM_GITHUB,
@@ -68,10 +68,10 @@ BOOTSTRAP_DIR = TERRAFORM_DIR / "bootstrap"
 
 LIVE = "live"
 
-# A version that hangs must not hold up what is its cure: a step's calls of our own end after this.
+# The time for the pipeline's own calls of a step, so that a version that hangs ends the step.
 OWN_CALLS_S = 300
-# The job `deploy` of release.yml (timeout-minutes), and what it needs beside the steps: to set up,
-# plan, apply, wait for the version, and make the first calls. AWS's session of it lasts longer.
+# The job `deploy` of release.yml (timeout-minutes), and its time apart from the steps: to set up,
+# plan, apply, wait for the version, and smoke-test it. AWS's session lasts longer.
 JOB_S = 1800
 BESIDE_STEPS_S = 600
 

@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# Lines stay whole, for something may search the log; a table has room where nobody sees an edge.
+# Lines are not wrapped, so that a log can be searched; without a terminal a table is wide.
 _LOG_WIDTH = 200
 _out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 _err = Console(soft_wrap=True, highlight=False, stderr=True)
@@ -28,7 +28,7 @@ _err = Console(soft_wrap=True, highlight=False, stderr=True)
 def terminal() -> Console | None:
     """Return the console that something can move on, or None where lines are all there is.
 
-    What is said meanwhile has to go through the same console, or it would tear what moves.
+    Other output has to use the same console while something moves on it.
     """
     # Rich takes a variable's word for it that there is a terminal (FORCE_COLOR).
     moves = sys.stderr.isatty() and _err.is_interactive and not github.in_actions()
@@ -87,14 +87,14 @@ def error(problem: PipelineError) -> None:
 class Bar:
     """One step's bar, or what stands for it where nobody would see one."""
 
-    def __init__(self, shown: Progress | None = None, task: TaskID | None = None) -> None:
-        self._shown = shown
+    def __init__(self, progress: Progress | None = None, task: TaskID | None = None) -> None:
+        self._progress = progress
         self._task = task
 
     def update(self, done: float, words: str, *, total: float | None = None) -> None:
         """Say how much of the step's total is done, and in words what there is to know."""
-        if self._shown and self._task is not None:
-            self._shown.update(self._task, completed=done, total=total, words=words)
+        if self._progress and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total, words=words)
 
 
 @contextmanager

@@ -76,13 +76,13 @@ class InspectionError(PipelineError):
 
 
 class AwsError(PipelineError):
-    """AWS could not be asked, or refused."""
+    """AWS refused a call, or cannot be reached."""
 
     id = "aws-failed"
 
 
 class GitHubError(PipelineError):
-    """GitHub could not be asked, or refused."""
+    """GitHub refused a call, or cannot be reached."""
 
     id = "github-failed"
 
@@ -100,7 +100,7 @@ class StateLockedError(PipelineError):
 
 
 class PlanRefusedError(PipelineError):
-    """The plan destroys or replaces what must not go unasked."""
+    """The plan destroys or replaces a protected resource."""
 
     id = "plan-refused"
 
@@ -166,7 +166,7 @@ class NotReadyError(PipelineError):
 
 
 class AttestationError(PipelineError):
-    """Nobody vouches that a package was built by build.yml on main, or nobody can be asked."""
+    """A package has no attestation of build.yml on main, or it could not be verified."""
 
     id = "attestation-not-verified"
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import GitHubError
 
-# "Job summaries … are limited to 1 MiB" for each step; more is an error, and nothing is shown.
+# "Job summaries … are limited to 1 MiB" for each step; more is an error, and nothing is displayed.
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 _SUMMARY_BYTES = 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""Text of any origin in Markdown: no tag, link or mention of it acts, no credential is shown."""
+"""Text of any origin in Markdown, without active tags, links, mentions, or credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.secret_scan import CredentialScanner
 
 def one_line(text: str) -> str:
     """Return text as one line that everybody may read, on a page or in a log."""
-    return " ".join(shown(text).split())
+    return " ".join(printable(text).split())
 
 
 def code(text: str) -> str:
@@ -26,7 +26,7 @@ def code(text: str) -> str:
 
 def block(lines: Iterable[str]) -> str:
     """Return lines as a block of code."""
-    text = shown("\n".join(lines))
+    text = printable("\n".join(lines))
     fence = _fence(text, 3)
     return f"{fence}\n{text}\n{fence}"
 
@@ -41,10 +41,10 @@ def _fence(text: str, least: int) -> str:
     return "`" * max(least, longest + 1)
 
 
-def shown(text: str) -> str:
-    """Return what everybody may read, without characters that act on how it is shown."""
+def printable(text: str) -> str:
+    """Return text without credentials and without characters that change its display."""
     scanner = CredentialScanner(third_party=False)
     scanner.feed(text.encode(errors="replace"))
     if found := scanner.finish():
-        return f"(not shown here, for it seems to hold a credential: {', '.join(found)})"
+        return f"(left out, because it looks like a credential: {', '.join(found)})"
     return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

@@ -56,7 +56,7 @@ _KINDS: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     ),
 )
 _ALTERNATIVES = [(kind, start + rest) for kind, starts, rest in _KINDS for start in starts]
-# An empty group ends each alternative, so that `lastgroup` tells which of them matched.
+# An empty group ends each alternative, so that `lastgroup` names the one that matched.
 _ANY = re.compile(
     b"|".join(b"%s(?P<_%d>)" % (rest, i) for i, (_, rest) in enumerate(_ALTERNATIVES)), re.DOTALL
 )

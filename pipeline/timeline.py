@@ -30,7 +30,7 @@ class Timeline:
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
-        """Time one phase, and tell people that it is under way and how it ended."""
+        """Time one phase, and report its start and its end."""
         console.say(f"{name:<8} {doing}")
         started = time.monotonic()
         try:

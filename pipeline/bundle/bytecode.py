@@ -1,7 +1,7 @@
 """Bytecode: Python compiled ahead, as a layer ships it and as an inspection reads it.
 
 Lambda's disk is read-only, so what ships as source is compiled again at every cold start, which
-then is most of it. Bytecode that lies beside its source would double the layer, so it takes its
+then is most of it. Bytecode next to its source would double the layer, so it takes its
 place: `x.pyc` for `x.py`, where Python looks for it and asks nothing but whether its own version
 made it. Source: Python's reference, "The import system", and PEP 552 (the header).
 """

@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 
-# What AWS's python3.13 runtime carries beside the standard library, in /var/runtime.
+# Packages of AWS's python3.13 runtime in /var/runtime, apart from the standard library.
 # Source: AWS Lambda developer guide, "Working with layers for Python Lambda functions"
 # (the runtime includes boto3 and what it depends on) and the interface client itself.
 RUNTIME_PACKAGES = frozenset(

@@ -116,7 +116,7 @@ def _make_buckets(account: Aws) -> None:
 
 
 def _wiring(account: Aws, repository: str) -> list[str]:
-    """Return the commands that tell GitHub about the account, and make what the workflows name."""
+    """Return the commands that configure the repository: variables, environments, the ruleset."""
     lines = [
         f"gh variable set {name} --repo {repository} --body {value}"
         for name, value in account.github_variables.items()

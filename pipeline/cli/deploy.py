@@ -206,7 +206,7 @@ def _tell(
     release: Release | None,
     before: Release | None,
 ) -> None:
-    """Tell people and the job's later steps how it ended."""
+    """Print the result, and set the outputs of the job's step."""
     github.set_output("released", "true" if release else "false")
     if release is None:
         console.result(f"nothing to do: {environment.name} serves bundle {bundle.id[:12]} already")

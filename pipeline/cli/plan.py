@@ -98,7 +98,7 @@ def _plan(
     allowed: tuple[str, ...],
     reviewed_file: Path | None,
 ) -> PlanComment:
-    """Plan, and find out what people want to know beside it. Nothing is written, nor locked."""
+    """Plan, and collect what the comment shows. Writes and locks nothing."""
     seen = observation.observe(target)
     newest, live = seen.serving.newest, seen.serving.release
     bundle = _load(target, reference, live)
@@ -197,7 +197,7 @@ def save(folder: Path, facts: PlanComment, page: str, reference: str) -> None:
 
 
 def _set_outputs(facts: PlanComment) -> None:
-    """Tell the job's later steps."""
+    """Set the outputs of the job's step."""
     github.set_output("sha256", facts.planned.sha256)
     text = {
         "empty": facts.empty,

@@ -191,7 +191,7 @@ def _say_that_terraform_comes_first(chosen: RollbackTarget) -> None:
 
 
 def _tell(release: Release, context: ReleaseContext) -> None:
-    """Tell people and the job's later steps that traffic is back."""
+    """Print the result, and set the outputs of the job's step."""
     for name, value in (
         ("release", str(release.number)),
         ("restores", str(release.restores)),

@@ -67,7 +67,7 @@ def _read_file(
         findings, contents.required[path] = code.check_source(path, content, target)
         contents.findings += findings
     elif path.endswith(bytecode.SUFFIX):
-        # Beside its source, and in __pycache__, Python takes bytecode only if it fits.
+        # Next to its source, and in __pycache__, Python uses bytecode only if it matches.
         stands_alone = path.removesuffix("c") not in sources and "/__pycache__/" not in path
         if package.name != FUNCTION_PACKAGE and stands_alone:
             contents.findings += code.check_bytecode(path, content, target)

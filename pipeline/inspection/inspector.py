@@ -24,7 +24,7 @@ from pipeline.secret_scan import CredentialScanner
 
 
 def require_clean(bundle: Bundle) -> None:
-    """Raise InspectionError, which tells the findings, if `bundle` has any today."""
+    """Raise InspectionError with the findings, if `bundle` has any today."""
     found = inspect_loaded(bundle)
     refuse_findings(found, "\n".join(map(report.describe, found.findings)))
 

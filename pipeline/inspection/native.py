@@ -1,4 +1,4 @@
-"""Rules about native code: that the runtime can load it, with what the bundle holds beside it.
+"""Rules about native code: the runtime can load it, with the other files of the bundle.
 
 Packages bring files along that they do not load on every machine: for other platforms and Pythons,
 and extension modules for libraries that may be there or not. So a file that is for another platform

@@ -68,7 +68,7 @@ class Entry:
 class OpenedPackage:
     """A zip whose structure has been read, and what is wrong with that structure.
 
-    `is_readable` tells a zip without entries from one whose directory could not be read.
+    `is_readable` is false if the directory could not be read, and true for a zip without entries.
     """
 
     name: str

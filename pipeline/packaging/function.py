@@ -42,7 +42,7 @@ def read_files() -> dict[str, bytes]:
 def check_source(source: bytes, name: str) -> None:
     """Compile `source` for the deployed Python; raise SourceError with the place if it does not.
 
-    Raises UsageError if this Python is not the deployed one, for then it could not tell.
+    Raises UsageError if this Python is not the deployed one, which could judge otherwise.
     """
     running = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if running != RUNTIME:

@@ -35,7 +35,7 @@ def try_import(bundle: Bundle, runtime_packages: Path) -> str:
 
     `runtime_packages` is a folder with the packages of AWS's runtime. Raises HandlerImportError if
     the import fails, whatever the function's environment may be. What else it raises may come of
-    settings and services that are not here, so it is said only.
+    settings and services that are not here, so it is only reported.
     """
     manifest = bundle.manifest
     if reason := _cannot_be_tried(manifest.runtime, manifest.architecture, runtime_packages):
@@ -102,7 +102,7 @@ def _run(
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        # There are no credentials here, and nothing is to be asked for some.
+        # There are no credentials here, and no server that provides them.
         "AWS_EC2_METADATA_DISABLED": "true",
         **{
             name: "handler-import"

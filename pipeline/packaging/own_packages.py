@@ -17,7 +17,7 @@ from pipeline.config import ROOT
 from pipeline.errors import LayerError
 from pipeline.packaging import pip
 
-# What tools leave beside a package's source.
+# What tools leave next to a package's source.
 _LEFTOVER = re.compile(
     r"(.*/)?(\..*|__pycache__/.*|build/.*|dist/.*|[^/]*\.egg-info/.*|[^/]*\.pyc)"
 )

@@ -19,7 +19,7 @@ from pipeline.packaging import zip_writer
 _LOCK = ROOT / "pipeline" / "requirements.txt"
 _PINNED = re.compile(r"^([a-z0-9.-]+)==([^\s;]+)", re.MULTILINE)
 _OF_TERRAFORM = {".hcl", ".tf", ".tfvars", ".toml"}
-# What an installer writes beside a wheel's own files: it differs between installers.
+# What an installer adds to a wheel's own files: it differs between installers.
 _INSTALLERS = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}
 _ONLY_FOR_BUILD = {"pip"}
 # The AWS SDK has descriptions of all services, 15 MB of them.

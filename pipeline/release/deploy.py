@@ -90,7 +90,7 @@ class Deployment:
             with deferred_signals():
                 self._go_back(switch, release, problem)
             raise
-        # From here on it is released; being told to stop changes nothing any more.
+        # From here on it is released; a signal changes nothing any more.
         with deferred_signals():
             return self._record(release, "succeeded")
 

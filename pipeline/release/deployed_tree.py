@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pipeline import github
 from pipeline.release.ledger import Release
 
-# What GitHub says of a commit beside one that it comes after.
+# GitHub's status of a commit compared with one of its ancestors.
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits
 _COMES_AFTER = ("ahead", "identical")
 
@@ -49,7 +49,7 @@ def is_overtaken(commit: str, tree: str) -> bool:
 
 
 def _status(base: str, head: str) -> str | None:
-    """Return what `head` is beside `base`; None if GitHub does not know one of them."""
+    """Return the status of `head` compared with `base`; None if one of them is unknown."""
     between = f"{quote(base, safe='')}...{quote(head, safe='')}"
     found = github.get(f"repos/{github.repository()}/compare/{between}?per_page=1")
     return str(found["status"]) if found else None

@@ -1,7 +1,7 @@
-"""A lease: the sign of life of whoever is releasing to an environment.
+"""A lease: the sign of life of a release to an environment.
 
-It is renewed while the release is under way, so that another command can tell one that is still
-at work from one that died: the ledger alone cannot.
+It is renewed while the release is under way, so that another command can distinguish a running
+release from a dead one, which the ledger alone cannot.
 """
 
 from __future__ import annotations

@@ -79,11 +79,11 @@ def _look(context: ReleaseContext) -> str:
     function = context.target.function
     try:
         return in_words(context.switch, alias.read(function))
-    # Being told to stop again ends this, too.
+    # A second signal ends this, too.
     except (ClientError, BotoCoreError, KeyboardInterrupt):
         untouched = "" if context.switch else "not touched; what serves is "
         return (
-            f"{untouched}not known, for AWS could not be asked: see "
+            f"{untouched}not known, because AWS cannot be reached: see "
             f"aws lambda get-alias --function-name {function.name} --name {LIVE}"
         )
 

@@ -1,4 +1,4 @@
-"""A rollback's traffic: live goes back at once, and AWS alone is asked until it has.
+"""A rollback's traffic: live goes back at once, and only AWS is called until it has.
 
 What has to follow is in `follow_up`. Only where the version is gone does Terraform come first: it
 publishes the bundle again.
@@ -105,7 +105,7 @@ class Rollback:
             return self._record(replace(restored, outcome="succeeded"))
 
     def _verify(self) -> None:
-        """Verify the attestations; the ledger's word is enough where nobody can be asked."""
+        """Verify the attestations. If that cannot be done, the record in the ledger is enough."""
         with self._context.timeline.phase("verify", "the attestations of the packages"):
             try:
                 attestation.verify(self._bundle)
@@ -121,7 +121,7 @@ class Rollback:
         doing = f"{LIVE} to version {version}: traffic is restored"
         with self._context.timeline.phase("switch", doing):
             self._switch.restore(version)
-        # At once: whatever comes of the rest, nobody shall deploy it again unasked.
+        # At once: whatever follows, no merge deploys it again.
         if self._chosen.leaves_bundle:
             quarantine.add(self._target, self._chosen.current.bundle, release)
 

@@ -22,7 +22,7 @@ from pipeline.release.serving import Serving
 from pipeline.traffic.alias import Live
 from pipeline.target import DeployedFunction, Target
 
-_OFFERED = 100  # the newest releases, where the one that was asked for cannot be restored
+_OFFERED = 100  # the newest releases, if the requested one cannot be restored
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class RollbackTarget:
 
 
 def choose(target: Target, live: Live | None, number: int | None = None) -> RollbackTarget:
-    """Choose what to restore: the release asked for, or the one before what `live` serves.
+    """Choose what to restore: the requested release, or the one before what `live` serves.
 
     "Before" follows the ledger, not version numbers: after a rollback it is what came before the
     release that was restored, so rolling back twice goes further back. A rollback that did not
@@ -96,7 +96,7 @@ def _before(target: Target, current: Release) -> Release:
     records = Ledger(target)
     restored = current.restores or current.number
     for release in records.releases():
-        # Another version of the same bundle has other settings only: that is to be asked for.
+        # Another version of the same bundle has other settings only: it must be requested.
         earlier = release.outcome == "succeeded" and release.number < restored
         if earlier and release.bundle != current.bundle:
             if not quarantine.contains(target, release.bundle):

@@ -21,7 +21,9 @@ from pipeline.target import Target
 
 
 @contextmanager
-def job_summary(operation: Operation, target: Target, reason: str | None) -> Iterator[ReleaseContext]:
+def job_summary(
+    operation: Operation, target: Target, reason: str | None
+) -> Iterator[ReleaseContext]:
     """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
 
     A summary that fails is reported, and changes nothing else. A failure says what serves by then.

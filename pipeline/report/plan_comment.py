@@ -46,7 +46,7 @@ class PlanComment:
     `live` the release that serves and `live_manifest` its bundle's (None if it is damaged);
     `unfinished` the newest release if it did not succeed; `quarantined` why nothing deploys the
     bundle, if it is in quarantine; `refused` why a deployment of the plan would be; `differences`
-    those from what the pull request showed (None if nobody asked).
+    those from what the pull request showed (None without a comparison).
     """
 
     environment: str

@@ -34,7 +34,7 @@ class Ending:
 
 
 def page(context: ReleaseContext, ending: Ending | None) -> str:
-    """Return the summary; without an `ending`, AWS could not be asked how things are."""
+    """Return the summary. Without an `ending`, AWS could not be reached at the end."""
     left = ending.left if ending else None
     parts = [
         [f"## {context.environment.name}: {_headline(context, ending)}"],
@@ -87,7 +87,7 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
 def _where(ending: Ending | None) -> str:
     """Say where live points at the end."""
     if ending is None:
-        return "and AWS could not be asked where live points"
+        return "and what live serves is unknown: AWS cannot be reached"
     if ending.live is None:
         return "nothing serves"
     stayed = ending.live_before and ending.live.same_route_as(ending.live_before)

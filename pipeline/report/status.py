@@ -151,7 +151,7 @@ def _api(status: Status) -> list[str]:
 def _way_back(status: Status) -> list[str]:
     seen = status.observation
     if seen.restorable is None:
-        return ["no release can be restored without saying which"]
+        return ["no release can be restored by default"]
     problem = f", but {seen.unrestorable}" if seen.unrestorable else ""
     return [
         f"#{seen.restorable.number} ({seen.restorable.version}): python -m pipeline rollback "

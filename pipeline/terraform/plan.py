@@ -1,4 +1,4 @@
-"""Read a Terraform plan: what it changes, in words, and whether it may be applied unasked."""
+"""Read a Terraform plan: what it changes, in words, and whether that needs permission."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ _FUNCTION = "aws_lambda_function"
 _OF_THE_BUNDLE = frozenset({"code_sha256", "s3_key", "s3_object_version", "source_code_hash"})
 
 
-# What the function has beside its versions ("Managing Lambda function versions", developer guide).
+# Settings of the function that no version has ("Managing Lambda function versions", developer
+# guide).
 _FUNCTIONS_OWN = frozenset({"code_signing_config_arn", "reserved_concurrent_executions"})
 
 

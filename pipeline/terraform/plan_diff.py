@@ -1,4 +1,4 @@
-"""What a pull request showed of a plan, and how a plan of now differs from it, without values."""
+"""Compare a plan with the reviewed plan of a pull request, without values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAST = {
 
 @dataclass(frozen=True)
 class PlanSnapshot:
-    """A plan as far as plan.json tells it.
+    """A plan as far as plan.json has it.
 
     `changes` has the action, and the names of the attributes that change, by address.
     """
@@ -32,7 +32,7 @@ class PlanSnapshot:
 
     @classmethod
     def of(cls, planned: PlannedChanges) -> Self:
-        """Return what plan.json would tell of a plan of now."""
+        """Return what plan.json would have for a plan."""
         return cls.from_json(planned.to_json())
 
     @classmethod

@@ -97,7 +97,7 @@ class Terraform:
     def plan(
         self, aws: Aws, variables: dict[str, Any], *, lock: bool = True, destroy: bool = False
     ) -> SavedPlan:
-        """Plan the stack with these `variables`, beside those of its file, or to `destroy` it.
+        """Plan the stack with these `variables` and those of its file, or plan to `destroy` it.
 
         A plan that is only to be read takes no `lock` on the state: taking one is a write.
         """
@@ -175,7 +175,7 @@ class Terraform:
         """
         # Into files, not pipes: should this process die, Terraform would die of a broken pipe, and
         # leave a locked and stale state behind. So it ends what it does.
-        output, complaints = self._folder / "said", self._folder / "complaints"
+        output, complaints = self._folder / "output", self._folder / "complaints"
         process: subprocess.Popen[bytes] | None = None
         try:
             # A signal that ended this between the start and the assignment would leave a Terraform
@@ -192,9 +192,9 @@ class Terraform:
         return "".join(lines)
 
     def _start(
-        self, arguments: tuple[str, ...], said: Path, complaints: Path
+        self, arguments: tuple[str, ...], printed: Path, complaints: Path
     ) -> subprocess.Popen[bytes]:
-        with said.open("w") as output_file, complaints.open("w") as error_file:
+        with printed.open("w") as output_file, complaints.open("w") as error_file:
             return subprocess.Popen(
                 [_executable(), f"-chdir={self._stack.directory}", *arguments, "-no-color"],
                 env={
@@ -224,11 +224,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _lines_until_end(
     process: subprocess.Popen[bytes],
-    said: Path,
+    printed: Path,
     on_message: Callable[[dict[str, Any]], None] | None,
 ) -> Iterator[str]:
-    """Yield the lines that a process writes into a file; tell `on_message` of each as it comes."""
-    with said.open() as file:
+    """Yield the lines that a process writes into a file; call `on_message` with each."""
+    with printed.open() as file:
         line, ended = "", False
         while not ended:
             ended = _ends_within(process, _LOOKED_AT_EVERY_S)

@@ -80,7 +80,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Throttled:
-    """How many calls of each version were throttled, beside those that ran."""
+    """How many calls of each version were throttled, in addition to those that ran."""
 
     canary: int = 0
     live: int = 0

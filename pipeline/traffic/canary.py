@@ -1,7 +1,7 @@
 """The canary: a new version gets live's traffic step by step, and is watched at each.
 
 At each step its calls are compared with those of the version that served before, by the rule in
-`gate`: the callers' calls of both, and, where those are too few to tell, calls of our own to both
+`gate`: the callers' calls of both, and, where those are too few, calls of our own to both
 in turn. At 100 % the old version has no callers any more, so our own calls decide.
 
 Throttled calls are counted by CloudWatch, for each version only while live is shared, and by whole
@@ -46,7 +46,7 @@ class Canary:
     _firing: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Find the alarms: one that is missing is told before anything is done."""
+        """Find the alarms. Raises UsageError for a missing one, before anything is done."""
         self._alarms()
 
     def roll_out(self, switch: AliasSwitch, version: str) -> None:
@@ -56,7 +56,7 @@ class Canary:
         """
         assert switch.before
         old = switch.before.version
-        # What fires already tells nothing about the canary.
+        # An alarm that already fires says nothing about the canary.
         self._firing = self._alarms()
         for percent in self.steps.percents:
             with self.timeline.phase(f"{percent:g} %", f"of {LIVE} to version {version}, watched"):

@@ -1,4 +1,4 @@
-"""Settings: what a version was published with, beside its code and layer, and what is different."""
+"""The settings of a published version, apart from its code and layer, and their differences."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.target import DeployedFunction
 
-# What terraform/function.tf sets, by the names of Lambda's FunctionConfiguration. Lambda tells more
-# (State, ConfigSha256, RuntimeVersionConfig), of which some is a version's own, and adds to it.
+# The settings of terraform/function.tf, by the names of Lambda's FunctionConfiguration. Lambda
+# returns more (State, ConfigSha256, RuntimeVersionConfig), some of it a version's own.
 # Other than the settings, these are not listed as differences.
 _UNLISTED = ("CodeSha256", "Description", "Layers")
 _SETTINGS = (
@@ -42,7 +42,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def get_differences(function: DeployedFunction, before: str, after: str) -> list[str]:
-    """Name the settings that two published versions do not share; none if AWS cannot be asked."""
+    """Name the settings that two published versions do not share; none if AWS cannot be reached."""
     try:
         both = [
             function.client.get_function_configuration(FunctionName=function.name, Qualifier=each)

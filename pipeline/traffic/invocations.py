@@ -1,4 +1,4 @@
-"""Calls of the function, as the lines of its log tell them: by which version, how long, how well.
+"""Calls of the function, as its log has them: version, duration, outcome.
 
 Lambda writes START and REPORT lines around what a call prints, or objects of type platform.start
 and platform.report where the log's format is JSON ("Monitoring and debugging Lambda functions" in
@@ -159,7 +159,7 @@ class Invocations:
 
 
 def in_lines(lines: Iterable[tuple[int, str]]) -> list[Invocation]:
-    """Return the calls that the lines of one stream tell; each with the time that it was logged."""
+    """Return the calls in the lines of one stream, each with its log time."""
     calls = Invocations()
     for time_ms, line in lines:
         calls.take("", time_ms, line)

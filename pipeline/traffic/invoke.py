@@ -140,7 +140,7 @@ def get_health(function: DeployedFunction, qualifier: str) -> Health:
     except ClientError as error:
         return Health(f"AWS refused the call ({error_code(error)})")
     except BotoCoreError as error:
-        return Health(f"AWS could not be asked ({type(error).__name__})")
+        return Health(f"AWS cannot be reached ({type(error).__name__})")
 
 
 def wake(function: DeployedFunction, version: str) -> None:

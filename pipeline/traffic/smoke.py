@@ -30,7 +30,7 @@ def run(target: Target, version: str, *, role_changed: bool) -> None:
     it cannot read its secrets.
 
     Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without
-    it they are left out, and that is said.
+    it they are skipped, with a notice.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     function = target.function
@@ -108,7 +108,7 @@ def _variables(function: DeployedFunction, version: str) -> dict[str, str]:
 
 
 def _find_in_log(target: Target, version: str, request_id: str, began_ms: int) -> None:
-    """Wait until the log has what people look for in it: a call's start, and what was asked."""
+    """Wait until the log has what people look for in it: a call's start, and the request line."""
     deadline = time.monotonic() + _LOG_PATIENCE_S
     stream = ""
     while True:
@@ -119,7 +119,7 @@ def _find_in_log(target: Target, version: str, request_id: str, began_ms: int) -
         if time.monotonic() > deadline:
             raise CheckFailedError(
                 f"{target.environment.log_group} has no line `START RequestId: {request_id}` of "
-                f"version {version}, or none `{_REQUEST_LINE}` beside it",
+                f"version {version}, or no `{_REQUEST_LINE}` with it",
                 "May the function write its log, and does the handler print each request?",
             )
         time.sleep(1)

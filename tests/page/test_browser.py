@@ -231,8 +231,8 @@ def test_the_way_back_can_be_copied(
         assert text == list(expected), release.number
     browser.run("document.querySelector('#release-12 .command button').focus()")
     browser.press(Keys.ENTER)
-    browser.wait("document.querySelector('#told').textContent")
-    assert browser.text("#told").startswith("Copied.")
+    browser.wait("document.querySelector('#toast').textContent")
+    assert browser.text("#toast").startswith("Copied.")
     copied = browser.driver.execute_async_script(
         "navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))"
     )

@@ -93,7 +93,7 @@ def _store(account: Aws, manifest: Manifest) -> None:
 
 
 def _document(account: Aws) -> dict[str, Any]:
-    """Return what the page tells; as JSON, which is all that the browser gets."""
+    """Return the page's data as the JSON that the browser gets."""
     page_history = collect.collect(Target(account, factories.PRODUCTION), _HOURS)
     return dict(json.loads(json.dumps(data.document(page_history))))
 

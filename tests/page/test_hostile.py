@@ -88,7 +88,7 @@ def test_no_credential_is_on_the_page() -> None:
     words = {"actor": secret, "reason": secret, "commit": secret, "error": secret, "run": secret}
     page_history = factories.page_history([factories.release(1, **words, overrides=(secret,))])
     text = html.page(factories.PRODUCTION, data.document(page_history))
-    assert "hunter2" not in text and text.count("seems to hold a credential") == 6
+    assert "hunter2" not in text and text.count("looks like a credential") == 6
 
 
 def test_it_needs_nothing_from_elsewhere_and_complains_of_nothing(

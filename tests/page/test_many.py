@@ -87,11 +87,11 @@ def test_the_charts_show_the_last_releases_or_all(
     browser.open(pages(_MANY))
     for choice, count in (("", 200), ("the last 50", 50), ("all", _MANY)):
         if choice:
-            browser.choose("#shown", choice)
+            browser.choose("#limit", choice)
         assert browser.points("layer") == count
     browser.open(pages(_FEW))
     assert browser.points("layer") == _FEW
-    assert not browser.run("return document.querySelector('#shown').checkVisibility()")
+    assert not browser.run("return document.querySelector('#limit').checkVisibility()")
 
 
 def test_the_rest_comes_on_demand(browser: Browser, pages: Callable[[int], Path]) -> None:

@@ -1,4 +1,4 @@
-"""What the release page tells, as AWS knows it: ledger, manifests, quarantine, live, the log."""
+"""Collect the data of the release page: ledger, manifests, quarantine, live, the log."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipeline.traffic.statistics import Figures
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
 
-# So many at a time are asked for. CloudWatch Logs takes few calls a second, and refuses the rest.
+# Concurrent requests. CloudWatch Logs accepts few calls a second, and refuses the rest.
 _BUNDLES_AT_A_TIME = 8
 _LOGS_AT_A_TIME = 2
-# Of a release's log so many lines are read a day, which tell of a thousand calls or more. Reading
+# Of a release's log so many lines are read a day, which have a thousand calls or more. Reading
 # all that a busy function ever wrote would take hours.
 _LINES = 5_000
 
@@ -35,8 +35,8 @@ class ReleaseHistory:
 
     `serving` is the release that serves by the ledger, `way_back` the number of the one that a
     rollback would restore now. `manifests` are those of bundles that are whole in the store, and
-    `quarantined` tells why a bundle is in quarantine, both by the bundle's id. `figures` are those
-    of releases whose calls the log still tells, by number; it was read `hours` back.
+    `quarantined` has why a bundle is in quarantine, both by the bundle's id. `figures` are those
+    of releases whose calls the log still has, by number; it was read `hours` back.
     """
 
     environment: Environment
@@ -71,7 +71,7 @@ class _Span:
 
 
 def collect(target: Target, hours: float) -> ReleaseHistory:
-    """Ask AWS for everything that the page tells; it is read, and nothing is changed."""
+    """Read all data of the page from AWS."""
     releases = tuple(Ledger(target).releases())
     live = alias.read(target.function)
     way_back = None
@@ -128,7 +128,7 @@ def _ms(moment: str) -> int:
 
 
 def _figures(target: Target, span: _Span) -> Figures | None:
-    """Return what the first calls of a release came to, None if the log tells of none.
+    """Return what the first calls of a release came to, None if the log has none.
 
     The log is read by the names of its streams: <year>/<month>/<day>/[<version>]<environment>, the
     day being that on which Lambda started the environment ("Working with Lambda function logs" in

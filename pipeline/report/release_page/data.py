@@ -1,4 +1,4 @@
-"""The release page's facts as JSON, each said once: what repeats is kept in lists, and numbered."""
+"""The release page's data as JSON. What repeats is in lists, and referred to by its index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import runtimes
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.release.ledger import Release
-from pipeline.markdown import one_line, shown
+from pipeline.markdown import one_line, printable
 from pipeline.traffic.statistics import Figures
 from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.config import SERVICE
@@ -46,9 +46,9 @@ class _Numbered:
 
 
 def document(history: ReleaseHistory) -> dict[str, Any]:
-    """Return all that the page tells, ready for JSON. What is not known is left out.
+    """Return all data of the page, ready for JSON. What is unknown is left out.
 
-    Text that people wrote is free of credentials and of characters that act on how it is shown; it
+    Text that people wrote is free of credentials and of characters that change its display; it
     is text all the same, and may look like markup.
     """
     lists = _Lists(history)
@@ -128,7 +128,7 @@ def _release(history: ReleaseHistory, release: Release, lists: _Lists) -> dict[s
         commit=one_line(release.commit) if release.commit else None,
         run=one_line(release.run) if release.run else None,
         reason=one_line(release.reason) if release.reason else None,
-        error=shown(release.error) if release.error else None,
+        error=printable(release.error) if release.error else None,
         overrides=[one_line(override) for override in release.overrides] or None,
         phases=[
             [lists.phases.add(phase.name, phase.name), phase.seconds] for phase in release.phases

@@ -42,7 +42,10 @@ def test_a_failure_is_told_even_if_aws_is_gone(
     assert "not known" in raised.value.traffic and "get-alias" in raised.value.traffic
     assert "releases --environment production" in raised.value.command
     text = (tmp_path / "summary.md").read_text()
-    assert "AWS could not be asked where live points" in text and "somebody was faster" in text
+    assert (
+        "what live serves is unknown: AWS cannot be reached" in text
+        and "somebody was faster" in text
+    )
 
 
 def test_a_summary_that_cannot_be_made_changes_no_outcome(

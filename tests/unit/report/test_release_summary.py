@@ -142,7 +142,7 @@ FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "relea
         (
             _context(**FAILED),
             None,
-            "deployment failed, and AWS could not be asked where live points",
+            "deployment failed, and what live serves is unknown: AWS cannot be reached",
         ),
         (
             _context(**FAILED, operation="rollback", restored=_release(11)),
@@ -329,7 +329,7 @@ def test_no_credential_is_shown() -> None:
     context = _context(reason=f"because of {secret}", problem=OSError(f"cannot reach {secret}"))
     text = page(context, _ending("4", "4"))
     assert "hunter2" not in text
-    assert text.count("it seems to hold a credential: password in a URI") == 2
+    assert text.count("it looks like a credential: password in a URI") == 2
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ const CHARTS = [
   { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "the manifest is missing" },
   { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "there is no layer, or the manifest is missing" },
   { id: "init", title: "Cold start: init duration, median", of: (release) => release.figures?.init,
-    words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log tells of no cold start" },
+    words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log has no cold start" },
   { id: "errors", title: "Error rate", of: (release) => errorRate(release.figures),
-    words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log tells of no call" },
+    words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log has no call" },
 ];
 
 function draw(name, attributes, ...children) {
@@ -31,8 +31,8 @@ function draw(name, attributes, ...children) {
 function range(values, fromZero) {
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
   if (fromZero) return [0, (high || 1) * 1.1];
-  const room = (high - low) * 0.15 || high * 0.05 || 1;
-  return [Math.max(0, low - room), high + room];
+  const margin = (high - low) * 0.15 || high * 0.05 || 1;
+  return [Math.max(0, low - margin), high + margin];
 }
 
 /** Return a chart: its picture is a slider, along which the releases are read out. */
@@ -124,14 +124,14 @@ function showCharts() {
   }
   $("figures-source").textContent =
     "By release, the oldest on the left; squares are rollbacks. Cold starts and errors are those of each release's " +
-    `first calls, as the function's log tells them: it was read ${data.hours < 48 ? plural(data.hours, "hour") : plural(Math.round(data.hours / 24), "day")} back.`;
-  const shown = $("shown");
+    `first calls in the function's log, which was read ${data.hours < 48 ? plural(data.hours, "hour") : plural(Math.round(data.hours / 24), "day")} back.`;
+  const limit = $("limit");
   const drawCharts = () => {
-    const releases = data.releases.slice(0, Number(shown.value) || undefined);
+    const releases = data.releases.slice(0, Number(limit.value) || undefined);
     $("charts").replaceChildren(...CHARTS.map((each) => chart(each, releases)));
   };
-  shown.addEventListener("change", drawCharts);
-  shown.closest("form").hidden = data.releases.length <= Number(shown.options[0].value);
+  limit.addEventListener("change", drawCharts);
+  limit.closest("form").hidden = data.releases.length <= Number(limit.options[0].value);
   drawCharts();
   const numbers = $("numbers");
   numbers.addEventListener("toggle", () => {

@@ -37,14 +37,14 @@ function compareFiles(old, now) {
 /** Say in a sentence what a difference comes to. */
 function inSentence({ known, settings, needs, files, packages }) {
   if (!known) return "not known, for a manifest is damaged or missing";
-  const told = ["added", "removed", "changed"]
+  const differences = ["added", "removed", "changed"]
     .map((how) => [how, files.filter((file) => file.how === how).length])
     .filter(([, number]) => number)
     .map(([how, number]) => `${plural(number, "file")} ${how}`);
-  told.push(...needs.map(([name, old, now]) => `${name} ${old} → ${now}`));
-  told.push(...settings.map(([name, old, now]) => `${name} ${old} → ${now}`));
-  if (packages.length && !files.length) told.push("the same files, packed otherwise");
-  return told.join(", ") || "the same bundle";
+  differences.push(...needs.map(([name, old, now]) => `${name} ${old} → ${now}`));
+  differences.push(...settings.map(([name, old, now]) => `${name} ${old} → ${now}`));
+  if (packages.length && !files.length) differences.push("the same files, compressed differently");
+  return differences.join(", ") || "the same bundle";
 }
 
 function changedFiles({ files }, caption) {

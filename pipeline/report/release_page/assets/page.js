@@ -69,8 +69,8 @@ const kindOf = (release) =>
 const linkTo = (number) =>
   make("a", { href: `#release-${number}` }, `release ${number}`);
 
-function tell(text) {
-  $("told").textContent = text;
+function notify(text) {
+  $("toast").textContent = text;
 }
 
 /** Return a command with a button that copies it. */
@@ -80,10 +80,10 @@ function command(text) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      tell("Copied. Put your reason in place of the dots.");
+      notify("Copied. Replace the dots by your reason.");
     } catch {
       getSelection().selectAllChildren(words);
-      tell("Selected. Copy it with the keyboard, and put your reason in place of the dots.");
+      notify("Selected. Copy it with the keyboard, and replace the dots by your reason.");
     }
   };
   const button = make("button", { type: "button", onclick: copy, "aria-label": `Copy: ${text}` }, "Copy");

@@ -202,7 +202,7 @@ function* back(release) {
   else {
     if (bundleOf(release).quarantined) yield make("p", { class: "notice" }, "This bundle is in quarantine. It is restored for whoever asks for it by number.");
     yield* wayBack(release.number);
-    yield make("p", { class: "quiet" }, "With --dry-run at a desk, or -f dry-run=true, it is proved and shown first, and nothing changes.");
+    yield make("p", { class: "quiet" }, "To check it first without changes, add --dry-run, or -f dry-run=true.");
   }
 }
 

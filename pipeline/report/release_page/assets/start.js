@@ -22,8 +22,8 @@ function start() {
     choice.new.value = served[0].number;
   }
   const goToHash = () => {
-    const asked = /^#release-(\d+)$/.exec(location.hash);
-    if (asked) show(Number(asked[1]));
+    const requested = /^#release-(\d+)$/.exec(location.hash);
+    if (requested) show(Number(requested[1]));
   };
   addEventListener("hashchange", goToHash);
   // A link to what the address names already changes no address, and is meant all the same.
