@@ -1,7 +1,7 @@
 """What localcloud downloads and runs: the sources, and the folders.
 
-AWS's runtime emulator and the packages of AWS's Python runtime are in this Python's environment, but
-not on its import path, so that the function sees only what it would see on Lambda.
+AWS's runtime emulator and the packages of AWS's Python runtime are in this Python's environment,
+but not on its import path, so that the function sees only what it would see on Lambda.
 """
 
 from __future__ import annotations

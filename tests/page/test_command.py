@@ -43,7 +43,7 @@ def test_an_environment_without_a_release_has_a_page(project: Project, tmp_path:
     assert (tmp_path / "index.html").is_file()
 
 
-def test_a_folder_that_cannot_be_is_told(project: Project, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(project: Project, tmp_path: Path) -> None:
     """It is a usage error, before AWS is called."""
     (tmp_path / "file").write_text("mine")
     project.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_is_told(project: Project, tmp_path: Path) -> No
     )
     assert done.returncode == 2
     assert "error[usage]: the page cannot be written into" in done.stderr
-    assert "Not a directory" in done.stderr and "Give --out a folder" in done.stderr
+    assert "Not a directory" in done.stderr and "Use a writable folder" in done.stderr
     assert (tmp_path / "file").read_text() == "mine"
 
 
