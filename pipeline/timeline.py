@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pipeline import console
+log = logging.getLogger(__name__)
+
 
 _TICKS_S = (1, 2, 5, 10, 30)
 
@@ -30,8 +32,8 @@ class Timeline:
 
     @contextmanager
     def phase(self, name: str, doing: str) -> Iterator[None]:
-        """Time one phase, and report its start and its end."""
-        console.say(f"{name:<8} {doing}")
+        """Time one phase, and report its start."""
+        log.info(f"{name:<8} {doing}")
         started = time.monotonic()
         try:
             yield
@@ -45,12 +47,6 @@ class Timeline:
     def seconds(self) -> float:
         """How long all phases took together."""
         return sum(phase.seconds for phase in self.phases)
-
-    def show(self) -> None:
-        """Print the timeline."""
-        rows = [[phase.name, f"{phase.seconds:.1f}"] for phase in self.phases]
-        rows.append(["total", f"{self.seconds:.1f}"])
-        console.table("", ["phase", "seconds"], rows)
 
     def to_mermaid(self) -> list[str]:
         """Return the lines of a Mermaid picture; the phase that failed is marked in it.

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console
+from pipeline import progress
 from pipeline.aws import Aws, absent_if, create_object, persistently
 from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.errors import BundleError
 from pipeline.errors import did_you_mean
-from pipeline.console import Bar
+from pipeline.progress import Bar
 from pipeline.config import MANIFEST, PIPELINE
 from pipeline.target import Target
 
@@ -74,7 +74,7 @@ def put(aws: Aws, bundle: Bundle) -> None:
     The manifest goes last: a bundle that has one is whole.
     """
     total = sum(package.size_bytes for package in bundle.manifest.packages())
-    with console.step("store", total) as bar:
+    with progress.step("store", total) as bar:
         before = 0
         for package, archive in bundle.zips():
             _upload(aws, package, archive, partial(_show_sent, bar, package.name, before, total))

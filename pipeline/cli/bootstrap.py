@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline import repository as setup
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if

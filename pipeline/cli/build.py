@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import console, github
+from pipeline import github
+from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.packaging.builder import build
 

@@ -7,7 +7,7 @@ import re
 import click
 from click.shell_completion import get_completion_class
 
-from pipeline import console
+from pipeline.cli import console
 from pipeline.cli.help import examples
 
 # The command's short name in the shell, and the variable with which click starts a completion.

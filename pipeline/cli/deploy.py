@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
-from pipeline import aws, console, github
+from pipeline import aws, github
+from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -212,7 +213,7 @@ def _tell(
         console.result(f"nothing to do: {environment.name} serves bundle {bundle.id[:12]} already")
         return
     github.set_output("release", str(release.number))
-    timeline.show()
+    console.timeline(timeline)
     console.result(
         f"release {release.number}: {environment.name} serves bundle {bundle.id[:12]} "
         f"as version {release.version}"

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.release import ledger, rollback_target
 from pipeline.terraform import runner
 from pipeline.cli.options import environment_option

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import click
 from botocore.exceptions import ClientError
 
-from pipeline import aws, console, github
+from pipeline import aws, github
+from pipeline.cli import console
 from pipeline import repository as setup
 from pipeline.terraform import runner
 from pipeline.aws import Aws, absent_if, error_code

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.errors import BundleError
 from pipeline.cli.help import examples

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import aws, console, github
+from pipeline import aws, github
+from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option

@@ -6,7 +6,8 @@ import re
 
 import click
 
-from pipeline import console, scaffold
+from pipeline import scaffold
+from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.function_file import FUNCTION
 

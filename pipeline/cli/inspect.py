@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from pipeline import console, github
+from pipeline import github
+from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.errors import BundleError
 from pipeline.inspection import report
+from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
 from pipeline.inspection.inspector import inspect_bundle, refuse_findings, today
 from pipeline.inspection.report import Report
 
@@ -31,13 +33,47 @@ def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
     if as_json:
         console.result_json(found.as_json())
     else:
-        report.show(found)
+        _show(found)
     if github.in_actions():
         for line in report.github_annotations(found):
             print(line, file=sys.stderr)
     if expected_id is not None:
         _refuse_another(found, expected_id)
     refuse_findings(found, "Each finding says what to do about it.")
+
+
+def _show(found: Report) -> None:
+    info = found.info
+    rows = [
+        [
+            package.name,
+            f"{package.files:,}",
+            f"{package.size_bytes:,}",
+            f"{package.unzipped_bytes:,}",
+            f"{report.percent(package.unzipped_bytes, MAX_UNZIPPED_BYTES)} %",
+        ]
+        for package in info.packages
+    ]
+    unzipped = f"{info.unzipped_bytes:,}"
+    share = f"{report.percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
+    rows.append(["together", "", "", unzipped, share])
+    console.result(f"bundle   {found.bundle_id or 'unknown'}")
+    if info.runtime:
+        line = f"function {info.handler} on {info.runtime}, {info.architecture}"
+        console.result(report.printable(line))
+    if info.deprecated:
+        console.result(
+            f"runtime  AWS deprecates {info.runtime} on {info.deprecated}, "
+            f"and blocks updates from {info.updates_blocked} on"
+        )
+    columns = ["package", "files", "zipped bytes", "unzipped bytes", "of 250 MB"]
+    console.table("", columns, rows)
+    for finding in found.findings:
+        console.result(f"{report.describe(finding)}\n    {finding.rule.hint}")
+    for finding, reason in found.allowed:
+        console.result(f"allowed: {report.describe(finding)}\n    {report.printable(reason)}")
+    count = len(found.findings) or "no"
+    console.result(f"{count} finding{'' if count == 1 else 's'}")
 
 
 def _refuse_another(found: Report, expected_id: str) -> None:

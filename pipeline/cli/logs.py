@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.traffic import invocations, log_reader
 from pipeline.aws import absent_if
 from pipeline.cli.options import environment_option

@@ -11,7 +11,8 @@ import click
 from click.exceptions import NoSuchCommand
 from click.shell_completion import CompletionItem
 
-from pipeline import console, github
+from pipeline import github
+from pipeline.cli import console
 from pipeline.cli import completion
 from pipeline.errors import PipelineError, StoppedError
 from pipeline.sdk_errors import translated_errors
@@ -87,6 +88,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 )
 def pipeline() -> None:
     """Build, inspect, deploy and roll back a Lambda function."""
+    console.attach()
 
 
 def main() -> None:

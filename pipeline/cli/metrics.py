@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pipeline import console
+from pipeline.cli import console
 from pipeline.config import ENVIRONMENTS, Environment
 from pipeline.errors import did_you_mean
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.report.release_page import collect, data, html
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from pipeline import aws, console, github
+from pipeline import aws, github
+from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples

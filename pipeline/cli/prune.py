@@ -11,7 +11,8 @@ from itertools import islice
 import click
 from botocore.exceptions import ClientError
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.release import ledger, outcome
 from pipeline.aws import error_code
 from pipeline.cli.options import environment_option

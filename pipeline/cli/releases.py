@@ -7,7 +7,8 @@ from itertools import islice
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.cli.help import examples

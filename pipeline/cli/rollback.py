@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import click
 
-from pipeline import aws, console, github
+from pipeline import aws, github
+from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
@@ -113,7 +114,7 @@ def command(
         if release.pending and only != _TRAFFIC:
             follow_up.follow(context, bundle, release, allowed)
             console.result(f"Terraform has followed release {release.number}")
-    context.timeline.show()
+    console.timeline(context.timeline)
 
 
 def _warn_of_expiry(valid_s: float | None) -> None:

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment

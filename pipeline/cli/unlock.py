@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipeline import aws, console
+from pipeline import aws
+from pipeline.cli import console
 from pipeline.release import outcome
 from pipeline.terraform import runner
 from pipeline.cli.options import environment_option

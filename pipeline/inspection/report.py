@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import console, github
+from pipeline import github
 from pipeline.bundle.function_files import belongs
 from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
 from pipeline.config import FUNCTION_FILE, FUNCTION_PACKAGE, ROOT, SOURCE
@@ -80,53 +80,18 @@ class Report:
                 ],
                 "unzipped_bytes": info.unzipped_bytes,
                 "unzipped_limit_bytes": MAX_UNZIPPED_BYTES,
-                "unzipped_limit_percent": _percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES),
+                "unzipped_limit_percent": percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES),
             },
             "findings": [finding.as_json() for finding in self.findings],
             "allowed": [finding.as_json() | {"reason": why} for finding, why in self.allowed],
         }
 
 
-def show(report: Report) -> None:
-    """Print the report for people, and annotate the findings on GitHub."""
-    info = report.info
-    rows = [
-        [
-            package.name,
-            f"{package.files:,}",
-            f"{package.size_bytes:,}",
-            f"{package.unzipped_bytes:,}",
-            f"{_percent(package.unzipped_bytes, MAX_UNZIPPED_BYTES)} %",
-        ]
-        for package in info.packages
-    ]
-    unzipped = f"{info.unzipped_bytes:,}"
-    share = f"{_percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES)} %"
-    rows.append(["together", "", "", unzipped, share])
-    console.result(f"bundle   {report.bundle_id or 'unknown'}")
-    if info.runtime:
-        line = f"function {info.handler} on {info.runtime}, {info.architecture}"
-        console.result(_printable(line))
-    if info.deprecated:
-        console.result(
-            f"runtime  AWS deprecates {info.runtime} on {info.deprecated}, "
-            f"and blocks updates from {info.updates_blocked} on"
-        )
-    columns = ["package", "files", "zipped bytes", "unzipped bytes", "of 250 MB"]
-    console.table("", columns, rows)
-    for finding in report.findings:
-        console.result(f"{describe(finding)}\n    {finding.rule.hint}")
-    for finding, reason in report.allowed:
-        console.result(f"allowed: {describe(finding)}\n    {_printable(reason)}")
-    count = len(report.findings) or "no"
-    console.result(f"{count} finding{'' if count == 1 else 's'}")
-
-
 def describe(finding: Finding) -> str:
     """Return the finding in one printable line: rule, place, and what is wrong there."""
     place = [finding.package, finding.path, finding.line and str(finding.line)]
-    where = ":".join(_printable(part) for part in place if part)
-    return f"{finding.rule.id}  {where}  {_printable(finding.message)}"
+    where = ":".join(printable(part) for part in place if part)
+    return f"{finding.rule.id}  {where}  {printable(finding.message)}"
 
 
 def github_annotations(report: Report) -> list[str]:
@@ -149,14 +114,14 @@ def _source_file(finding: Finding) -> str | None:
     return None
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Escape what a terminal or a log would obey instead of showing it."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
-def _percent(size_bytes: int, limit_bytes: int) -> float:
+def percent(size_bytes: int, limit_bytes: int) -> float:
     return round(100 * size_bytes / limit_bytes, 2)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import console
 from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.config import (
     ARCHITECTURE,
@@ -23,6 +23,8 @@ from pipeline.errors import BundleError
 from pipeline.packaging import function, handler_import, layer, zip_writer
 from pipeline.packaging.layer import Layer
 from pipeline.packaging.lock import Lock
+
+log = logging.getLogger(__name__)
 
 
 def build(out: Path, runtime_packages: Path) -> Bundle:
@@ -48,7 +50,7 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
     bundle = Bundle(manifest, function_zip, None)
     if LAYER:
         bundle = _with_layer(bundle, files, out)
-    console.say(handler_import.try_import(bundle, runtime_packages))
+    log.info(handler_import.try_import(bundle, runtime_packages))
     bundle.write(out)
     return bundle
 
@@ -58,10 +60,10 @@ def _with_layer(bundle: Bundle, files: Mapping[str, bytes], out: Path) -> Bundle
     recipe = layer.recipe_sha256(lock, files)
     built = _layer_already_built(out, recipe)
     if built is None:
-        console.say(f"building the layer from {LAYER_LOCK.relative_to(ROOT)}")
+        log.info(f"building the layer from {LAYER_LOCK.relative_to(ROOT)}")
         built = layer.build_layer(lock, files)
         if built.left_out:
-            console.say(f"left out by function.toml: {built.left_out}")
+            log.info(f"left out by function.toml: {built.left_out}")
     manifest = replace(
         bundle.manifest,
         layer=Package.of(LAYER_PACKAGE, built.archive),

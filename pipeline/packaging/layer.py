@@ -12,7 +12,7 @@ from platform import python_version
 
 from packaging.utils import canonicalize_name
 
-from pipeline import console
+from pipeline import progress
 from pipeline.bundle import bytecode
 from pipeline.bundle.manifest import sha256_hex
 from pipeline.config import ARCHITECTURE, FUNCTION, ROOT, RUNTIME
@@ -81,11 +81,11 @@ def build_layer(lock: Lock, function: Mapping[str, bytes]) -> Layer:
             f"python/{path}" for path, file in kept.items() if file.stat().st_mode & 0o100
         }
     if _OPTIONS["bytecode_only"]:
-        with console.step("compile") as bar:
+        with progress.step("compile") as bar:
             bar.update(0, f"{len(contents)} files")
             contents = bytecode.compile_sources(contents)
         own_files = {f"{path}c" if path.endswith(".py") else path for path in own_files}
-    with console.step("zip", sum(map(len, contents.values()))) as bar:
+    with progress.step("zip", sum(map(len, contents.values()))) as bar:
         archive = zip_writer.write_zip(contents, executable, bar.update)
     own_paths = tuple(sorted(f"python/{path}" for path in own_files))
     return Layer(archive, dependencies, own_paths, _left_out(len(installed), len(kept)))

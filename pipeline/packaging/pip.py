@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from pipeline import console
+from pipeline import progress
 from pipeline.config import ARCHITECTURE, RUNTIME
 from pipeline.errors import LayerError
 from pipeline.packaging import lambda_platform
@@ -50,7 +50,7 @@ def install(requirements: list[str], wheels: Path, target: Path) -> None:
         command += ["--no-warn-script-location", "--root-user-action", "ignore"]
         command += ["--progress-bar", "raw", "--find-links", str(wheels)]
         command += [*lambda_platform.pip_options(), "--requirement", str(file)]
-        with console.step("install") as bar:
+        with progress.step("install") as bar:
             status, complaints = _run(command, bar)
     if status != 0:
         raise _explained(complaints)
@@ -68,7 +68,7 @@ def build_wheel(source: Path, wheels: Path) -> None:
         )
 
 
-def _run(command: list[str], bar: console.Bar) -> tuple[int, str]:
+def _run(command: list[str], bar: progress.Bar) -> tuple[int, str]:
     """Run pip to its end; return its exit status, and what it wrote to standard error."""
     name = ""
     # Not a pipe: it is read only at the end.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
-from pipeline import console, github
+from pipeline import github
 from pipeline.errors import GitHubError, LostRaceError
 from pipeline.release import ledger
 from pipeline.release.ledger import Ledger, Release
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 # A cancelled job gets ten seconds, and its lease expires after twenty.
 _PATIENCE_S = 120
@@ -49,7 +52,7 @@ def _cancel(release: Release, race: LostRaceError) -> None:
     """Cancel a deployment's run; raise `race`, with why, if that cannot be."""
     if release.kind != "deploy" or release.run is None:
         raise race
-    console.say(f"{'cancel':<8} {release.run}, which deploys as release {release.number}", "yellow")
+    log.warning(f"{'cancel':<8} {release.run}, which deploys as release {release.number}")
     try:
         github.cancel(release.run)
     except GitHubError as problem:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, describe
@@ -19,6 +19,8 @@ from pipeline.terraform.runner import SavedPlan, Terraform
 from pipeline.traffic import alias, invoke, provisioned_concurrency, smoke
 from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.canary import Canary
+
+log = logging.getLogger(__name__)
 
 
 class Deployment:
@@ -110,7 +112,7 @@ class Deployment:
             return
         version = rollback_target.where_live_belongs(self._ledger.releases(), switch.before)
         if switch.before.route != (version, ()):
-            console.say(f"version {version} serves alone again", "yellow")
+            log.warning(f"version {version} serves alone again")
             switch.reset(version)
 
     def _move_live(self, switch: AliasSwitch, version: str) -> None:
@@ -147,7 +149,7 @@ class Deployment:
             if switch.before
             else f"nothing served before it, and {LIVE} may point to the version that failed"
         )
-        console.say(f"release {release.number} failed; {way}", "yellow")
+        log.warning(f"release {release.number} failed; {way}")
         text = describe(problem) + self._what_stays()
         result: ledger.Outcome = "failed"
         try:
@@ -158,7 +160,7 @@ class Deployment:
             # As if it had died: the next deployment puts live back.
             result = "interrupted"
             text += f"; live is not back where it was: {describe(failure)}"
-            console.say(text, "red")
+            log.warning(text)
         self._record(release, result, error=text)
 
     def _what_stays(self) -> str:
@@ -167,5 +169,5 @@ class Deployment:
         if not at_once:
             return ""
         stays = f"what the apply changed for all versions stays: {', '.join(at_once)}"
-        console.say(f"{stays}. See docs/runbook.md, AWS and Terraform differ", "yellow")
+        log.warning(f"{stays}. See docs/runbook.md, AWS and Terraform differ")
         return f"; {stays}"

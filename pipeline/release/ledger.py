@@ -11,6 +11,7 @@ newest release first:
 
 from __future__ import annotations
 
+import logging
 import getpass
 import json
 import os
@@ -23,13 +24,15 @@ from typing import Any, Literal, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console, github
+from pipeline import github
 from pipeline.aws import absent_if, create_object
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import AwsError, LostRaceError, describe
 from pipeline.release.lease import Lease
 from pipeline.timeline import Phase
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 _LAST_NUMBER = 999_999
 # In the order of the alphabet, as S3 lists them.
@@ -268,10 +271,9 @@ def close_what_died(target: Target) -> Release | None:
     """
     newest = Ledger(target).close_what_died()
     if newest and newest.outcome == "interrupted":
-        console.say(
+        log.warning(
             f"release {newest.number} (a {newest.kind} of bundle {newest.bundle[:12]} by "
-            f"{newest.actor}, begun at {newest.began}) died: it is closed as interrupted",
-            "yellow",
+            f"{newest.actor}, begun at {newest.began}) died: it is closed as interrupted"
         )
     return newest
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipeline import console
 from pipeline.terraform import runner
 from pipeline.aws import absent_if
 from pipeline.bundle.manifest import Manifest
@@ -15,6 +15,8 @@ from pipeline.errors import StateLockedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.terraform.runner import SavedPlan, Terraform
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 # A Terraform that lost its pipeline ends what it does, and gives its lock up; this is more than it
 # can take.
@@ -94,6 +96,6 @@ def _give_back(tf: Terraform, target: Target) -> bool:
     if not is_left_over(lock.created, releases, datetime.now(UTC)):
         return False
     created = lock.created.isoformat(timespec="seconds")
-    console.say(f"the lock that {lock.who} left at {created} is taken away", "yellow")
+    log.warning(f"the lock that {lock.who} left at {created} is taken away")
     tf.unlock(target.aws, lock.id)
     return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console, github
+from pipeline import github
 from pipeline.release import outcome, rollback_target
 from pipeline.report import release_summary
 from pipeline.traffic import alias, invoke
@@ -18,6 +19,8 @@ from pipeline.release.context import ReleaseContext, Operation
 from pipeline.report.release_summary import Ending
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def _summarise(context: ReleaseContext, before: Live | None) -> None:
             ending = _look(context, before)
         github.add_to_summary(release_summary.page(context, ending))
     except Exception as problem:  # whatever it is: what was done is done, and says so by itself
-        console.say(f"there is no summary: {describe(problem)}", "yellow")
+        log.warning(f"there is no summary: {describe(problem)}")
 
 
 def _look(context: ReleaseContext, before: Live | None) -> Ending:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from pipeline import console
-from pipeline.console import Bar
+from pipeline.progress import Bar
+
+log = logging.getLogger(__name__)
 
 # How many operations each planned action takes; others, such as reading, change nothing.
 _OPERATIONS = {"create": 1, "update": 1, "delete": 1, "replace": 2}
@@ -32,7 +34,7 @@ class ApplyProgress:
         elif kind == "apply_start":
             self._under_way.append(message["hook"]["resource"]["addr"])
         elif kind in ("apply_complete", "apply_errored"):
-            console.say(f"         {message['@message']}")
+            log.info(f"         {message['@message']}")
             self._end(message["hook"]["resource"]["addr"])
         self._show()
 

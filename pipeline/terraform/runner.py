@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import console
+from pipeline import progress
 from pipeline.terraform.progress import ApplyProgress
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package, sha256_hex
@@ -106,7 +106,7 @@ class Terraform:
         given.write_text(json.dumps({**self._stack.variables, **variables}))
         files = [each for each in (self._stack.variables_file, given) if each]
         path = self._folder / "plan"
-        with console.step("plan"):
+        with progress.step("plan"):
             self._run(
                 *("plan", "-json", "-input=false", f"-out={path}"),
                 f"-lock-timeout={_LOCK_PATIENCE_S}s" if lock else "-lock=false",
@@ -117,7 +117,7 @@ class Terraform:
 
     def apply(self, plan: SavedPlan) -> dict[str, Any]:
         """Apply exactly a saved plan, say what changes as it goes, and return the outputs."""
-        with console.step("apply") as bar:
+        with progress.step("apply") as bar:
             output = self._run(
                 *("apply", "-json", "-input=false", f"-lock-timeout={_LOCK_PATIENCE_S}s"),
                 str(plan.path),

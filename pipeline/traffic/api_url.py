@@ -7,6 +7,7 @@ in the API Gateway developer guide.
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 import urllib.error
@@ -17,9 +18,10 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import console
 from pipeline.traffic.invoke import Health
 from pipeline.errors import CheckFailedError
+
+log = logging.getLogger(__name__)
 
 # What was changed just now takes a while to be deployed, or to hold everywhere.
 _PATIENCE_S = 15
@@ -58,7 +60,7 @@ def urls(outputs: Mapping[str, Any]) -> Iterator[str]:
         try:
             socket.getaddrinfo(urlsplit(custom).hostname, None)
         except OSError:
-            console.say(f"{custom} is not called: it has no DNS record yet", "yellow")
+            log.warning(f"{custom} is not called: it has no DNS record yet")
         else:
             yield custom
 

@@ -11,24 +11,27 @@ is seen if it begins to fire within a step.
 
 from __future__ import annotations
 
+import logging
 import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from pipeline import console
+from pipeline import progress
 from pipeline.traffic import alarms, analysis, invocations, invoke, smoke
 from pipeline.traffic.invocations import Invocation
 from pipeline.config import LIVE, OWN_CALLS_S, Rollout
 from pipeline.errors import CanaryFailedError, UsageError
 from pipeline.traffic.analysis import Comparison, Throttled
-from pipeline.console import Bar
+from pipeline.progress import Bar
 from pipeline.traffic.log_reader import LogReader
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.timeline import Timeline
 from pipeline.traffic.alias import AliasSwitch
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 _COUNTED_AFTER_S = 60
 _SHOWN_EVERY_S = 0.5
@@ -64,11 +67,11 @@ class Canary:
                     switch.shift(version, percent)
                 else:
                     switch.promote(version)
-                with console.step(f"{percent:g} %", self.steps.watch_s) as bar:
+                with progress.step(f"{percent:g} %", self.steps.watch_s) as bar:
                     callers = self._watch(old, version, bar)
                 compared = self._fill_up(callers, old, version)
-                console.say(f"         {percent:g} %: {analysis.summary(*compared)}")
-        console.say(f"         version {version} takes over: it is not worse than version {old}")
+                log.info(f"         {percent:g} %: {analysis.summary(*compared)}")
+        log.info(f"         version {version} takes over: it is not worse than version {old}")
 
     def _watch(self, old: str, version: str, bar: Bar) -> list[Invocation]:
         """Look again and again for as long as the step lasts, and return the callers' calls."""
@@ -127,16 +130,16 @@ class Canary:
 
     def _call_both(self, old: str, version: str) -> list[Invocation]:
         """Call both versions in turn, and return the calls: health, and what may be repeated."""
-        console.say(f"         few callers: {self.steps.least_calls} calls of our own to each")
+        log.info(f"         few callers: {self.steps.least_calls} calls of our own to each")
         until_s = time.monotonic() + OWN_CALLS_S
         key = smoke.data_key(self.target)
         own = [smoke_call for smoke_call in SMOKE_CALLS if smoke_call.canary and key]
         turns = itertools.cycle([None, *own])
         made: list[Invocation] = []
-        with console.step("calls", self.steps.least_calls) as bar:
+        with progress.step("calls", self.steps.least_calls) as bar:
             for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
                 if time.monotonic() > until_s:
-                    console.say("         they take too long: what there is has to do", "yellow")
+                    log.warning("         they take too long: what there is has to do")
                     break
                 made += [self._call(each, key, turn) for each in (version, old)]
                 bar.update(done, _figures(made, old, version))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console
 from pipeline.errors import describe
 from pipeline.config import SERVICE
 from pipeline.target import Target
+
+log = logging.getLogger(__name__)
 
 
 def put(target: Target, kind: Literal["deploy", "rollback"]) -> None:
@@ -28,4 +30,4 @@ def put(target: Target, kind: Literal["deploy", "rollback"]) -> None:
             ],
         )
     except (ClientError, BotoCoreError) as error:
-        console.say(f"the dashboard has no mark of this {kind}: {describe(error)}", "yellow")
+        log.warning(f"the dashboard has no mark of this {kind}: {describe(error)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import base64
 import json
 import time
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import console
 from pipeline.aws import absent_if, error_code
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import CheckFailedError
@@ -22,6 +22,8 @@ from pipeline.target import DeployedFunction
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+
+log = logging.getLogger(__name__)
 
 _ROUTE = "ANY /api/{proxy+}"
 
@@ -155,7 +157,7 @@ def wake(function: DeployedFunction, version: str) -> None:
     state = found.get("State", "Active")
     if state == "Active":
         return
-    console.say(f"version {version} is {state}: it is called once, and waited for", "yellow")
+    log.warning(f"version {version} is {state}: it is called once, and waited for")
     get_health(function, version)
     function.wait_until_active(version)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from functools import cache
 from uuid import uuid4
 
-from pipeline import console
 from pipeline.traffic import invocations, invoke, log_reader
 from pipeline.aws import absent_if
 from pipeline.traffic.invoke import Response
 from pipeline.errors import CheckFailedError
 from pipeline.traffic.smoke_calls import SMOKE_CALLS, SmokeCall
 from pipeline.target import DeployedFunction, Target
+
+log = logging.getLogger(__name__)
 
 # CloudWatch has the log of a call after seconds, seldom after a minute.
 _LOG_PATIENCE_S = 90
@@ -40,10 +42,9 @@ def run(target: Target, version: str, *, role_changed: bool) -> None:
     if key:
         _call_all(target, version, key)
     elif SMOKE_CALLS:
-        console.say(
+        log.warning(
             "nothing but health is called: there is no parameter "
-            + target.environment.smoke_parameter,
-            "yellow",
+            + target.environment.smoke_parameter
         )
     _find_in_log(target, version, health.request_id, began_ms)
 

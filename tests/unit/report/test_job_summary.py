@@ -52,7 +52,7 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     unreachable: Aws,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What was done stays, and what failed has its own error."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -63,11 +63,11 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     with pytest.raises(LostRaceError):
         with job_summary.job_summary("rollback", Target(unreachable, PRODUCTION), None):
             raise LostRaceError("somebody was faster")
-    assert capsys.readouterr().err.count("there is no summary") == 2
+    assert caplog.text.count("there is no summary") == 2
 
 
 def test_outside_of_a_job_nothing_is_looked_up_or_written(
-    unreachable: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    unreachable: Aws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     calls: list[str] = []
@@ -75,4 +75,4 @@ def test_outside_of_a_job_nothing_is_looked_up_or_written(
         client.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
     with job_summary.job_summary("deploy", Target(unreachable, PRODUCTION), None):
         pass
-    assert calls == [] and capsys.readouterr().err == ""
+    assert calls == [] and caplog.text == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import base64
 import io
 import re
@@ -192,16 +193,18 @@ def test_traffic_moves_in_the_steps_and_each_is_a_phase() -> None:
 
 
 def test_each_step_leaves_a_line_with_what_was_compared(
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Of the callers' calls at one step, of the pipeline's own where those are too few."""
+    caplog.set_level(logging.INFO)
     for callers, count in ((_callers(70, 65), (65, 70)), ([], (60, 60))):
         _release(_Cloud(callers=callers), percents=(10, 100))
         figures = "0 failed, p95 20 ms, memory 80 MB"
         line = f"canary {count[0]} calls, {figures}; live {count[1]} calls, {figures}"
-        output = capsys.readouterr().err
+        output = "\n".join(caplog.messages)
+        caplog.clear()
         assert f"10 %: {line}" in output and f"100 %: {line}" in output
-        assert output.endswith(f"version {NEW} takes over: it is not worse than version {OLD}\n")
+        assert output.endswith(f"version {NEW} takes over: it is not worse than version {OLD}")
 
 
 def test_callers_that_are_enough_leave_nothing_to_call() -> None:

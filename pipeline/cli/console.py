@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import github
+from pipeline import github, progress
 from pipeline.errors import PipelineError
+from pipeline.progress import Bar
+from pipeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -67,6 +70,28 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     _out.print(grid)
 
 
+def timeline(measured: Timeline) -> None:
+    """Print how long each phase took."""
+    rows = [[phase.name, f"{phase.seconds:.1f}"] for phase in measured.phases]
+    rows.append(["total", f"{measured.seconds:.1f}"])
+    table("", ["phase", "seconds"], rows)
+
+
+class _Handler(logging.Handler):
+    """Prints what the pipeline logs, a warning in yellow."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), "yellow" if record.levelno >= logging.WARNING else "")
+
+
+def attach() -> None:
+    """Print what the pipeline logs and how far its steps are, from now on."""
+    log = logging.getLogger("pipeline")
+    log.handlers = [_Handler()]
+    log.setLevel(logging.INFO)
+    progress.render_with(step)
+
+
 def error(problem: PipelineError) -> None:
     """Say what happened and what to do, and annotate the place on GitHub."""
     _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.message}"))
@@ -84,21 +109,19 @@ def error(problem: PipelineError) -> None:
         print(mark, file=sys.stderr)
 
 
-class Bar:
-    """One step's bar, or what stands for it where nobody would see one."""
+class _DrawnBar(Bar):
+    """A step's bar on a terminal."""
 
-    def __init__(self, progress: Progress | None = None, task: TaskID | None = None) -> None:
-        self._progress = progress
+    def __init__(self, display: Progress, task: TaskID) -> None:
+        self._display = display
         self._task = task
 
     def update(self, done: float, words: str, *, total: float | None = None) -> None:
-        """Say how much of the step's total is done, and in words what there is to know."""
-        if self._progress and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, words=words)
+        self._display.update(self._task, completed=done, total=total, words=words)
 
 
 @contextmanager
-def step(doing: str, total: float | None = None) -> Iterator[Bar]:
+def step(doing: str, total: float | None) -> Iterator[Bar]:
     """Show how far a step has come; without a `total` only that it goes on."""
     screen = terminal()
     if screen is None:
@@ -128,6 +151,6 @@ def step(doing: str, total: float | None = None) -> Iterator[Bar]:
     atexit.register(screen.show_cursor)
     try:
         displayed.start()
-        yield Bar(displayed, displayed.add_task(doing, total=total, words=""))
+        yield _DrawnBar(displayed, displayed.add_task(doing, total=total, words=""))
     finally:
         displayed.stop()
