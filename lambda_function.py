@@ -204,7 +204,7 @@ def answer_to(request: Request, context: Context) -> Answer:
 
 
 def health(context: Context) -> Answer:
-    """Say whether the database answers, and which versions are at work."""
+    """Return whether the database answers, and which versions are at work."""
     status, state, version, headers = 200, "ok", None, {}
     try:
         with database(context) as client:
@@ -589,7 +589,7 @@ _found_none = False  # whether the last search for a server was in vain
 
 @contextmanager
 def database(context: Context) -> Iterator[MongoClient[Document]]:
-    """Give the container's client for as long as the invocation has; its errors become ApiError."""
+    """Yield the container's client until the invocation ends; its errors become ApiError."""
     global _client, _found_none
     if _client is None:
         _client = new_client(context)

@@ -127,7 +127,7 @@ def _at_share(pid: int) -> Iterator[None]:
 
 @contextmanager
 def _parameter_store(value: str) -> Iterator[str]:
-    """Give the address of a Systems Manager that answers every request with this parameter."""
+    """Yield the address of a Systems Manager that answers every request with this parameter."""
     content = json.dumps({"Parameter": {"Value": value}}).encode()
 
     class Handler(BaseHTTPRequestHandler):

@@ -45,7 +45,7 @@ def spread_of(values: Sequence[float]) -> Spread:
 def alternate[T](
     contenders: Mapping[str, Callable[[int], T]], rounds: int
 ) -> dict[str, tuple[T, ...]]:
-    """Let each contender have its turn in each round, A B A B …; return what each turn gave.
+    """Let each contender have its turn in each round, A B A B …; return the result of each turn.
 
     Whatever else the machine does meanwhile hits all of them alike. Turns get the round's number.
     """

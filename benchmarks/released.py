@@ -108,7 +108,7 @@ class Released:
 
 @contextmanager
 def released(workspace: Workspace, name: str) -> Iterator[Released]:
-    """Give a service with a first release."""
+    """Yield a service with a first release."""
     folder = workspace.new_folder(name)
     with own_mongod() as server, cloud.running(folder / "cloud", server.uri) as settings:
         found = Released(Project.copy_to(folder / "project", settings), folder / "terraform")

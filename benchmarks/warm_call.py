@@ -64,7 +64,7 @@ class Worker:
     process: subprocess.Popen[str]
 
     def round(self, event: Mapping[str, Any], calls: int) -> dict[str, Any]:
-        """Have the handler called; return `calls_s`, `cpu_s` and the `first` answer as text."""
+        """Call the handler; return `calls_s`, `cpu_s` and the `first` answer as text."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps({"event": event, "calls": calls}) + "\n")
         self.process.stdin.flush()
@@ -98,7 +98,7 @@ def worker(python: Path, module: str, imports: list[Path], mongodb_uri: str) -> 
 
 @contextmanager
 def filled_mongod() -> Iterator[str]:
-    """Give the connection string of a server with a thousand documents in it."""
+    """Yield the connection string of a server with a thousand documents in it."""
     with own_mongod() as server:
         with MongoClient[dict[str, Any]](server.uri) as client:
             collection = client[_PLACE["database"]][_PLACE["collection"]]

@@ -27,7 +27,7 @@ _EXPECTED = (
     help="Folder for the release page, which stays.  [default: page/demo]",
 )
 def demo(page: Path) -> None:
-    """Take a change from source to a running function, and back."""
+    """Deploy a change to a running function, and roll it back."""
     try:
         run.run(page)
     except _EXPECTED as problem:

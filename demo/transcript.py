@@ -27,7 +27,7 @@ def lines(
 
 
 def counted(answers: Mapping[str, int]) -> str:
-    """Say how many answers each version gave, and how many calls failed."""
+    """Return how many answers each version gave, and how many calls failed."""
     versions = sorted(name for name in answers if name != "failed")
     text = ", ".join(f"{name}: {answers[name]:,}" for name in versions)
     return f"the client was answered by {text}; failed: {answers.get('failed', 0)}"

@@ -51,7 +51,7 @@ def down(folder: Path) -> None:
 @localcloud.command()
 @_folder
 def status(folder: Path) -> None:
-    """Say whether it is up; exit 1 if not."""
+    """Print whether it is up. Exits with 1 if not."""
     if not lifecycle.is_up(folder):
         print(f"localcloud is not up in {folder}")
         sys.exit(1)

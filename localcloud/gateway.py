@@ -241,7 +241,7 @@ def _path_regex(pattern: str) -> str:
 
 
 def _may_invoke(lambdas: LambdaBackend, function_arn: str, source_arn: str) -> bool:
-    """Say whether the function's policy lets API Gateway call it for `source_arn`."""
+    """Return whether the function's policy lets API Gateway call it for `source_arn`."""
     _, name, _ = lambdas._lambdas.split_function_arn(function_arn)
     return any(
         statement["Resource"] == function_arn

@@ -27,7 +27,7 @@ class NotRunningError(Exception):
 
 
 def is_up(folder: Path) -> bool:
-    """Say whether localcloud runs in `folder` and is ready for use."""
+    """Return whether localcloud runs in `folder` and is ready for use."""
     return (folder / "env").is_file() and _held_by_server(folder)
 
 

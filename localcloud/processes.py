@@ -52,7 +52,7 @@ def dying_with_parent(command: Sequence[str | Path], death_signal: str) -> list[
 
 
 def stop(process: subprocess.Popen[bytes], patience_s: float = 10) -> None:
-    """Ask `process` to stop, and make it after `patience_s`."""
+    """Terminate `process`, and kill it after `patience_s`."""
     process.terminate()
     try:
         process.wait(patience_s)

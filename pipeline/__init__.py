@@ -1,1 +1,1 @@
-"""Take a Lambda function from source to production and back."""
+"""Build, inspect, deploy and roll back a Lambda function."""

@@ -151,7 +151,7 @@ def error_code(error: ClientError) -> str:
 
 
 def persistently[T](call: Callable[[], T], *, but_not: str = "") -> T:
-    """Do what must not fail for a moment's sake; return or raise what the last try does.
+    """Retry `call` on transient AWS errors; return its result or raise the last error.
 
     The SDK tries again by itself what AWS says may be tried again. This is for what matters enough
     to be tried after that: a conflict of two writes at once, a connection that came back. An error

@@ -21,7 +21,7 @@ _SUMMARY_BYTES = 1024 * 1024
 
 
 def in_actions() -> bool:
-    """Say whether this runs in a GitHub Actions job."""
+    """Return whether this runs in a GitHub Actions job."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
@@ -63,7 +63,7 @@ def annotation(
 
 
 def set_output(name: str, value: str) -> None:
-    """Give the job's later steps a value; outside of a job, do nothing."""
+    """Set an output of the job's step; outside of a job, do nothing."""
     if in_actions():
         # A delimiter that nobody can guess: else a value could set other outputs.
         delimiter = secrets.token_hex(16)

@@ -98,7 +98,7 @@ MACHINES = {
 
 
 def updates_are_blocked(name: str, today: datetime.date) -> bool:
-    """Say whether AWS refuses, as of `today` (a UTC date), to update functions on a runtime.
+    """Return whether AWS refuses, as of `today` (a UTC date), to update functions on a runtime.
 
     Of a runtime that is not known here, that is not known.
     """

@@ -83,7 +83,7 @@ class CredentialScanner:
         self._found: dict[str, int] = {}
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next piece of the file."""
+        """Scan the next piece of the file."""
         self._window += piece
         self._look(max(self._from, len(self._window) - _LONGEST_BYTES))
 
@@ -93,7 +93,7 @@ class CredentialScanner:
         return self._found
 
     def _look(self, until: int) -> None:
-        """Look at what starts before `until`, and keep one byte before it for look-behinds."""
+        """Scan what starts before `until`, and keep one byte before it for look-behinds."""
         for match in _ANY.finditer(self._window, self._from):
             if match.start() >= until:
                 break

@@ -55,7 +55,7 @@ class Mongod:
                 raise RuntimeError(f"mongod did not start: {(self._folder / 'log').read_text()}")
 
     def _is_ready(self) -> bool:
-        """Say whether it answers; as a replica set, whether it takes writes."""
+        """Return whether it answers; as a replica set, whether it takes writes."""
         with pymongo.MongoClient[dict[str, Any]](
             "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=200
         ) as client:
@@ -94,7 +94,7 @@ class Mongod:
 
 @contextlib.contextmanager
 def own_mongod(replica_set: str | None = None) -> Iterator[Mongod]:
-    """Give a running MongoDB server that the test may break; skip the test where there is none."""
+    """Yield a running MongoDB server that the test may break; skip the test if there is none."""
     try:
         binary = downloads.mongod()
     except downloads.DownloadMissingError as missing:
@@ -112,7 +112,7 @@ def own_mongod(replica_set: str | None = None) -> Iterator[Mongod]:
 
 @contextlib.contextmanager
 def mongodb_uri() -> Iterator[str]:
-    """Give the connection string of a running MongoDB: TEST_MONGODB_URI, or one started here."""
+    """Yield the connection string of a running MongoDB: TEST_MONGODB_URI, or one started here."""
     users_own = os.environ.get("TEST_MONGODB_URI")
     if users_own:
         yield users_own

@@ -199,7 +199,7 @@ def _commands(what: str) -> str:
 
 
 def main() -> None:
-    """Do what the first argument names."""
+    """Run the command that the first argument names."""
     what, folder, account = sys.argv[1:]
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     sandbox = Sandbox(

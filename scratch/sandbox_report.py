@@ -85,7 +85,7 @@ def difference(step: Step, seen: Seen | None) -> str:
 
 
 def differs(seen: Mapping[str, Seen]) -> bool:
-    """Say whether any step did not do what is expected of it."""
+    """Return whether any step did not do what is expected of it."""
     return any(difference(step, seen.get(step.name)) for step in STEPS)
 
 

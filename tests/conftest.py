@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_report_header() -> str:
-    """Say who exchanges the jobs' identity tokens in the tests of the workflows."""
+    """Return who exchanges the jobs' identity tokens in the tests of the workflows."""
     real = os.environ.get("CONFIGURE_AWS_CREDENTIALS")
     return f"configure-aws-credentials: {f'the real one, in {real}' if real else 'a stand-in'}"
 

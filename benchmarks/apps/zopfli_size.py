@@ -1,4 +1,4 @@
-"""Say how large a zip of a folder's files is with zopfli: `python zopfli_size.py <folder>`.
+"""Print how large a zip of a folder's files is with zopfli: `python zopfli_size.py <folder>`.
 
 The package deflates and writes no zips, so the headers are counted: PKWARE's APPNOTE 6.3.9.
 """

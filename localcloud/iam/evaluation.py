@@ -27,7 +27,7 @@ class Request:
 
 
 def allow(documents: Iterable[Mapping[str, Any]], request: Request) -> bool:
-    """Say whether the policies together allow a request: something does, and nothing denies it."""
+    """Return whether the policies allow a request: one does, and none denies it."""
     effects = {
         statement["Effect"]
         for document in documents
@@ -38,7 +38,7 @@ def allow(documents: Iterable[Mapping[str, Any]], request: Request) -> bool:
 
 
 def deny(document: Mapping[str, Any], request: Request) -> bool:
-    """Say whether a policy denies a request, whatever others allow."""
+    """Return whether a policy denies a request, whatever others allow."""
     return any(
         statement["Effect"] == "Deny" and _fits(statement, request)
         for statement in listed(document["Statement"])
@@ -70,7 +70,7 @@ def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[s
 
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
-    """Say whether a condition holds; one about a key that the context lacks does not."""
+    """Return whether a condition holds; one about a key that the context lacks does not."""
     if operator == "Null":
         return (key not in context) == (values == ["true"])
     negated = "Not" in operator

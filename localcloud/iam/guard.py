@@ -48,7 +48,7 @@ class Access:
         self._writing = threading.Lock()
 
     def guard(self, application: Flask, name: str) -> None:
-        """Have every call of one of moto's applications decided about before it is answered."""
+        """Check the permissions of each call of one of moto's applications before the answer."""
 
         def decide() -> Response | None:
             requested = getattr(request, "_get_current_object")()
@@ -107,7 +107,7 @@ class Access:
         return [replace(each, context={**each.context, **known}) for each in needed]
 
     def _conceals_tags(self, call: ApiCall, role: Role | None) -> bool:
-        """Say whether GetFunction gives no tags.
+        """Return whether GetFunction gives no tags.
 
         "Lambda returns tag data only if you have explicit allow permissions for lambda:ListTags":
         GetFunctionResponse in Lambda's API reference.
@@ -128,11 +128,11 @@ class Access:
         return self._resources.iam.get_role_by_arn(session.role_arn) if session else None
 
     def _may(self, role: Role | None, wanted: Request) -> bool:
-        """Say whether a caller may do something: by a role's policies, and by a bucket's own."""
+        """Return whether a caller may do something: by a role's policies, and by a bucket's own."""
         return (role is None or self._allows(role, wanted)) and not self._bucket_denies(wanted)
 
     def _allows(self, role: Role, wanted: Request) -> bool:
-        """Say whether a role's policies allow something, and its boundary, too."""
+        """Return whether a role's policies allow something, and its boundary, too."""
         allowed = evaluation.allow(self._propagation.documents(role), wanted)
         if boundary := role.permissions_boundary_arn:
             # Where bootstrap was not run it is not there; on AWS the role could not be made then.
@@ -148,7 +148,7 @@ class Access:
         return bool(bucket and bucket.policy) and evaluation.deny(json.loads(bucket.policy), wanted)
 
     def _trusts(self, parameters: Mapping[str, Any]) -> bool:
-        """Say whether a role trusts an identity token: its issuer, its audience, its claims."""
+        """Return whether a role trusts an identity token: its issuer, its audience, its claims."""
         claims = _claims(parameters.get("WebIdentityToken", ""))
         issuer = str(claims.get("iss", "")).partition("://")[2]
         providers = self._resources.iam.open_id_providers
@@ -161,7 +161,7 @@ class Access:
         return evaluation.allow([trust], action)
 
     def _trusts_the_account(self, parameters: Mapping[str, Any]) -> bool:
-        """Say whether a role trusts the account, as its root: that is for its policies to limit.
+        """Return whether a role trusts the account, as its root: that is for its policies to limit.
 
         "AWS JSON policy elements: Principal" in the IAM user guide.
         """

@@ -16,7 +16,7 @@ _POLICIES_OF_A_ROLE = 10
 
 
 def enforce() -> None:
-    """Have moto refuse what is larger than the quotas, once a process."""
+    """Let moto refuse what is larger than the quotas. Applied once a process."""
     _limit_inline_policies()
     _limit_managed_policies()
     _limit_attached_policies()

@@ -154,7 +154,7 @@ class Container:
                 os.kill(self.runtime_pid(), signal.SIGKILL)
 
     def is_alive(self) -> bool:
-        """Say whether the execution environment is still there."""
+        """Return whether the execution environment is still there."""
         return self._process.poll() is None
 
     def stop(self) -> None:

@@ -48,7 +48,7 @@ def compile_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def what_is_wrong(content: bytes, magic: int | None) -> str | None:
-    """Say why Python would not take bytecode that stands alone; None if it is fine.
+    """Return why Python would not take bytecode that stands alone; None if it is fine.
 
     `magic` is the runtime's number of its bytecode, None if the runtime is not known.
     """

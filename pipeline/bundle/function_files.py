@@ -15,7 +15,7 @@ _LEFT_OUT = re.compile(
 
 
 def belongs(path: str) -> bool:
-    """Say whether the function's zip may hold a file at `path`."""
+    """Return whether the function's zip may hold a file at `path`."""
     return any(path == name or _is_part(path, name) for name in FILES)
 
 

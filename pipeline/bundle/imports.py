@@ -58,7 +58,7 @@ def _unguarded(
 
 
 def _names_failure(expression: ast.expr | None) -> bool:
-    """Say whether what is caught, or suppressed, is a failed import; None catches everything."""
+    """Return whether what is caught, or suppressed, is a failed import; None catches everything."""
     return expression is None or any(name in ast.unparse(expression) for name in _MISSING)
 
 

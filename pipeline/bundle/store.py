@@ -125,14 +125,14 @@ def _find_id(aws: Aws, start: str) -> str:
 
 
 def _nearest(aws: Aws, reference: str) -> str:
-    """Ask whether a folder with a bundle was meant, or a stored one, that is called much alike."""
+    """Return "Did you mean …?" for a folder with a bundle, or a stored one, of a similar name."""
     manifests = Path(reference).parent.glob(f"*/{MANIFEST}")
     requested = did_you_mean(reference, (str(each.parent) for each in manifests))
     return requested or nearest_ids(aws, reference)
 
 
 def nearest_ids(aws: Aws, start: str) -> str:
-    """Ask whether a stored bundle was meant whose id begins much alike; "" if there is none."""
+    """Return "Did you mean …?" for a stored bundle with a similar id, or "" if there is none."""
     if not _TYPED_ID.fullmatch(start):
         return ""
     pages = aws.s3.get_paginator("list_objects_v2").paginate(

@@ -82,7 +82,7 @@ def _parsed(repository: str, ids: str) -> tuple[int, int]:
 
 
 def _asked(repository: str) -> tuple[int, int]:
-    """Ask GitHub for the ids of the repository and its owner; raise UsageError."""
+    """Return the ids of the owner and the repository, from GitHub. Raises UsageError."""
     try:
         found = setup.ids(repository)
     except GitHubError as error:

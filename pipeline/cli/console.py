@@ -44,7 +44,7 @@ def say(line: str, style: str = "") -> None:
 
 
 def notice(text: str) -> None:
-    """Say what matters though nothing failed; on GitHub, on the page of the run, too."""
+    """Print what matters though nothing failed; on GitHub, also as an annotation."""
     say(text, "yellow")
     if github.in_actions():
         print(github.annotation(text, level="notice"), file=sys.stderr)
@@ -93,7 +93,7 @@ def attach() -> None:
 
 
 def error(problem: PipelineError) -> None:
-    """Say what happened and what to do, and annotate the place on GitHub."""
+    """Print what happened and what to do, and annotate the place on GitHub."""
     _err.print(Text.assemble((f"error[{problem.id}]", "bold red"), f": {problem.message}"))
     if problem.traffic:
         _err.print(Text.assemble(("traffic: ", "bold"), problem.traffic))

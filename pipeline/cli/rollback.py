@@ -118,7 +118,7 @@ def command(
 
 
 def _warn_of_expiry(valid_s: float | None) -> None:
-    """Say that Terraform may lack credentials in the end: traffic is restored long before."""
+    """Warn that the credentials may expire before Terraform ends, after traffic is restored."""
     if valid_s is not None and valid_s < BESIDE_STEPS_S:
         console.say(
             f"the AWS credentials expire in {valid_s:.0f} s: that restores traffic, and may not do "

@@ -49,12 +49,12 @@ def check_unzipped_size(packages: Sequence[OpenedPackage]) -> list[Finding]:
 
 
 def is_safe(entry: Entry) -> bool:
-    """Say whether the entry has one name, which stays inside the folder it unpacks to."""
+    """Return whether the entry has one name, which stays inside the folder it unpacks to."""
     return _unsafe_path(entry) is None
 
 
 def is_regular_file(entry: Entry) -> bool:
-    """Say whether the entry is a file, and neither a folder nor a link or device."""
+    """Return whether the entry is a file, and neither a folder nor a link or device."""
     return not entry.is_folder and _special_file(entry) is None
 
 
@@ -93,7 +93,7 @@ def _is_too_long(path: str, parts: Iterable[str]) -> bool:
 
 
 def _has_second_name(entry: Entry) -> bool:
-    """Say whether an "Info-ZIP Unicode path" field names the entry other than its header."""
+    """Return whether an "Info-ZIP Unicode path" field names the entry other than its header."""
     names = (data[5:] for kind, data in _extra_fields(entry) if kind == _UNICODE_PATH)
     return any(name != entry.path.encode() for name in names)
 

@@ -105,7 +105,7 @@ def read_manifest(text: bytes) -> tuple[Manifest | None, list[Finding]]:
 
 
 def is_handler(name: str) -> bool:
-    """Say whether `name` is a module and a function in it, as Lambda wants a handler named."""
+    """Return whether `name` is a module and a function in it, as Lambda wants a handler named."""
     return bool(_HANDLER.fullmatch(name))
 
 

@@ -41,7 +41,7 @@ def root(package: str) -> str:
 
 
 def is_native(path: str, start: bytes) -> bool:
-    """Say whether a file is native code, by its `path` or by how its content starts."""
+    """Return whether a file is native code, by its `path` or by how its content starts."""
     by_name = bool(_SHARED_OBJECT.fullmatch(path)) or path.endswith(_WINDOWS)
     return by_name or start.startswith(elf.ELF_MARK)
 
@@ -119,7 +119,7 @@ def _owner(path: str) -> str:
 
 
 def _foreign(path: str, needs: SharedObject, target: Target) -> tuple[Rule, str] | None:
-    """Say why the file is for another platform than the function's, if it is."""
+    """Return why the file is for another platform than the function's, if it is."""
     if target.architecture not in MACHINES:
         return None
     machine, platform = MACHINES[target.architecture]

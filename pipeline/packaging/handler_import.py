@@ -64,7 +64,7 @@ _REMEDY = (
 
 
 def _cannot_be_tried(runtime: str, architecture: str, runtime_packages: Path) -> str | None:
-    """Say why the packages cannot be imported on this machine, if that is so."""
+    """Return why the packages cannot be imported on this machine, if that is so."""
     machine = _MACHINES.get(platform.machine())
     if sys.platform != "linux" or machine != architecture:
         return f"it is built for Linux on {architecture}, and this is {sys.platform} on {machine}"

@@ -107,7 +107,7 @@ class Deployment:
         )
 
     def _settle(self, switch: AliasSwitch) -> None:
-        """Take back what a deployment that died, or a person, left of a canary."""
+        """Revert what a dead deployment, or a person, left of a canary."""
         if switch.before is None:
             return
         version = rollback_target.where_live_belongs(self._ledger.releases(), switch.before)
@@ -164,7 +164,7 @@ class Deployment:
         self._record(release, result, error=text)
 
     def _what_stays(self) -> str:
-        """Say what the apply may have changed for all versions, which live's way back leaves."""
+        """Report changes of the apply to all versions, which live does not revert."""
         at_once = self._context.planned.at_once() if self._context.planned and self._applied else []
         if not at_once:
             return ""

@@ -39,12 +39,12 @@ def trees(releases: Iterable[Release]) -> Iterator[str]:
 
 
 def comes_after(commit: str, tree: str) -> bool:
-    """Say whether a commit is a tree, or has it in its history; raise GitHubError."""
+    """Return whether a commit is a tree, or has it in its history; raise GitHubError."""
     return _status(tree, commit) in _COMES_AFTER
 
 
 def is_overtaken(commit: str, tree: str) -> bool:
-    """Say whether a tree has a commit in its history, and is another one; raise GitHubError."""
+    """Return whether a tree has a commit in its history, and is another one; raise GitHubError."""
     return _status(tree, commit) == "behind"
 
 

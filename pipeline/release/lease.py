@@ -34,7 +34,7 @@ class Sign:
     age_s: float
 
     def is_of(self, release_number: int) -> bool:
-        """Say whether it is a release's, and recent enough for its process to be at work."""
+        """Return whether it is a release's, and recent enough for its process to be at work."""
         return self.release_number == release_number and self.age_s < _EXPIRES_AFTER_S
 
 
@@ -59,7 +59,7 @@ class Lease:
         self._given_up.set()
 
     def hand_over(self) -> None:
-        """Give the lease up so that others see it at once; else they wait until it expires."""
+        """Release the lease, so that others do not wait until it expires."""
         self.give_up()
         with suppress(ClientError, BotoCoreError):
             self._write(_OF_NO_RELEASE)
@@ -77,7 +77,7 @@ class Lease:
         return Sign(sign["release"], sign["sign"], age_s)
 
     def is_alive(self, release_number: int) -> bool:
-        """Say whether somebody works on this release, by the signs of life and S3's own clock.
+        """Return whether somebody works on this release, by the signs of life and S3's own clock.
 
         Takes as long as the next sign of life, or until the last one is too old.
         """

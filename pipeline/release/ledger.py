@@ -223,7 +223,7 @@ class Ledger:
 
     @contextmanager
     def following(self, release: Release) -> Iterator[None]:
-        """Give signs of life for a rollback that has ended, while the rest follows its traffic.
+        """Renew the lease of a rollback that has ended, while the rest follows its traffic.
 
         Raises LostRaceError, which names the winner, if somebody else does that already, or a later
         release has begun.

@@ -83,7 +83,7 @@ class Callers:
 
 
 def observe(target: Target) -> Observation:
-    """Look at everything that says how an environment is; nothing is changed."""
+    """Read the state of an environment. Changes nothing."""
     function = target.function
     live = alias.read(function)
     found = serving.of(target, live)

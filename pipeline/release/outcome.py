@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def report_traffic_on_error(context: ReleaseContext) -> Iterator[None]:
-    """Let what ends a deployment or a rollback say where live points by then."""
+    """Let an error that ends a deployment or a rollback say where live points then."""
     try:
         with translated_errors():
             yield
@@ -55,7 +55,7 @@ def no_traffic_moved[**P](why: str) -> Callable[[Callable[P, None]], Callable[P,
 
 
 def in_words(switch: AliasSwitch | None, now: Live | None) -> str:
-    """Say what serves `now`, and what a command had to do with it.
+    """Return what serves `now`, and what a command had to do with it.
 
     Without a `switch` it did not come as far as to move anything.
     """

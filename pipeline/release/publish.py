@@ -61,7 +61,7 @@ def _applied(function: DeployedFunction, tf: Terraform, plan: SavedPlan) -> Publ
 
 
 def _put_code_right(target: Target, manifest: Manifest) -> None:
-    """Give the function the bundle's code, unless it has that, or somebody is changing it."""
+    """Upload the bundle's code, unless the function has it, or is being changed."""
     function, wanted = target.function, manifest.function
     latest = function.client.get_function_configuration(FunctionName=function.name)
     if latest["CodeSha256"] == wanted.sha256_base64:
@@ -76,7 +76,7 @@ def _put_code_right(target: Target, manifest: Manifest) -> None:
 
 
 def _is_behind(function: DeployedFunction, version: str) -> bool:
-    """Say whether the function has changed since a version of it was published."""
+    """Return whether the function has changed since a version of it was published."""
     latest = function.client.get_function_configuration(FunctionName=function.name)
     published = function.client.get_function_configuration(
         FunctionName=function.name, Qualifier=version

@@ -54,7 +54,7 @@ def reasons(target: Target, bundle_ids: Iterable[str]) -> dict[str, str]:
 
 
 def contains(target: Target, bundle_id: str) -> bool:
-    """Say whether a bundle is in quarantine."""
+    """Return whether a bundle is in quarantine."""
     return reason(target, bundle_id) is not None
 
 
@@ -80,7 +80,7 @@ def add(target: Target, bundle_id: str, rollback: Release) -> None:
 
 
 def lift(target: Target, bundle_id: str) -> None:
-    """Take a bundle out of quarantine. The ledger keeps who did it, and why."""
+    """Release a bundle from quarantine. The ledger records who did it, and why."""
     key = _key(target.environment, bundle_id)
     persistently(lambda: target.aws.s3.delete_object(Bucket=target.aws.artifact_bucket, Key=key))
 

@@ -105,7 +105,7 @@ def _before(target: Target, current: Release) -> Release:
 
 
 def may_be_asked_for(release: Release, current: Release) -> bool:
-    """Say whether a person may restore a release by its number while `current` serves."""
+    """Return whether a person may restore a release by its number while `current` serves."""
     earlier = release.outcome == "succeeded" and release.number < current.number
     return earlier and release.version != current.version
 
@@ -231,7 +231,7 @@ def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | N
 
 
 def _is_published(function: DeployedFunction, version: str, bundle: Bundle) -> bool:
-    """Say whether a version is still there, with the bundle's code and layer."""
+    """Return whether a version is still there, with the bundle's code and layer."""
     published = absent_if(
         "ResourceNotFoundException",
         lambda: function.client.get_function_configuration(

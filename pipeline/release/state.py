@@ -75,7 +75,7 @@ def find(observation: Observation, callers: Callers | None = None) -> tuple[Stat
 
 
 def is_under_way(observation: Observation) -> bool:
-    """Say whether a release, or what has to follow one, is at work: it changes what is seen."""
+    """Return whether a release, or what has to follow one, is at work: it changes what is seen."""
     newest, sign = observation.serving.newest, observation.sign
     unfinished = newest is not None and (newest.outcome == "under way" or bool(newest.pending))
     return newest is not None and unfinished and sign is not None and sign.is_of(newest.number)
@@ -280,7 +280,7 @@ def _seen(callers: Callers, kinds: Sequence[str]) -> str:
 
 
 def _says_database(body: str) -> bool:
-    """Say whether an answer of /api/health says that it is the database."""
+    """Return whether an answer of /api/health says that it is the database."""
     try:
         answer = json.loads(body)
     except ValueError:
@@ -289,7 +289,7 @@ def _says_database(body: str) -> bool:
 
 
 def _applied_by(observation: Observation) -> str:
-    """Say who applied what Terraform applied last."""
+    """Return who applied what Terraform applied last."""
     newest, applied = observation.serving.newest, observation.applied
     assert applied
     if newest and newest.outcome in ("failed", "interrupted"):
@@ -300,7 +300,7 @@ def _applied_by(observation: Observation) -> str:
 
 
 def ended(release: Release) -> str:
-    """Say which release it is, and how it ended, as what follows its number."""
+    """Return which release it is, and how it ended, as what follows its number."""
     actor, began = one_line(release.actor), release.began[:19]
     return f"(a {release.kind} by {actor}, begun at {began}Z) {_how(release)}"
 
@@ -315,7 +315,7 @@ def _how(release: Release) -> str:
 
 
 def _serves(observation: Observation) -> str:
-    """Say what serves, and how it is doing there."""
+    """Return what serves, and how it is doing there."""
     return observation.serving.in_words()
 
 

@@ -35,7 +35,7 @@ class Lock:
     created: datetime
 
     def is_by_itself(self, now: datetime) -> bool:
-        """Say whether it is too old to be that of a plan before which no release has begun."""
+        """Return whether it is too old to be that of a plan before which no release has begun."""
         return now - self.created >= _SOON
 
 
@@ -71,7 +71,7 @@ def plan(tf: Terraform, target: Target, manifest: Manifest) -> SavedPlan:
 
 
 def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) -> bool:
-    """Say whether a lock is that of an interrupted release, and too old to be in use.
+    """Return whether a lock is that of an interrupted release, and too old to be in use.
 
     `releases` are the environment's, newest first: the newest that began before the lock is whose
     it can be.
@@ -88,7 +88,7 @@ def is_left_over(created: datetime, releases: Iterable[Release], now: datetime) 
 
 
 def _give_back(tf: Terraform, target: Target) -> bool:
-    """Take the lock away if it is left over; say whether it is gone."""
+    """Remove the lock if it is left over. Returns whether it is gone."""
     lock = read(target)
     if lock is None:
         return True

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def job_summary(
     operation: Operation, target: Target, reason: str | None
 ) -> Iterator[ReleaseContext]:
-    """Give the facts to be filled in; in a job, make its summary of them, even of a failure.
+    """Yield the context to fill in. In a job, write its summary, also after a failure.
 
     A summary that fails is reported, and changes nothing else. A failure says what serves by then.
     """
@@ -55,7 +55,7 @@ def _summarise(context: ReleaseContext, before: Live | None) -> None:
 
 
 def _look(context: ReleaseContext, before: Live | None) -> Ending:
-    """Look how things are now."""
+    """Return how things are now."""
     target = context.target
     live = alias.read(target.function)
     way_back = health = None

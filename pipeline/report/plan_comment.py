@@ -177,7 +177,7 @@ def _at_once(planned: PlannedChanges) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    """Say what changes of a resource; of a new one, or one that goes, that is everything."""
+    """Return what changes of a resource. Of a created or destroyed one that is everything."""
     if change.action not in ("update", "replace"):
         return code(change.address)
     kind = change.address.partition(".")[0]

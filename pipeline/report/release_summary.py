@@ -85,7 +85,7 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
 
 
 def _where(ending: Ending | None) -> str:
-    """Say where live points at the end."""
+    """Return where live points at the end."""
     if ending is None:
         return "and what live serves is unknown: AWS cannot be reached"
     if ending.live is None:
@@ -121,7 +121,7 @@ def _what_changes(context: ReleaseContext, left: Manifest | None) -> Iterator[st
 
 
 def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
-    """Say of each package whether it is another one, and how large."""
+    """Return for each package whether it changes, and its size."""
     before = {package.name: package for package in left.packages()} if left else {}
     for package in manifest.packages():
         size = f"{package.size_bytes:,} bytes"
@@ -168,7 +168,7 @@ def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
 
 
 def what_follows(context: ReleaseContext) -> str:
-    """Say what comes after a rollback: what was left must not come back by itself."""
+    """Return what follows a rollback: the bad bundle must not be deployed again by a merge."""
     assert context.serving and context.manifest
     if context.serving.bundle == context.manifest.id:
         return (

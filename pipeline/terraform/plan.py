@@ -180,7 +180,7 @@ def read_plan(plan: dict[str, Any]) -> PlannedChanges:
 
 
 def code_was_changed(plan: Mapping[str, Any]) -> bool:
-    """Say whether the function's code is not what Terraform deployed last.
+    """Return whether the function's code is not what Terraform deployed last.
 
     Terraform does not see that: it compares the digest with its own state, never with the
     function's, for the provider keeps `source_code_hash` as it was configured.

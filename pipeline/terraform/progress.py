@@ -25,7 +25,7 @@ class ApplyProgress:
         self._under_way: list[str] = []
 
     def take(self, message: dict[str, Any]) -> None:
-        """Take in one message."""
+        """Process one message."""
         kind = message.get("type")
         if kind == "planned_change":
             change = message["change"]

@@ -129,7 +129,7 @@ class Terraform:
         )
 
     def unlock(self, aws: Aws, lock_id: str) -> None:
-        """Take away the lock with this id; raise TerraformError if that is not the lock's."""
+        """Remove the lock with this id. Raises TerraformError if the lock has another id."""
         self._init(aws)
         self._run("force-unlock", "-force", lock_id)
 
@@ -157,7 +157,7 @@ class Terraform:
         done.write_text(made_of)
 
     def _has_state_at(self, key: str) -> bool:
-        """Say whether the data folder is still set up for that state: people run Terraform too."""
+        """Return whether the data folder is still set up for that state."""
         try:
             file = json.loads(Path(self._data_dir, "terraform.tfstate").read_text("utf-8"))
             return bool(file["backend"]["config"]["key"] == key)
@@ -214,7 +214,7 @@ class Terraform:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Have a process stop, and wait for its end; kill it if that takes too long."""
+    """Stop a process, and wait for its end. Kill it if that takes too long."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_STOP_PATIENCE_S)
@@ -253,7 +253,7 @@ def _ends_within(process: subprocess.Popen[bytes], patience_s: float) -> bool:
 
 @contextmanager
 def workspace(stack: Stack) -> Iterator[Terraform]:
-    """Give Terraform for a stack. Its plans are gone afterwards.
+    """Yield Terraform for a stack. Its plans are deleted at the end.
 
     A saved plan holds values in clear, so it lives in a folder that only this user can read.
     """

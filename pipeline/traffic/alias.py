@@ -45,7 +45,7 @@ class Live:
         return self.version, self.weights
 
     def in_words(self) -> str:
-        """Say which version serves how much."""
+        """Return which version serves how much."""
         if not self.weights:
             return f"version {self.version} serves all of it"
         rest = 1 - sum(weight for _, weight in self.weights)
@@ -116,7 +116,7 @@ class AliasSwitch:
     """
 
     def __init__(self, function: DeployedFunction) -> None:
-        """Look where live points before the release."""
+        """Read where live points before the release."""
         self._function = function
         self.before = read(function)
         self._known = self.before
@@ -131,11 +131,11 @@ class AliasSwitch:
         return bool(self._tried)
 
     def pointed_to(self, live: Live) -> bool:
-        """Say whether this tried to let live point where it does."""
+        """Return whether this tried to let live point where it does."""
         return any(_same(self._meant(live), each) for each in self._tried)
 
     def is_back(self, live: Live) -> bool:
-        """Say whether live points where it did before the release."""
+        """Return whether live points where it did before the release."""
         return self.before is not None and _same(self._meant(live), self.before.route)
 
     def promote(self, version: str) -> None:
@@ -170,12 +170,12 @@ class AliasSwitch:
         self._known = now
 
     def shift(self, version: str, percent: float) -> None:
-        """Give `version` a share of live's traffic; what live pointed to keeps the rest."""
+        """Shift a share of live's traffic to `version`; the version before keeps the rest."""
         assert self._known
         self._point((self._known.version, ((version, percent / 100),)))
 
     def reset(self, version: str) -> None:
-        """Let one version serve alone. This is where `undo` goes back to, then."""
+        """Let one version serve alone. `revert` then goes back to it."""
         assert self.before
         # What is taken away is still there if the call is lost on its way.
         self._tried.add(self.before.route)
@@ -239,7 +239,7 @@ class AliasSwitch:
 
 
 def _same(one: _Route, other: _Route) -> bool:
-    """Say whether two routes lead to the same versions, with the same shares but for rounding."""
+    """Return whether two routes have the same versions and shares, apart from rounding."""
     weights, others = dict(one[1]), dict(other[1])
     return (one[0], weights.keys()) == (other[0], others.keys()) and all(
         abs(weight - others[version]) <= _SAME_WEIGHT for version, weight in weights.items()

@@ -74,7 +74,7 @@ class Canary:
         log.info(f"         version {version} takes over: it is not worse than version {old}")
 
     def _watch(self, old: str, version: str, bar: Bar) -> list[Invocation]:
-        """Look again and again for as long as the step lasts, and return the callers' calls."""
+        """Read the log for as long as the step lasts, and return the callers' calls."""
         began_s = time.time()
         reading = LogReader(self.target, int(began_s * 1000))
         callers: list[Invocation] = []

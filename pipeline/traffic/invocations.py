@@ -77,7 +77,7 @@ class Invocations:
         return len(self._requests)
 
     def take(self, stream: str, time_ms: int, line: str) -> None:
-        """Take in one line of a stream."""
+        """Process one line of a stream."""
         fields = _object(line)
         if start := _start(line, fields):
             request = self._request(start[0], stream, time_ms)
@@ -173,7 +173,7 @@ def request_that_starts(line: str) -> str | None:
 
 
 def starts_a_call_of(version: str, line: str) -> bool:
-    """Say whether a line of the log is the first of a call of this version."""
+    """Return whether a line of the log is the first of a call of this version."""
     start = _start(line, _object(line))
     return start is not None and start[1] == version
 

@@ -118,7 +118,7 @@ def require_code(function: DeployedFunction, version: str, manifest: Manifest) -
 def has_layer(
     functions: LambdaClient, published: FunctionConfigurationResponseTypeDef, manifest: Manifest
 ) -> bool:
-    """Say whether a version has the bundle's layer, byte for byte, and no other."""
+    """Return whether a version has the bundle's layer, byte for byte, and no other."""
     layer = manifest.layer
     arns = [used["Arn"] for used in published.get("Layers", [])]
     digests = [layer_digest(functions, arn) for arn in arns]
@@ -146,7 +146,7 @@ def get_health(function: DeployedFunction, qualifier: str) -> Health:
 
 
 def wake(function: DeployedFunction, version: str) -> None:
-    """Have a version that nobody called for long ready to be called.
+    """Prepare a version that was not called for long.
 
     With SnapStart, or in a VPC, such a version is Inactive: the first call is refused, and wakes it
     ("Lambda function states" in the developer guide).

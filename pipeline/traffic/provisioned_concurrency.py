@@ -24,17 +24,17 @@ _KIND = "aws_lambda_provisioned_concurrency_config"
 
 
 def is_there(plan: Mapping[str, Any]) -> bool:
-    """Say whether live has provisioned concurrency before a plan is applied."""
+    """Return whether live has provisioned concurrency before a plan is applied."""
     return _has(plan, "before")
 
 
 def is_planned(plan: Mapping[str, Any]) -> bool:
-    """Say whether live has provisioned concurrency once a plan is applied."""
+    """Return whether live has provisioned concurrency once a plan is applied."""
     return _has(plan, "after")
 
 
 def is_moving(function: DeployedFunction, live: Live | None) -> bool:
-    """Say whether the weights that live has are Lambda's own, for it has provisioned concurrency.
+    """Return whether live's weights are Lambda's own, because of provisioned concurrency.
 
     A role that may not look has no permission to provision any either.
     """

@@ -56,7 +56,7 @@ class SmokeCall:
         return "" if self.body is None else json.dumps(self.body)
 
     def is_held_by(self, response: ProxyResponse) -> bool:
-        """Say whether a response's body has each member that it must hold, exactly so."""
+        """Return whether a response's body has each member that it must hold, exactly so."""
         if not self.holds:
             return True
         try:

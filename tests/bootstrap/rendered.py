@@ -49,7 +49,7 @@ class Policies:
                 yield policy, statement
 
     def allow(self, role: str, request: Request) -> bool:
-        """Say whether a role may do something."""
+        """Return whether a role may do something."""
         return allow([self.managed[policy] for policy in self.attached[role]], request)
 
 

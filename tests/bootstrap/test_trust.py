@@ -43,12 +43,12 @@ REFUSED = {
 
 
 def gets(account: Account, role: str, **claims: str) -> bool:
-    """Say whether the role is given for a token of the workflow that it is for."""
+    """Return whether the role is given for a token of the workflow that it is for."""
     return is_given(account, role, token(**{"job_workflow_ref": workflow_of(role), **claims}))
 
 
 def is_given(account: Account, role: str, identity: str) -> bool:
-    """Say whether the role is given for an identity token."""
+    """Return whether the role is given for an identity token."""
     try:
         account.assume(role, identity)
     except ClientError as error:

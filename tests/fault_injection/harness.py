@@ -246,7 +246,7 @@ class Harness:
 
 
 def _is_true_of_traffic(text: str, before: dict[str, float], now: dict[str, float]) -> bool:
-    """Say whether a failure says what serves: all versions that do, or that it is not known."""
+    """Return whether a failure says what serves: all versions that do, or that it is not known."""
     [line] = re.findall(r"^traffic: (.*)$", text, re.MULTILINE) or [""]
     named = set(re.findall(r"version (\d+)", line))
     if "unchanged" in line and before != now:

@@ -50,7 +50,7 @@ class Shim:
         self._spoiled: bytes | None = None
 
     def meets(self, kind: str, name: str) -> bool:
-        """Say whether this is the one that goes wrong."""
+        """Return whether this is the one that goes wrong."""
         # What the background does (renewing the lease) comes at no certain place.
         if threading.current_thread() is not threading.main_thread():
             return False

@@ -42,7 +42,7 @@ def resolved(described: Document, part: Document) -> Document:
 
 
 def is_valid(described: Document, schema: Document, value: Any) -> bool:
-    """Say whether a value fits a schema of the description."""
+    """Return whether a value fits a schema of the description."""
     # References begin at the root of the document, so the schema gets its parts.
     whole = {"components": described["components"], **schema}
     return bool(jsonschema.Draft202012Validator(whole).is_valid(value))

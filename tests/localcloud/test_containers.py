@@ -130,7 +130,7 @@ def test_a_container_that_died_is_not_used(aws: Aws) -> None:
 
 
 def _is_running(pid: int) -> bool:
-    """Say whether a process is there, and more than a zombie."""
+    """Return whether a process is there, and more than a zombie."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:

@@ -173,7 +173,7 @@ def minimise(event: Any, fails: Callable[[Any], bool]) -> Any:
 
 
 def _smaller(event: Any) -> Iterator[Any]:
-    """Give the event without one part after the other; the parts of a JSON body included."""
+    """Yield the event without one part after the other; the parts of a JSON body included."""
     for index, container in enumerate(hostile.walk(event)):
         for key in list(container) if isinstance(container, dict) else range(len(container)):
             smaller = hostile.duplicate(event)
@@ -194,7 +194,7 @@ def _smaller(event: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def running() -> Iterator[Fuzz]:
-    """Give a container with a MongoDB of its own behind it."""
+    """Yield a container with a MongoDB of its own behind it."""
     with mongodb_uri() as uri, pymongo.MongoClient[dict[str, Any]](uri) as client:
         things = client["fuzz"]["things"]
         things.drop()

@@ -89,7 +89,7 @@ _ANSWERS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 def _bodies() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Give requests that are as large as Lambda lets through, or as the handler does."""
+    """Yield requests that are as large as Lambda lets through, or as the handler does."""
     filters = {
         "empty objects": ("{}" for _ in range(499_000)),
         "objects with other names": (f'{{"{n}":1}}' for n in range(390_000)),
@@ -122,7 +122,7 @@ def _event(action: str, body: str, accept: str = "application/json") -> dict[str
 
 @contextlib.contextmanager
 def database() -> Iterator[str]:
-    """Give the connection string of a server that has the collections."""
+    """Yield the connection string of a server that has the collections."""
     with own_mongod() as server:
         with pymongo.MongoClient[dict[str, Any]](server.uri) as client:
             client["memory"]["one"].insert_one({"_id": 1})
@@ -175,7 +175,7 @@ def outcome_of(event: Mapping[str, Any], trees: tuple[Path, Path], uri: str) -> 
 
 
 def fits(outcome: Outcome) -> bool:
-    """Say whether a request was answered, within the memory."""
+    """Return whether a request was answered, within the memory."""
     return outcome.status in (200, 201, 413) and 0 < outcome.peak_mb <= MEMORY_MB
 
 

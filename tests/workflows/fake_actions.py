@@ -57,7 +57,7 @@ INPUTS = json.loads(os.environ.get("INPUTS", "{}"))
 
 
 def main() -> None:
-    """Do what the first argument names."""
+    """Run the action that the first argument names."""
     what, *arguments = sys.argv[1:]
     known: dict[str, Callable[[], None]] = {
         "actions/attest": attest,
@@ -247,7 +247,7 @@ def verify_attestation(arguments: list[str]) -> None:
 
 
 def identity() -> None:
-    """Say whom GitHub would vouch for in this job, which only GitHub knows for certain.
+    """Return whom GitHub would vouch for in this job, which only GitHub knows for certain.
 
     The role and the event determine it. When the run is over, the workflow file
     shows whether that was right: see `trust.py`.

@@ -379,7 +379,7 @@ def _outputs(text: str) -> dict[str, str]:
 
 
 def _gets_no_variables(event: dict[str, Any]) -> bool:
-    """Say whether GitHub keeps the repository's variables from a run: a fork's, not Dependabot's.
+    """Return whether a run has no repository variables: a fork's run, but not Dependabot's.
 
     https://github.com/orgs/community/discussions/44322 and 44088
     """

@@ -49,7 +49,7 @@ def environment(jobs: list[dict[str, Any]], inputs: dict[str, str]) -> str | Non
 
 
 def may_have_identity(jobs: list[dict[str, Any]]) -> bool:
-    """Say whether a job may ask for a token: what its caller may not, a called job may not."""
+    """Return whether a job may ask for a token: what its caller may not, a called job may not."""
     return all(job["permissions"].get("id-token") == "write" for job in jobs)
 
 

@@ -104,7 +104,7 @@ def collect(target: Target, hours: float) -> ReleaseHistory:
 
 
 def _all[K, V, R](ask: Callable[[V], R | None], of: Mapping[K, V], at_a_time: int) -> dict[K, R]:
-    """Ask for each; leave out what there is not."""
+    """Read each; leave out what does not exist."""
     with ThreadPoolExecutor(at_a_time) as pool:
         answers = pool.map(ask, of.values())
         return {key: found for key, found in zip(of, answers, strict=True) if found is not None}

@@ -149,7 +149,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 
 def _restore(history: ReleaseHistory, release: Release) -> bool | str | None:
-    """Say whether a release can be restored by number: True, why not, None if it never could."""
+    """Return whether a release can be restored by number: True, why not, None if it never could."""
     if history.serving is None or release.number >= history.serving.number:
         return None
     if release.outcome != "succeeded":
