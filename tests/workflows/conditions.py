@@ -19,20 +19,20 @@ from tests.workflows.runner import Runner
 # What a step puts out unless a test gives it something else: a merge that goes well.
 _OUTPUTS: dict[str, dict[str, str]] = {
     "Build": {"bundle": "b"},
-    "Nothing newer was deployed, and it was not rolled back": {"turn": "true"},
-    "Nothing newer was deployed": {"turn": "true"},
-    "Plan, and compare": {
+    "Check the ledger and the quarantine": {"turn": "true"},
+    "Check that nothing newer was deployed": {"turn": "true"},
+    "Plan and compare": {
         "differs": "false",
         "nothing-to-do": "false",
         "quarantined": "false",
         "sha256": "p",
     },
     "Find the last deployment that did well": {"commit": "c"},
-    "Find the tree that was deployed last": {"commit": "c"},
+    "Find the last deployed commit": {"commit": "c"},
 }
 _KEPT = ("name", "id", "if", "continue-on-error")
 # Steps whose script only says how the run ends: they stay as they are.
-_COMPARING = ("Nothing failed", "Say that it was not")
+_COMPARING = ("Check the results of all jobs", "Report that nothing was deployed")
 
 
 def run(

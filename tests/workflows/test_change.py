@@ -24,7 +24,7 @@ from tests.workflows.runner import Runner
 pytestmark = pytest.mark.integration
 
 DEPLOY = {name: f"{name.title()} / Deploy" for name in ENVIRONMENTS}
-PLAN = "Plan production, and compare with what the pull request showed"
+PLAN = "Plan production and compare with the pull request's plan"
 
 
 @dataclass
@@ -139,7 +139,7 @@ def rollback(runner: Runner, project: Project, merge: Seen) -> Seen:
 def test_an_ordinary_pull_request_passes(pull_request: PullRequest) -> None:
     assert pull_request.run.succeeded, pull_request.run.why()
     results = pull_request.run.results()
-    assert results.pop("Say why there is no plan") == "skipped"
+    assert results.pop("Explain why there is no plan") == "skipped"
     assert set(results.values()) == {"success"}
 
 
@@ -184,8 +184,8 @@ def test_no_value_leaves_the_plan(pull_request: PullRequest, runner: Runner) -> 
 def test_a_merge_reaches_staging_and_then_production(merge: Seen) -> None:
     assert merge.run.succeeded, merge.run.why()
     results = merge.run.results()
-    assert results.pop("Say why nothing is deployed") == "skipped"
-    assert results.pop("It was deployed") == "skipped"
+    assert results.pop("Explain why nothing is deployed") == "skipped"
+    assert results.pop("Check that it was deployed") == "skipped"
     assert set(results.values()) == {"success"}
     order = [name for name in merge.run.jobs if name in DEPLOY.values()]
     assert order == ["Staging / Deploy", "Production / Deploy"]
@@ -214,10 +214,10 @@ def test_each_job_has_its_own_role(merge: Seen) -> None:
     """The runner insists besides that each role trusts the job that got it."""
     roles = {name: job.roles for name, job in merge.run.jobs.items() if job.roles}
     assert {name: [role.partition("/")[2] for role in got] for name, got in roles.items()} == {
-        "Staging / Take turns": ["mongo-client-staging-plan"],
+        "Staging / Check the order of deployments": ["mongo-client-staging-plan"],
         "Staging / Deploy": ["mongo-client-staging-deploy"],
         PLAN: ["mongo-client-production-plan"],
-        "Production / Take turns": ["mongo-client-production-plan"],
+        "Production / Check the order of deployments": ["mongo-client-production-plan"],
         "Production / Deploy": ["mongo-client-production-deploy"],
     }
 

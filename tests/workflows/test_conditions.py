@@ -17,10 +17,10 @@ HEAD = "5ca1ab1e" * 5
 # What needs a role, or shows what a job with a role did.
 NO_ROLE = {"Plan staging", "Plan production", "Show the plans"}
 BUILT = ("Build / Build", "Build / Attest")
-PLAN = "Plan production, and compare with what the pull request showed"
-FOLLOW = "Let Terraform follow, and verify the attestations"
-NEEDED = "A difference needs somebody to approve it"
-TURN = "Nothing newer was deployed, and it was not rolled back"
+PLAN = "Plan production and compare with the pull request's plan"
+FOLLOW = "Run Terraform and verify the attestations"
+NEEDED = "Check that a difference can be approved"
+TURN = "Check the ledger and the quarantine"
 DISPATCH = events.dispatch(bundle="b", reason="it was right", release_from_quarantine="false")
 
 
@@ -43,7 +43,7 @@ def _merge(runner: Runner, **given: Any) -> Run:
 def _planned(**outputs: str) -> dict[str, dict[str, str]]:
     """Return what the plan of production puts out."""
     usual = {"differs": "false", "nothing-to-do": "false", "quarantined": "false"}
-    return {"Plan, and compare": usual | {key.replace("_", "-"): outputs[key] for key in outputs}}
+    return {"Plan and compare": usual | {key.replace("_", "-"): outputs[key] for key in outputs}}
 
 
 def _done(run: Run) -> set[str]:
@@ -61,7 +61,7 @@ def test_a_pull_request_without_a_role_gets_all_that_needs_none(
     run = _pull_request(runner, **event)
     assert run.succeeded, run.why()
     assert not _done(run) & NO_ROLE
-    needing_none = {"Lint", "Test", "Same bytes on both images", "Say why there is no plan", "ci"}
+    needing_none = {"Lint", "Test", "Same bytes on both images", "Explain why there is no plan", "ci"}
     assert needing_none <= _done(run)
     images = ("ubuntu-24.04", "ubuntu-26.04")
     assert {f"Build and inspect on {image}" for image in images} <= _done(run)
@@ -71,7 +71,7 @@ def test_a_merge_queue_is_checked_without_a_plan(runner: Runner) -> None:
     run = conditions.run(runner, "merge_group", "ci.yml", {})
     assert run.succeeded, run.why()
     assert "Same bytes on both images" in _done(run) and "ci" in _done(run)
-    assert not _done(run) & {*NO_ROLE, "Say why there is no plan"}
+    assert not _done(run) & {*NO_ROLE, "Explain why there is no plan"}
 
 
 @pytest.mark.parametrize("step", ["Lint", "Test"])
@@ -80,7 +80,7 @@ def test_a_pull_request_that_fails_a_check_fails(runner: Runner, step: str) -> N
     assert not run.succeeded and run.jobs["ci"].result == "failure"
 
 
-@pytest.mark.parametrize("step", ["Compile the handler, and build the bundle", "Inspect"])
+@pytest.mark.parametrize("step", ["Compile the handler and build the bundle", "Inspect"])
 def test_a_build_that_fails_stops_before_the_plan(runner: Runner, step: str) -> None:
     """The comment of an earlier commit is brought up to date all the same."""
     run = _pull_request(runner, step)
@@ -99,7 +99,7 @@ def test_images_that_build_different_bytes_fail_the_check(runner: Runner) -> Non
 
 def test_a_plan_that_fails_is_published_and_fails(runner: Runner) -> None:
     run = _pull_request(runner, "Plan")
-    assert run.step("Plan staging", "Upload what the plan says").result == "success"
+    assert run.step("Plan staging", "Upload the plan").result == "success"
     assert "Show the plans" in _done(run)
     assert run.jobs["ci"].result == "failure"
 
@@ -126,21 +126,21 @@ def test_a_failed_deployment_to_production_leaves_a_release_page(runner: Runner)
 def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(runner: Runner) -> None:
     """So it leaves no deployment, which would pass for one that did well."""
     run = _merge(runner, outputs={TURN: {"turn": "false"}})
-    assert run.succeeded and _done(run) == {*BUILT, "Staging / Take turns"}
+    assert run.succeeded and _done(run) == {*BUILT, "Staging / Check the order of deployments"}
     assert run.jobs["Staging / Deploy"].result == "skipped"
 
 
 def test_a_merge_that_is_overtaken_needs_no_approval(runner: Runner) -> None:
     """A newer one is in production: nobody has to approve what would go back."""
-    run = _merge(runner, outputs={"Nothing newer was deployed": {"turn": "false"}}, pages=True)
+    run = _merge(runner, outputs={"Check that nothing newer was deployed": {"turn": "false"}}, pages=True)
     assert run.succeeded, run.why()
-    assert _done(run) == {*BUILT, "Staging / Take turns", "Staging / Deploy", PLAN}
+    assert _done(run) == {*BUILT, "Staging / Check the order of deployments", "Staging / Deploy", PLAN}
 
 
 def test_an_approved_merge_that_is_overtaken_fails(runner: Runner) -> None:
     """It is never skipped in green: somebody expects it in production."""
     run = _merge(runner, failing=[f"production: {TURN}"], pages=True)
-    assert run.failed() == [("Production / Take turns", TURN)]
+    assert run.failed() == [("Production / Check the order of deployments", TURN)]
     assert run.jobs["Production / Deploy"].result == "skipped"
 
 
@@ -153,14 +153,14 @@ def test_what_a_person_wants_is_not_skipped_in_green(runner: Runner, approved: b
     else:
         planned = _planned(quarantined="true")
         run = conditions.run(runner, "workflow_dispatch", "deploy.yml", DISPATCH, outputs=planned)
-    assert run.failed() == [("It was deployed", "Say that it was not")]
+    assert run.failed() == [("Check that it was deployed", "Report that nothing was deployed")]
 
 
 def test_a_failed_deployment_to_staging_leaves_production_alone(runner: Runner) -> None:
     """Its release page is uploaded: that is when somebody looks at it."""
     run = _merge(runner, failing=["staging: Deploy"], pages=True)
     assert not run.succeeded
-    assert _done(run) == {*BUILT, "Staging / Take turns"}
+    assert _done(run) == {*BUILT, "Staging / Check the order of deployments"}
     assert run.step("Staging / Deploy", "Upload the release page").result == "success"
 
 
@@ -172,7 +172,7 @@ def test_a_merge_with_nothing_to_deploy_needs_nobody(
     run = _merge(runner, outputs=_planned(differs="true", **outputs))
     assert run.succeeded, run.why()
     assert run.step(PLAN, NEEDED).result == "skipped"
-    assert _done(run) == {*BUILT, "Staging / Take turns", "Staging / Deploy", PLAN}
+    assert _done(run) == {*BUILT, "Staging / Check the order of deployments", "Staging / Deploy", PLAN}
 
 
 def test_a_difference_needs_somebody_to_approve_it(runner: Runner) -> None:
@@ -186,7 +186,7 @@ def test_the_job_that_waits_says_that_the_plan_is_another_one(runner: Runner) ->
     run = _merge(runner, outputs=_planned(differs="true"))
     assert run.succeeded, run.why()
     assert run.step(PLAN, NEEDED).result == "success"
-    waiting = "Approve production (the plan is not the one that the pull request showed)"
+    waiting = "Approve production (the plan differs from the pull request's)"
     assert {waiting, "Production / Deploy"} <= _done(run)
 
 
@@ -207,7 +207,7 @@ def test_a_person_can_release_a_bundle_from_quarantine(runner: Runner, released:
 def test_a_given_bundle_comes_from_the_store(runner: Runner) -> None:
     run = conditions.run(runner, "workflow_dispatch", "deploy.yml", DISPATCH)
     for job in ("Staging / Deploy", "Production / Deploy"):
-        assert run.step(job, "Fetch the bundle from the store").result == "success"
+        assert run.step(job, "Download the bundle from the store").result == "success"
         assert run.step(job, "Download the bundle").result == "skipped"
 
 
@@ -222,7 +222,7 @@ def _roll_back(runner: Runner, *failing: str, **inputs: str) -> Run:
 @pytest.mark.parametrize(
     "step",
     [
-        "Only from main",
+        "Check that this is main",
         "Fetch the pipeline that deployed last, and verify its digest",
         "Restore traffic",
     ],
@@ -242,7 +242,7 @@ def test_a_rollback_without_terraform_says_so_and_leaves_its_page(runner: Runner
 def test_a_dry_run_rolls_nothing_back(runner: Runner) -> None:
     run = _roll_back(runner, dry_run="true")
     assert run.succeeded, run.why()
-    assert run.step("Roll back", "Show what it would do").result == "success"
+    assert run.step("Roll back", "Show what would happen").result == "success"
     assert run.step("Roll back", "Restore traffic").result == "skipped"
     assert run.step("Roll back", FOLLOW).result == "skipped"
     assert run.results()["Pages"] == "skipped"

@@ -22,9 +22,9 @@ from tests.workflows.runner import Runner, Script
 
 pytestmark = pytest.mark.extended
 
-PLAN = "Plan production, and compare with what the pull request showed"
-NEEDED = "A difference needs somebody to approve it"
-TURN = ("release.yml", "turn", "Nothing newer was deployed, and it was not rolled back")
+PLAN = "Plan production and compare with the pull request's plan"
+NEEDED = "Check that a difference can be approved"
+TURN = ("release.yml", "turn", "Check the ledger and the quarantine")
 
 
 @dataclass
@@ -82,7 +82,7 @@ def quarantine(runner: Runner, project: Project, first: Seen, built_bundle: Path
     deployed.deploy(runner, owner, second, "production")
     bundle = deployed.releases(owner, "production")[0]["bundle"]
     owner.must("rollback", "--environment", "production", "--reason", "it was slow")
-    step = ("deploy.yml", "plan", "Plan, and compare")
+    step = ("deploy.yml", "plan", "Plan and compare")
     return Quarantine(
         runner.script(*step, project=owner, BUNDLE=bundle),
         runner.script(*step, project=owner, BUNDLE=first.staging[0]["bundle"]),
@@ -238,6 +238,6 @@ def test_a_repository_without_an_account_deploys_nothing_and_says_so(runner: Run
     run = runner.run("push", "deploy.yml", events.push(), variables=False)
     assert run.succeeded, run.why()
     done = [name for name, job in run.jobs.items() if job.result == "success"]
-    assert done == ["Say why nothing is deployed"]
+    assert done == ["Explain why nothing is deployed"]
     [notice] = [annotation["message"] for annotation in run.annotations]
     assert "AWS_ACCOUNT_ID, AWS_REGION, AWS_ROLE_PREFIX and SERVICE are not set" in notice

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.extended
 
 # What the pull request's branch is at; what is checked out is a merge of it.
 HEAD = "5ca1ab1e" * 5
-BUILD = ("ci.yml", "build", "Compile the handler, and build the bundle")
+BUILD = ("ci.yml", "build", "Compile the handler and build the bundle")
 GUARDED = ("aws_lambda_function.service", "aws_lambda_alias.live", "aws_lambda_permission.api")
 
 
@@ -149,7 +149,7 @@ def _plan(runner: Runner, project: Project) -> Script:
     """Run the scripts that plan staging for pull request 7."""
     event = project.folder / "event.json"
     event.write_text(json.dumps(events.pull_request(7, HEAD)))
-    finding = ("ci.yml", "plan", "Find out what may be destroyed")
+    finding = ("ci.yml", "plan", "Read the allowed destruction")
     found = runner.script(*finding, project=project, GITHUB_EVENT_PATH=str(event))
     assert found.succeeded, found.log
     planning = ("ci.yml", "plan", "Plan")

@@ -54,9 +54,9 @@ def production(
 
 def test_a_branch_cannot_roll_back(runner: Runner) -> None:
     """The right to push a branch is not the right to run its code with the role of a rollback."""
-    step = ("rollback.yml", "rollback", "Only from main")
+    step = ("rollback.yml", "rollback", "Check that this is main")
     refused = runner.script(*step, GITHUB_REF="refs/heads/topic")
-    assert not refused.succeeded and "::error::A rollback starts from main" in refused.log
+    assert not refused.succeeded and "::error::A rollback runs from main" in refused.log
     assert runner.script(*step, GITHUB_REF="refs/heads/main").succeeded
 
 
@@ -76,7 +76,7 @@ def test_a_dry_run_shows_and_does_nothing(production: Production) -> None:
     s3 = deployed.client(production.runner, "s3")
     state = s3.get_object(**where)["Body"].read()
     s3.put_object(**where, Body=b"{")
-    displayed = production.script("Show what it would do")
+    displayed = production.script("Show what would happen")
     s3.put_object(**where, Body=state)
     assert not displayed.succeeded and displayed.outputs["restores"] == "1"
     assert "## production: a rollback would restore traffic, and then fail" in displayed.summary

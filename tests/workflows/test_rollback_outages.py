@@ -21,7 +21,7 @@ pytestmark = pytest.mark.extended
 ENVIRONMENT = ("--environment", "production")
 ARTIFACTS = "mongo-client-artifacts-123456789012"
 FETCH = "Fetch the pipeline that deployed last, and verify its digest"
-FOLLOW = "Let Terraform follow, and verify the attestations"
+FOLLOW = "Run Terraform and verify the attestations"
 NAME = "mongo-client-production"
 
 

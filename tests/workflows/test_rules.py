@@ -240,7 +240,7 @@ def test_pins_are_compared_with_their_repositories() -> None:
 
     https://docs.zizmor.sh/audits/#ref-version-mismatch and #impostor-commit
     """
-    comparing = step("ci/lint", "Compare the pins of actions with their repositories")
+    comparing = step("ci/lint", "Verify the commits of pinned actions")
     assert comparing["env"] == {"GH_TOKEN": "${{ github.token }}"}
     assert comparing["run"] == "make lint-pins"
     _, _, target = (ROOT / "Makefile").read_text().partition("\nlint-pins: ")
@@ -428,14 +428,14 @@ def test_nobody_is_asked_to_approve_what_would_not_be_deployed() -> None:
     nothing, quarantined = "nothing-to-do == 'false'", "quarantined == 'false'"
     word = "(needs.plan.outputs.quarantined == 'false' || inputs.release-from-quarantine)"
     assert nothing in job("deploy/approve")["if"] and word in job("deploy/approve")["if"]
-    stopping = step("deploy/plan", "A difference needs somebody to approve it")["if"]
+    stopping = step("deploy/plan", "Check that a difference can be approved")["if"]
     assert nothing in stopping and quarantined in stopping
 
 
 def test_what_was_approved_is_what_is_applied() -> None:
     """The digest of the plan goes from the plan to the one who waits, and on to the pipeline."""
     handed_on = "${{ needs.plan.outputs.sha256 }}"
-    looking = step("release/turn", "Nothing newer was deployed, and it was not rolled back")
+    looking = step("release/turn", "Check the ledger and the quarantine")
     assert "inputs.plan != ''" in looking["env"]["REQUIRED"]
     assert job("deploy/plan")["outputs"]["sha256"] == "${{ steps.plan.outputs.sha256 }}"
     assert job("deploy/production")["with"]["plan"] == handed_on
@@ -446,7 +446,7 @@ def test_what_was_approved_is_what_is_applied() -> None:
 
 def test_what_is_deployed_is_what_was_built() -> None:
     """By its id, wherever it comes from: an artifact could have been exchanged on its way."""
-    inspecting = step("release/deploy", "Verify that it is the bundle that was built")
+    inspecting = step("release/deploy", "Verify the bundle")
     assert inspecting["env"]["BUNDLE"] == "${{ inputs.bundle }}"
     assert inspecting["run"] == 'python -m pipeline inspect bundle --expect "$BUNDLE"'
     asked_for = "${{ inputs.bundle || needs.build.outputs.bundle }}"
@@ -464,9 +464,9 @@ def test_a_person_lets_a_bundle_out_of_quarantine_with_a_reason() -> None:
 
 def test_drift_is_planned_with_the_tree_that_was_deployed() -> None:
     """The ledger names it, and what it names is checked out and set up."""
-    found = step("drift/plan", "Find the tree that was deployed last")
+    found = step("drift/plan", "Find the last deployed commit")
     assert "github deployed-tree" in found["run"]
-    taken = step("drift/plan", "Check that tree out")["with"]["ref"]
+    taken = step("drift/plan", "Check out that commit")["with"]["ref"]
     assert taken == f"${{{{ steps.{found['id']}.outputs.commit }}}}"
 
 
@@ -501,7 +501,7 @@ def test_the_sandbox_is_for_a_repository_that_has_one() -> None:
 
 def test_the_sandbox_is_destroyed_whatever_happened() -> None:
     """With time left for it: what the steps before may take ends before the job does."""
-    for name in ("Destroy", "Say where AWS differed", "Upload the report"):
+    for name in ("Destroy", "Report where AWS differed", "Upload the report"):
         assert step("sandbox/play", name)["if"] == "always()"
     playing = step("sandbox/play", "Bootstrap, release, change, roll back")["timeout-minutes"]
     assert job("sandbox/play")["timeout-minutes"] - playing >= 15
