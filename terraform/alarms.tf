@@ -17,7 +17,7 @@ locals {
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${local.name}-errors"
-  alarm_description   = "Calls of live that ended with an error (an exception, a timeout), or were answered with 5xx."
+  alarm_description   = "Calls of live that failed (an exception, a timeout), or were answered with 5xx."
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = var.alarm_thresholds.errors
   evaluation_periods  = 1
@@ -77,7 +77,7 @@ resource "aws_cloudwatch_metric_alarm" "duration" {
 
 resource "aws_cloudwatch_metric_alarm" "throttles" {
   alarm_name          = "${local.name}-throttles"
-  alarm_description   = "Calls of live that Lambda refused, because too many ran at once."
+  alarm_description   = "Calls of live that Lambda throttled."
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
   dimensions          = local.live_dimensions
@@ -93,7 +93,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
 
 resource "aws_cloudwatch_metric_alarm" "database" {
   alarm_name          = "${local.name}-database"
-  alarm_description   = "Requests to live that were answered with 503, because the database was out of reach."
+  alarm_description   = "Requests to live that were answered with 503, because the database was unavailable."
   namespace           = aws_cloudwatch_log_metric_filter.database_failures.metric_transformation[0].namespace
   metric_name         = aws_cloudwatch_log_metric_filter.database_failures.metric_transformation[0].name
   statistic           = "Sum"

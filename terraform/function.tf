@@ -84,7 +84,7 @@ resource "aws_lambda_function" "service" {
 resource "aws_lambda_code_signing_config" "publishers" {
   count = var.code_signing == null ? 0 : 1
 
-  description = "Who may sign what ${local.name} runs"
+  description = "Signers of the code of ${local.name}"
 
   allowed_publishers {
     signing_profile_version_arns = var.code_signing.signing_profile_version_arns

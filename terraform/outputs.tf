@@ -4,7 +4,7 @@ output "function_name" {
 }
 
 output "function_version" {
-  description = "Version that was published last. What serves is what the alias live points to."
+  description = "Newest published version. The alias live points to the version that serves."
   value       = aws_lambda_function.service.version
 }
 
@@ -14,17 +14,17 @@ output "alias_name" {
 }
 
 output "layer_version_arn" {
-  description = "Layer version that the function was published with last. Null without a layer."
+  description = "Layer version of the newest published version. Null without a layer."
   value       = one(aws_lambda_layer_version.dependencies[*].arn)
 }
 
 output "api_url" {
-  description = "Where the API answers."
+  description = "URL of the API."
   value       = aws_apigatewayv2_api.http.api_endpoint
 }
 
 output "custom_url" {
-  description = "Where the API answers at the custom domain, once its DNS record is made. Null without one, or with a wildcard."
+  description = "URL of the API at the custom domain, once its DNS record exists. Null without one, or with a wildcard."
   value       = one([for domain in aws_apigatewayv2_domain_name.custom : "https://${domain.domain_name}" if !startswith(domain.domain_name, "*")])
 }
 
@@ -34,7 +34,7 @@ output "log_group_name" {
 }
 
 output "alarm_names" {
-  description = "Alarms on what the callers of the alias live meet."
+  description = "Alarms on the calls of the alias live."
   value = [for alarm in [
     aws_cloudwatch_metric_alarm.errors,
     aws_cloudwatch_metric_alarm.duration,
@@ -45,7 +45,7 @@ output "alarm_names" {
 }
 
 output "domain_target" {
-  description = "What the custom domain's DNS record points to: a name (CNAME), or the name and zone of a Route 53 alias. Null without one."
+  description = "Target of the custom domain's DNS record: a name (CNAME), or the name and zone of a Route 53 alias. Null without one."
   value = one([for domain in aws_apigatewayv2_domain_name.custom : {
     name    = domain.domain_name_configuration[0].target_domain_name
     zone_id = domain.domain_name_configuration[0].hosted_zone_id

@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "execution" {
 
 resource "aws_iam_role" "execution" {
   name                 = local.name
-  description          = "What the function ${local.name} may do"
+  description          = "Execution role of the function ${local.name}"
   assume_role_policy   = data.aws_iam_policy_document.trust.json
   permissions_boundary = local.permissions_boundary_arn
 }

@@ -6,7 +6,7 @@ variable "environment" {
 }
 
 variable "api_keys" {
-  description = "Who may do what: from the SHA-256 hash (lower-case hexadecimal) of each API key to its scope, words such as read, write:shop (a database), read:shop.orders (a collection). Empty: the data routes stay closed."
+  description = "Access rights: maps the SHA-256 hash (lower-case hexadecimal) of each API key to its scope, words such as read, write:shop (a database), read:shop.orders (a collection). Empty: the data routes stay closed."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -25,7 +25,7 @@ variable "api_keys" {
 }
 
 variable "data_source" {
-  description = "The dataSource that requests have to name. Null: they may name any."
+  description = "The dataSource that requests must name. Null: any."
   type        = string
   default     = null
 
@@ -36,7 +36,7 @@ variable "data_source" {
 }
 
 variable "allowed_operators" {
-  description = "Operators and pipeline stages that are refused otherwise, for they run code ($where, $function, $accumulator), write elsewhere ($out, $merge) or look at the server (such as $currentOp)."
+  description = "Operators and pipeline stages to allow that are refused by default, because they run code ($where, $function, $accumulator), write elsewhere ($out, $merge) or read the server's state (such as $currentOp)."
   type        = set(string)
   default     = []
   nullable    = false
@@ -55,7 +55,7 @@ variable "routes" {
 }
 
 variable "cors_origins" {
-  description = "Origins (https://app.example.com): their pages may call the API. Empty: none."
+  description = "Origins that browsers may call the API from, such as https://app.example.com. Empty: none."
   type        = set(string)
   default     = []
   nullable    = false
@@ -79,7 +79,7 @@ variable "memory_mb" {
 }
 
 variable "timeout_s" {
-  description = "Time limit of one invocation, in seconds. API Gateway itself gives up after 30."
+  description = "Time limit of one invocation, in seconds. API Gateway's own limit is 30."
   type        = number
   default     = 10
   nullable    = false
@@ -115,7 +115,7 @@ variable "log_format" {
 }
 
 variable "log_retention_days" {
-  description = "How long CloudWatch keeps the logs, in days."
+  description = "Retention of the logs in CloudWatch, in days."
   type        = number
   default     = 30
   nullable    = false
@@ -130,7 +130,7 @@ variable "log_retention_days" {
 }
 
 variable "throttle_requests_per_second" {
-  description = "Steady rate of requests that the API lets through."
+  description = "Rate limit of the API, in requests a second."
   type        = number
   default     = 100
   nullable    = false
@@ -142,7 +142,7 @@ variable "throttle_requests_per_second" {
 }
 
 variable "throttle_burst" {
-  description = "Requests that the API lets through at once above the steady rate."
+  description = "Burst limit of the API, in requests."
   type        = number
   default     = 200
   nullable    = false
@@ -154,7 +154,7 @@ variable "throttle_burst" {
 }
 
 variable "alarm_thresholds" {
-  description = "From how much on, within five minutes of live's calls, an alarm fires: errors and answers with 5xx, p95 of the duration in ms, throttled calls, requests that did not reach the database, requests that the API answered with 5xx."
+  description = "Threshold of each alarm, within five minutes of live's calls: errors and answers with 5xx, p95 of the duration in ms, throttled calls, requests that did not reach the database, requests that the API answered with 5xx."
   type = object({
     errors            = optional(number, 5)
     duration_p95_ms   = optional(number, 3000)
@@ -172,7 +172,7 @@ variable "alarm_thresholds" {
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that is notified when an alarm fires, and when it is over. Null: none."
+  description = "ARN of the SNS topic to notify when an alarm begins and ends. Null: none."
   type        = string
   default     = null
 
@@ -185,7 +185,7 @@ variable "alarm_topic_arn" {
 # Options. Each is off unless the environment's terraform.tfvars sets it.
 
 variable "vpc" {
-  description = "Subnets and security groups that the function is attached to. They need a way to MongoDB and to the APIs of SSM and X-Ray: a NAT gateway, or endpoints."
+  description = "Subnets and security groups that the function is attached to. They need a route to MongoDB and to the APIs of SSM and X-Ray, by a NAT gateway or VPC endpoints."
   type        = object({ subnet_ids = list(string), security_group_ids = list(string) })
   default     = null
 
@@ -200,7 +200,7 @@ variable "vpc" {
 }
 
 variable "snap_start" {
-  description = "SnapStart: new environments start from a snapshot of an initialised one. Publishing a version takes minutes longer, and each published version costs as long as it stays (prune)."
+  description = "SnapStart: new execution environments start from a snapshot of an initialised one. Publishing a version takes minutes longer, and each published version costs as long as it stays (prune)."
   type        = bool
   default     = false
   nullable    = false
@@ -212,7 +212,7 @@ variable "snap_start" {
 }
 
 variable "provisioned_concurrency" {
-  description = "Environments that live has initialised at all times. Only with percents = [100] in rollout.toml, or deploy --all-at-once: Lambda refuses weights on an alias that has it. While live moves, Lambda initialises as many for the new version, and shares the traffic by itself until they are there."
+  description = "Execution environments that live keeps initialised. Only with percents = [100] in rollout.toml, or deploy --all-at-once: Lambda refuses weights on an alias that has it. While live moves, Lambda initialises as many for the new version, and shares the traffic by itself until they are there."
   type        = number
   default     = null
 
@@ -231,7 +231,7 @@ variable "provisioned_concurrency" {
 }
 
 variable "reserved_concurrency" {
-  description = "Calls of the function that may run at once, kept free of the account's other functions. Null: as many as the account has left."
+  description = "Reserved concurrency: concurrent calls that are reserved for the function, and its limit. Null: none."
   type        = number
   default     = null
 
@@ -242,7 +242,7 @@ variable "reserved_concurrency" {
 }
 
 variable "custom_domain" {
-  description = "Domain name that the API answers at, and the ARN of its certificate in ACM, in the same region. Its DNS record is yours to make: see the output domain_target."
+  description = "Domain name of the API, and the ARN of its certificate in ACM, in the same region. Create its DNS record yourself, with the output domain_target."
   type        = object({ name = string, certificate_arn = string })
   default     = null
 
@@ -256,7 +256,7 @@ variable "custom_domain" {
 }
 
 variable "jwt_authorizer" {
-  description = "Issuer and audience of the tokens that the API asks for (Authorization: Bearer …). API Gateway verifies them, and a request with an API key alone no longer gets through. Its claim scope says what it may do, in the words of api_keys. /api/health stays open."
+  description = "Issuer and audience of the tokens that the API requires (Authorization: Bearer …). API Gateway verifies them, and refuses a request with only an API key. Its claim scope says what it may do, in the words of api_keys. /api/health stays open."
   type        = object({ issuer = string, audience = list(string) })
   default     = null
 
@@ -286,17 +286,17 @@ variable "code_signing" {
 # Given by the pipeline, out of function.toml, and for the boundary out of the environment's name.
 
 variable "service" {
-  description = "Name of the service; every resource is called <service>-<environment>."
+  description = "Name of the service. Every resource is named <service>-<environment>."
   type        = string
 }
 
 variable "description" {
-  description = "What the function is, for people."
+  description = "Description of the function."
   type        = string
 }
 
 variable "secrets" {
-  description = "Which SSM SecureString parameters /<service>/<environment>/… the function may read. It gets the name of each, as mongodb-uri's in MONGODB_URI_PARAMETER, and reads the value itself."
+  description = "SSM SecureString parameters /<service>/<environment>/… that the function may read. It gets the name of each, as mongodb-uri's in MONGODB_URI_PARAMETER, and reads the value itself."
   type        = set(string)
 
   validation {
@@ -306,7 +306,7 @@ variable "secrets" {
 }
 
 variable "permissions_boundary" {
-  description = "Name of the IAM policy of this account that bounds what the function's role may ever do, as bootstrap makes it. Null: none."
+  description = "Name of the IAM policy that is the permissions boundary of the function's role; bootstrap creates it. Null: none."
   type        = string
   default     = null
 

@@ -57,6 +57,6 @@ data "aws_iam_policy_document" "function_boundary" {
 resource "aws_iam_policy" "function_boundary" {
   for_each    = local.arns
   name        = "${each.value.name}-boundary"
-  description = "The most that the role of the function ${each.value.name} may do"
+  description = "Permissions boundary of the role of the function ${each.value.name}"
   policy      = data.aws_iam_policy_document.function_boundary[each.key].json
 }

@@ -1,19 +1,19 @@
 output "role_arns" {
-  description = "ARN of each role that GitHub's jobs get, by <environment>-<purpose>."
+  description = "ARN of each role for GitHub's jobs, by <environment>-<purpose>."
   value       = { for role, each in aws_iam_role.github : role => each.arn }
 }
 
 output "permissions_boundaries" {
-  description = "Name of the policy that bounds the function's role, by environment."
+  description = "Name of the permissions boundary of the function's role, by environment."
   value       = { for environment, each in aws_iam_policy.function_boundary : environment => each.name }
 }
 
 output "state_bucket" {
-  description = "Bucket that holds Terraform's state."
+  description = "Bucket of Terraform's state."
   value       = aws_s3_bucket.pipeline["terraform-state"].bucket
 }
 
 output "artifact_bucket" {
-  description = "Bucket that holds bundles, packages and the ledgers."
+  description = "Bucket of the bundles, packages and ledgers."
   value       = aws_s3_bucket.pipeline["artifacts"].bucket
 }

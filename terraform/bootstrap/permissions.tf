@@ -59,7 +59,7 @@ resource "aws_iam_policy" "github" {
     "${pair[0]}-${pair[1]}" => local.documents[pair[1]][pair[0]].json
   }
   name        = "${var.service}-${each.key}"
-  description = "Part of what jobs of ${var.repository} may do"
+  description = "Part of the permissions of jobs of ${var.repository}"
   policy      = each.value
 }
 

@@ -113,7 +113,7 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role" "github" {
   for_each             = local.roles
   name                 = "${var.service}-${each.key}"
-  description          = "What a job of ${var.repository} may do to ${each.value.environment}: ${each.value.purpose}"
+  description          = "Role of jobs of ${var.repository} for ${each.value.environment}: ${each.value.purpose}"
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
   max_session_duration = 3600
 }

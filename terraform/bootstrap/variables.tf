@@ -24,12 +24,12 @@ variable "options" {
 # Given by `pipeline bootstrap`.
 
 variable "service" {
-  description = "Name of the service; everything here is called after it."
+  description = "Name of the service, the prefix of all names."
   type        = string
 }
 
 variable "layer" {
-  description = "Name of the function's layer. Empty: there is none."
+  description = "Name of the function's layer. Empty: no layer."
   type        = string
 }
 
@@ -57,7 +57,7 @@ variable "repository_ids" {
 }
 
 variable "oidc_provider_arn" {
-  description = "ARN of GitHub's OIDC provider, if the account has it already: there can be one only. Null: it is created."
+  description = "ARN of GitHub's OIDC provider, if the account has one: only one can exist. Null: create it."
   type        = string
   default     = null
 }
