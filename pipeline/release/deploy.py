@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import commit
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, describe
@@ -64,6 +65,7 @@ class Deployment:
             reason=self._context.reason,
             overrides=overrides,
             attested=self._context.attested,
+            subject=commit.subject(self._bundle.manifest.commit),
         )
         release = replace(release, plan_sha256=planned.sha256)
         self._ledger.begin(release)

@@ -50,9 +50,10 @@ class Release:
     `version` is the Lambda version that it published or restored; `restores` the number of the
     release that a rollback went back to; `overrides` the unusual options of a deployment (`all at
     once`, `promotion check skipped`, `from quarantine`); `tree` is the commit with the files that a
-    deployment ran and applied, `commit` the one that the bundle was built from; `attested` whether
-    the attestations of its packages were verified before it was deployed; `pending` what has not
-    followed the traffic of a rollback yet; times are ISO 8601 in UTC.
+    deployment ran and applied, `commit` the one that the bundle was built from, and `subject` the
+    first line of that one's message (None where git does not have it, and in older records);
+    `attested` whether the attestations of its packages were verified before it was deployed;
+    `pending` what has not followed the traffic of a rollback yet; times are ISO 8601 in UTC.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Release:
     tree: str | None = None
     attested: bool = False
     pending: tuple[Pending, ...] = ()
+    subject: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,6 +104,7 @@ def next_release(
     version: str | None = None,
     overrides: tuple[str, ...] = (),
     attested: bool = False,
+    subject: str | None = None,
 ) -> Release:
     """Return the release that begins now, after the `newest` one, by whoever runs this.
 
@@ -126,6 +129,7 @@ def next_release(
         overrides=overrides,
         tree=os.environ.get("GITHUB_SHA", manifest.commit) if kind == "deploy" else None,
         attested=attested,
+        subject=subject,
     )
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import github
 from pipeline.traffic import alias
-from pipeline.config import LIVE, Environment
+from pipeline.config import DEPLOYED_FROM_GITHUB, LIVE, Environment
 from pipeline.errors import AwsError, InspectionError, PipelineError, StoppedError, UsageError
 from pipeline.sdk_errors import translated_errors
 from pipeline.traffic.alias import Live, AliasSwitch
@@ -113,18 +113,21 @@ def _after(context: ReleaseContext, problem: PipelineError) -> str:
     return _instead(problem, environment)
 
 
-def how_to_roll_back(environment: Environment, number: int | str | None) -> tuple[str, str]:
-    """Return what rolls back, from anywhere and at a desk.
+def how_to_roll_back(environment: Environment, number: int | str | None) -> tuple[str, ...]:
+    """Return the commands that roll back: through GitHub, if it deploys there, and at a desk.
 
     `number` is that of the release to restore, or what stands in its place in a template; None for
     the one before.
     """
     release, to = (f" -f release={number}", f" --to {number}") if number else ("", "")
-    return (
+    desk = f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"'
+    if environment.name not in DEPLOYED_FROM_GITHUB:
+        return (desk,)
+    through_github = (
         "gh workflow run rollback.yml --ref main "
-        f'-f environment={environment.name}{release} -f reason="…"',
-        f'python -m pipeline rollback --environment {environment.name}{to} --reason "…"',
+        f'-f environment={environment.name}{release} -f reason="…"'
     )
+    return (through_github, desk)
 
 
 def _instead(problem: PipelineError, environment: object) -> str:

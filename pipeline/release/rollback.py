@@ -90,6 +90,7 @@ class Rollback:
             restores=self._chosen.release.number,
             version=version,
             attested=self._chosen.release.attested,
+            subject=self._chosen.release.subject,
         )
         self._ledger.begin(release)
         try:

@@ -205,3 +205,11 @@ def test_an_older_pipeline_reads_what_a_newer_one_wrote() -> None:
     """A rollback is done by the pipeline that deployed last, whatever has tried since."""
     release = _release()
     assert Release.from_json({**release.to_json(), "from_the_future": 1}) == release
+
+
+def test_the_subject_of_the_commit_is_recorded_and_older_records_have_none(account: Aws) -> None:
+    release = ledger.next_release(None, "deploy", _MANIFEST, reason=None, subject="Answer sooner")
+    assert Release.from_json(release.to_json()).subject == "Answer sooner"
+    older = release.to_json()
+    del older["subject"]
+    assert Release.from_json(older) == replace(release, subject=None)

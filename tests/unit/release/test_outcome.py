@@ -1,8 +1,9 @@
 """What ends a command leads to the command to type next, however its sentences are written."""
 
 import pytest
+import yaml
 
-from pipeline.config import Environment
+from pipeline.config import ENVIRONMENTS, ROOT, Environment
 from pipeline.errors import LostRaceError
 from pipeline.release import outcome
 
@@ -30,3 +31,14 @@ def _end(problem: LostRaceError, environment: Environment) -> None:
         raise problem
 
     command(environment=environment)
+
+
+def test_a_rollback_through_github_is_offered_only_where_github_deploys() -> None:
+    """The workflow's input has these environments: dispatched with another, it is refused."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "rollback.yml").read_text())
+    # YAML 1.1, which PyYAML reads, takes `on` for a boolean.
+    choices = workflow[True]["workflow_dispatch"]["inputs"]["environment"]["options"]
+    for name in ENVIRONMENTS:
+        *github, desk = outcome.how_to_roll_back(Environment(name), 4)
+        assert desk == f'python -m pipeline rollback --environment {name} --to 4 --reason "…"'
+        assert bool(github) == (name in choices), name
