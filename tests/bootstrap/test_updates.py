@@ -90,7 +90,7 @@ def test_what_people_change_can_be_changed(staging: Staging) -> None:
     staging.replace("versions.tf", "service     = var.service", 'service = var.service\ncost = "1"')
     staging.replace("environments/staging/terraform.tfvars", f"{_CERTIFICATE}2", f"{_CERTIFICATE}3")
     staging.replace("environments/staging/terraform.tfvars", f"{_PROFILE}j", f"{_PROFILE}k")
-    staging.replace("role.tf", "What the function", "All that the function")
+    staging.replace("role.tf", "Execution role of", "Role of")
     staging.replace(
         "role.tf",
         '["lambda.amazonaws.com"]',

@@ -61,7 +61,13 @@ def test_a_pull_request_without_a_role_gets_all_that_needs_none(
     run = _pull_request(runner, **event)
     assert run.succeeded, run.why()
     assert not _done(run) & NO_ROLE
-    needing_none = {"Lint", "Test", "Same bytes on both images", "Explain why there is no plan", "ci"}
+    needing_none = {
+        "Lint",
+        "Test",
+        "Same bytes on both images",
+        "Explain why there is no plan",
+        "ci",
+    }
     assert needing_none <= _done(run)
     images = ("ubuntu-24.04", "ubuntu-26.04")
     assert {f"Build and inspect on {image}" for image in images} <= _done(run)
@@ -132,9 +138,16 @@ def test_a_merge_of_what_was_rolled_back_in_staging_stops_before_it(runner: Runn
 
 def test_a_merge_that_is_overtaken_needs_no_approval(runner: Runner) -> None:
     """A newer one is in production: nobody has to approve what would go back."""
-    run = _merge(runner, outputs={"Check that nothing newer was deployed": {"turn": "false"}}, pages=True)
+    run = _merge(
+        runner, outputs={"Check that nothing newer was deployed": {"turn": "false"}}, pages=True
+    )
     assert run.succeeded, run.why()
-    assert _done(run) == {*BUILT, "Staging / Check the order of deployments", "Staging / Deploy", PLAN}
+    assert _done(run) == {
+        *BUILT,
+        "Staging / Check the order of deployments",
+        "Staging / Deploy",
+        PLAN,
+    }
 
 
 def test_an_approved_merge_that_is_overtaken_fails(runner: Runner) -> None:
@@ -172,7 +185,12 @@ def test_a_merge_with_nothing_to_deploy_needs_nobody(
     run = _merge(runner, outputs=_planned(differs="true", **outputs))
     assert run.succeeded, run.why()
     assert run.step(PLAN, NEEDED).result == "skipped"
-    assert _done(run) == {*BUILT, "Staging / Check the order of deployments", "Staging / Deploy", PLAN}
+    assert _done(run) == {
+        *BUILT,
+        "Staging / Check the order of deployments",
+        "Staging / Deploy",
+        PLAN,
+    }
 
 
 def test_a_difference_needs_somebody_to_approve_it(runner: Runner) -> None:
