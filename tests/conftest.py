@@ -27,6 +27,7 @@ _SLOWEST_FIRST = (
     "workflows/test_merge.py",
     "e2e/test_journey.py",
     "e2e/test_sandbox.py",
+    "packages/test_packages.py",
     "workflows/test_drift.py",
     "e2e/test_interrupted.py",
     "e2e/test_canary.py",

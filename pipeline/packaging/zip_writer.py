@@ -16,7 +16,10 @@ _DOS_TIME, _DOS_DATE = 0, (1 << 5) | 1  # 00:00:00 on 1980-01-01
 _READABLE, _EXECUTABLE = 0o100644, 0o100755
 _MADE_BY_UNIX, _NEEDS_2_0 = (3 << 8) | 20, 20
 _STORED, _DEFLATED = 0, 8
-_COMPRESSION_LEVEL = 12
+# The best of libdeflate's levels makes a package 3 % smaller than its default, and takes 20 times as
+# long: a quarter of a second for each megabyte. That is worth it for small packages only.
+_BEST, _DEFAULT = 12, 6
+_SMALL_BYTES = 10 << 20
 _UTF8_NAMES = 1 << 11
 
 _LOCAL = struct.Struct("<4s5H3I2H")
@@ -36,13 +39,15 @@ def write_zip(
     The same files give the same bytes on every machine. Format: PKWARE's APPNOTE 6.3.9, without
     zip64 (AWS's limits are far below 4 GB and 65,535 entries).
     """
+    is_small = sum(map(len, files.values())) <= _SMALL_BYTES
+    level = _BEST if is_small else _DEFAULT
     body, directory = bytearray(), bytearray()
     done = 0
     for path, content in sorted(files.items()):
         progress(done, path)
         done += len(content)
         name = path.encode()
-        packed = deflate.deflate_compress(content, _COMPRESSION_LEVEL)
+        packed = deflate.deflate_compress(content, level)
         method = _DEFLATED
         if len(packed) >= len(content):
             packed, method = content, _STORED
