@@ -16,8 +16,8 @@ _DOS_TIME, _DOS_DATE = 0, (1 << 5) | 1  # 00:00:00 on 1980-01-01
 _READABLE, _EXECUTABLE = 0o100644, 0o100755
 _MADE_BY_UNIX, _NEEDS_2_0 = (3 << 8) | 20, 20
 _STORED, _DEFLATED = 0, 8
-# The best of libdeflate's levels makes a package 3 % smaller than its default, and takes 20 times as
-# long: a quarter of a second for each megabyte. That is worth it for small packages only.
+# The best of libdeflate's levels makes a package 3 % smaller than its default one, and takes twenty
+# times as long, a quarter of a second a megabyte. Only a small package is worth that.
 _BEST, _DEFAULT = 12, 6
 _SMALL_BYTES = 10 << 20
 _UTF8_NAMES = 1 << 11
