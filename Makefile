@@ -171,6 +171,8 @@ $(READY):
 	  "install it from https://www.python.org/downloads/"; exit 1; }; \
 	"$$python" -m venv --clear $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --no-build-isolation --editable .
 	$(PYTHON) -m localcloud install
 	touch $@
 

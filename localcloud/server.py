@@ -32,7 +32,10 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 _FUNCTION = tomllib.loads(Path(__file__).parent.with_name("function.toml").read_text("utf-8"))
 SERVICE = _FUNCTION["name"]
-ENVIRONMENTS = ("local", "staging", "production")
+_ENVIRONMENTS = sorted(
+    path.parent.name
+    for path in Path(__file__).parent.with_name("terraform").glob("environments/*/rollout.toml")
+)
 _SETTINGS_OF_ANOTHER_ACCOUNT = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
@@ -155,8 +158,11 @@ def _prepare_account(aws: str, mongodb_uri: str, api_key: str) -> None:
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     ssm = session.client("ssm", endpoint_url=aws)
-    for environment in ENVIRONMENTS:
-        for name, value in (("mongodb-uri", mongodb_uri), ("smoke-api-key", api_key)):
+    # Another function's secrets have no service behind them on this machine.
+    values = {name: secrets.token_urlsafe(24) for name in _FUNCTION.get("secrets", [])}
+    values |= {"mongodb-uri": mongodb_uri} if "mongodb-uri" in values else {}
+    for environment in _ENVIRONMENTS:
+        for name, value in (values | {"smoke-api-key": api_key}).items():
             ssm.put_parameter(
                 Name=f"/{SERVICE}/{environment}/{name}", Value=value, Type="SecureString"
             )

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import function_file
 from pipeline.errors import UsageError
 
-ROOT = Path(__file__).resolve().parent.parent
+_HERE = Path(__file__).resolve().parent.parent
+# The checkout: where this package is or, once it is installed elsewhere, where it is called.
+ROOT = next(
+    (
+        folder
+        for folder in (_HERE, Path.cwd(), *Path.cwd().parents)
+        if (folder / "function.toml").is_file()
+    ),
+    _HERE,
+)
 FUNCTION_FILE = ROOT / "function.toml"
 
 FUNCTION = function_file.read(FUNCTION_FILE)
@@ -28,8 +38,33 @@ class Allowed:
 
 
 SERVICE: str = FUNCTION["name"]
-DEPLOYED_FROM_GITHUB = ("staging", "production")
-ENVIRONMENTS = ("local", *DEPLOYED_FROM_GITHUB)
+TERRAFORM_DIR = ROOT / "terraform"
+BOOTSTRAP_DIR = TERRAFORM_DIR / "bootstrap"
+LOCAL = "local"
+
+
+def _environments() -> Iterator[str]:
+    """Yield the names of the environments, which are folders: this machine's first.
+
+    One that takes only bundles that served in another (`after` in rollout.toml) comes after it. A
+    file that cannot be read is an error when its environment is used.
+    """
+    before = {}
+    for file in sorted((TERRAFORM_DIR / "environments").glob("*/rollout.toml")):
+        try:
+            before[file.parent.name] = tomllib.loads(file.read_text("utf-8")).get("after")
+        except ValueError:
+            before[file.parent.name] = None
+    known = {LOCAL} & before.keys()
+    yield from known
+    while left := [name for name in before if name not in known]:
+        ready = [name for name in left if before[name] not in left] or left
+        yield from ready
+        known |= set(ready)
+
+
+ENVIRONMENTS = tuple(_environments())
+DEPLOYED_FROM_GITHUB = tuple(name for name in ENVIRONMENTS if name != LOCAL)
 # What the roles of such an environment are for; terraform/bootstrap/ makes them.
 PURPOSES = ("plan", "deploy", "rollback")
 # GitHub's environments, which the workflows name: they have the roles and the reviewers.
@@ -59,12 +94,9 @@ LAYER: str = FUNCTION["layer"].get("name", "")
 LAYER_LOCK: Path = ROOT / FUNCTION["layer"].get("requirements", "")
 
 FUNCTION_PACKAGE = f"{HANDLER.partition('.')[0]}.zip"
-LAYER_PACKAGE = f"{LAYER}-layer.zip"
+LAYER_PACKAGE = f"{LAYER}-layer.zip" if LAYER else "layer.zip"
 MANIFEST = "manifest.json"
 PIPELINE = "pipeline.pyz"
-
-TERRAFORM_DIR = ROOT / "terraform"
-BOOTSTRAP_DIR = TERRAFORM_DIR / "bootstrap"
 
 LIVE = "live"
 

@@ -17,7 +17,14 @@ from pipeline.cli.help import examples
 from pipeline.terraform.plan import read_plan
 from pipeline.cli.options import allow_destroy_option
 from pipeline.terraform.plan import in_words
-from pipeline.config import APPROVAL, BOOTSTRAP_DIR, GITHUB_ENVIRONMENTS, LAYER, SERVICE
+from pipeline.config import (
+    APPROVAL,
+    BOOTSTRAP_DIR,
+    DEPLOYED_FROM_GITHUB,
+    GITHUB_ENVIRONMENTS,
+    LAYER,
+    SERVICE,
+)
 from pipeline.terraform.runner import Stack
 
 _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
@@ -68,6 +75,7 @@ def _given(repository: str, ids: str | None) -> dict[str, Any]:
         "service": SERVICE,
         "layer": LAYER,
         "repository": repository,
+        "environments": DEPLOYED_FROM_GITHUB,
         "repository_ids": {"owner": owner, "repository": own},
     }
 

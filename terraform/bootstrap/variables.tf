@@ -1,10 +1,3 @@
-variable "environments" {
-  description = "Environments that GitHub deploys to."
-  type        = set(string)
-  default     = ["staging", "production"]
-  nullable    = false
-}
-
 # An environment that uses an option can only be deployed when it is named here, in
 # terraform/bootstrap/terraform.tfvars: options = ["vpc"]
 variable "options" {
@@ -22,6 +15,12 @@ variable "options" {
 }
 
 # Given by `pipeline bootstrap`.
+
+variable "environments" {
+  description = "Environments that GitHub deploys to."
+  type        = set(string)
+  nullable    = false
+}
 
 variable "service" {
   description = "Name of the service, the prefix of all names."

@@ -76,6 +76,7 @@ def render(
         f'terraform {{\n  backend "local" {{}}\n}}\nprovider "aws" {{\n  region = "{region}"\n}}\n'
     )
     given = {"service": service, "layer": layer, "repository": "octo-org/mongo-client"}
+    given["environments"] = json.dumps(ENVIRONMENTS)
     given["options"] = json.dumps(options)
     given["repository_ids"] = "{ owner = 1234, repository = 5678 }"
     variables = [argument for each in given.items() for argument in ("-var", "=".join(each))]

@@ -98,6 +98,7 @@ def test_what_holds_data_cannot_be_destroyed(account: Account) -> None:
     """`terraform destroy` is refused until a person removes the guard."""
     project = account.project
     given = {"repository": REPOSITORY, "service": "mongo-client", "layer": "pymongo"}
+    given["environments"] = '["staging", "production"]'
     given["repository_ids"] = "{ owner = 1234, repository = 5678 }"
     project.environment = account.settings()
     settings = project.process_environment() | {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from pipeline import aws, config
 from pipeline.cli.main import pipeline
 from pipeline.config import Environment, Rollout
 from pipeline.errors import UsageError
+from scratch.source import copy_to
 
 _REST = "watch_s = 1\nleast_calls = 1\nalarms = []\n"
 
@@ -64,3 +69,39 @@ def test_steps_that_make_no_sense_are_refused_before_anything_is_done(
 def test_an_environment_without_its_file_is_refused(rollout_file: Path) -> None:
     with pytest.raises(UsageError, match="rollout.toml"):
         Environment("local").rollout()
+
+
+def test_an_environment_is_a_folder(tmp_path: Path) -> None:
+    """It comes after the one that a bundle must have served in before."""
+    source = copy_to(tmp_path / "source")
+    environments = source / "terraform" / "environments"
+    shutil.copytree(environments / "production", environments / "canada")
+    text = (environments / "canada" / "rollout.toml").read_text()
+    (environments / "canada" / "rollout.toml").write_text(
+        text.replace('after = "staging"', 'after = "production"')
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "from pipeline.config import ENVIRONMENTS; print(*ENVIRONMENTS)"],
+        cwd=source,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["local", "staging", "production", "canada"], done.stderr
+
+
+def test_the_pipeline_works_on_the_checkout_that_it_is_called_in(tmp_path: Path) -> None:
+    """It is installed elsewhere then, by pip."""
+    source = copy_to(tmp_path / "source")
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    shutil.move(source / "pipeline", installed)
+    code = "import pipeline.config as config; print(config.ROOT, config.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=source / "terraform",
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    root, file = map(Path, done.stdout.split())
+    assert root == source and file.is_relative_to(installed), done.stderr

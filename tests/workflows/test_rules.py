@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.config import DEPLOYED_FROM_GITHUB
 from scratch.source import ROOT
 from tests.workflows.fake_actions import ACTIONS
 
@@ -322,7 +323,7 @@ def test_what_a_rollback_asks_for() -> None:
     requested = parsed("rollback")["on"]["workflow_dispatch"]["inputs"]
     assert set(requested) == {"environment", "release", "reason", "cancel-deployment", "dry-run"}
     assert requested["environment"]["type"] == "choice"
-    assert requested["environment"]["options"] == ["staging", "production"]
+    assert requested["environment"]["options"] == list(DEPLOYED_FROM_GITHUB)
     assert requested["environment"]["required"] and requested["reason"]["required"]
     assert not requested["release"].get("required") and requested["dry-run"]["default"] is False
     assert requested["cancel-deployment"]["default"] is True
