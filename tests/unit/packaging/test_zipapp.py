@@ -62,7 +62,8 @@ def _start(python: Path, pyz: Path, *arguments: str) -> subprocess.CompletedProc
 def test_a_runners_own_python_starts_it(pyz: Path, python: Path) -> None:
     """Up to its first call of AWS, which needs the SDK's data; and nothing is left behind."""
     helped = _start(python, pyz, "rollback", "--help")
-    assert helped.returncode == 0 and "Roll back to an earlier release." in helped.stdout, helped.stderr
+    assert helped.returncode == 0, helped.stderr
+    assert "Roll back to an earlier release." in helped.stdout
     called = _start(python, pyz, "rollback", "--environment", "production")
     assert called.returncode == 1 and "no AWS region is set" in called.stderr, called.stderr
     assert os.listdir(pyz.parent) == [pyz.name]
