@@ -151,6 +151,8 @@ def _calls(file: Path) -> Iterator[str]:
             continue
         owner = node.func.value
         name = str(getattr(owner, "attr", None) or getattr(owner, "id", None)).strip("_")
+        # Of a DeployedFunction.
+        name = "functions" if name == "client" else name
         if name in clients:
             operation = node.func.attr
             if operation in ("get_paginator", "get_waiter"):
