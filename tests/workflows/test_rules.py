@@ -150,6 +150,7 @@ def test_who_may_do_what() -> None:
     """
     assert {name: each["permissions"] for name, each in jobs()} == {
         "build/build": {"contents": "read"},
+        "labels/plan": {"actions": "write"},
         "build/attest": {"attestations": "write", "id-token": "write"},
         "ci/lint": {"contents": "read"},
         "ci/provider": {"contents": "read"},
