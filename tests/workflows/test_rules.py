@@ -344,6 +344,14 @@ def test_until_traffic_is_back_a_rollback_needs_github_and_aws_alone() -> None:
     assert step("rollback/rollback", "Set up Terraform")["continue-on-error"] is True
 
 
+def test_each_build_can_import_the_handler() -> None:
+    """Without the packages of AWS's runtime, `build` says that it did not, and goes on."""
+    for name, each in jobs():
+        scripts = [step.get("run", "") for step in each.get("steps", [])]
+        if builds := [at for at, run in enumerate(scripts) if "pipeline build" in run]:
+            assert "python -m localcloud install" in scripts[: builds[0]], name
+
+
 def test_terraform_is_the_same_version_everywhere() -> None:
     """A state that a newer one wrote is refused by an older one."""
     [of_all] = [each for each in set_up()["runs"]["steps"] if "hashicorp" in each.get("uses", "")]
