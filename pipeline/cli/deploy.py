@@ -18,10 +18,18 @@ from pipeline.cli.options import (
     former_name,
     verify_attestations_option,
 )
+from pipeline.cli.status import notice_states
 from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.errors import AwsError, PlanChangedError
 from pipeline.inspection import inspector
-from pipeline.release import attestation, ledger, outcome, promotion, quarantine, state_lock
+from pipeline.release import (
+    attestation,
+    ledger,
+    outcome,
+    promotion,
+    quarantine,
+    state_lock,
+)
 from pipeline.release.context import ReleaseContext
 from pipeline.release.deploy import Deployment
 from pipeline.release.ledger import Ledger, Release
@@ -117,6 +125,7 @@ def command(
         with context.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(target.aws, bundle)
         newest = ledger.close_what_died(target)
+        notice_states(target)
         with runner.workspace(runner.service_stack(environment)) as tf:
             with context.timeline.phase("plan", f"terraform plan of {environment.name}"):
                 plan = state_lock.plan(tf, target, bundle.manifest)

@@ -16,7 +16,9 @@ from pipeline.cli.options import (
     environment_option,
     verify_attestations_option,
 )
+from pipeline.cli.status import notice_states
 from pipeline.config import BESIDE_STEPS_S, Environment
+from pipeline.errors import QuarantinedError
 from pipeline.release import cancellation, follow_up, ledger, outcome, quarantine, rollback_target
 from pipeline.release.context import ReleaseContext, Operation
 from pipeline.release.ledger import Ledger, Release
@@ -158,11 +160,17 @@ def _preflight(
     with context.timeline.phase("preflight", "that the release can be restored"):
         chosen = rollback_target.choose(target, switch.before, number)
         context.serving, context.restored = chosen.current, chosen.release
-        bundle = store.fetch(target.aws, chosen.release.bundle)
+        context.moved = chosen.moved
+        bundle = rollback_target.fetch_bundle(target, chosen)
         context.manifest = bundle.manifest
+        context.quarantined = quarantine.reason(target, bundle.id)
+        if context.quarantined and not context.reason and context.verb != "dry run":
+            raise QuarantinedError(
+                context.quarantined,
+                "If it may serve again, say why: --reason '…'. That takes it out of quarantine.",
+            )
         version = rollback_target.preflight(target, chosen, bundle)
         context.proved = True
-        context.quarantined = quarantine.reason(target, bundle.id)
         if version and switch.before:
             context.settings = configuration.get_differences(
                 target.function, switch.before.version, version
@@ -216,6 +224,7 @@ def _show(
         context, rollback_target.manifest_of(context.target.aws, chosen.current)
     ):
         console.result(line)
+    notice_states(context.target)
     with runner.workspace(runner.service_stack(context.environment)) as tf:
         with context.timeline.phase("plan", f"terraform plan of {context.environment.name}"):
             variables = runner.bundle_variables(context.target.aws, bundle.manifest)

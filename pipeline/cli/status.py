@@ -40,3 +40,9 @@ def command(environment: Environment, as_json: bool) -> None:
             console.result(line)
     if not found.is_content:
         sys.exit(1)
+
+
+def notice_states(target: Target) -> None:
+    """Print the states of an environment that need a person, if there are any, as notices."""
+    for found in state.find(observation.observe(target)):
+        console.notice(found.in_words())

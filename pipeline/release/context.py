@@ -22,11 +22,12 @@ type Operation = Literal["deploy", "rollback", "follow-up", "dry run"]
 class ReleaseContext:
     """What is known of a deployment or a rollback, filled in as it goes on.
 
-    `manifest` is that of the bundle that is to serve, `serving` the release that served before,
-    `restored` the one that a rollback goes back to, `switch` what moves live, `proved` whether the
-    release can be restored, `release` the one that was recorded, `settings` the names of those that
-    a rollback brings back, `quarantined` why the bundle that it brings back is in quarantine, if it
-    is, `attested` whether the attestations of the packages were verified.
+    `manifest` is that of the bundle that is to serve, `serving` the release that served before by
+    the ledger, `moved` what did instead, in words, if somebody moved live; `restored` the one that
+    a rollback goes back to, `switch` what moves live, `proved` whether the release can be restored,
+    `release` the one that was recorded, `settings` the names of those that a rollback brings back,
+    `quarantined` why the bundle that it brings back is in quarantine, if it is, `attested` whether
+    the attestations of the packages were verified.
     """
 
     operation: Operation
@@ -36,6 +37,7 @@ class ReleaseContext:
     timeline: Timeline = field(default_factory=Timeline)
     manifest: Manifest | None = None
     serving: Release | None = None
+    moved: str = ""
     restored: Release | None = None
     switch: AliasSwitch | None = None
     proved: bool = False

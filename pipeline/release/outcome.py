@@ -65,7 +65,10 @@ def in_words(switch: AliasSwitch | None, now: Live | None) -> str:
     before = switch.before
     if before is None:
         # Terraform makes the alias, and points it to the first version there is.
-        return f"{serves}; before this, nothing did" if now else f"unchanged: {serves}"
+        all_the_same = (
+            "although it failed: nothing served before, so there is nothing to go back to"
+        )
+        return f"{serves}, {all_the_same}" if now else f"unchanged: {serves}"
     if now and switch.is_back(now):
         return (
             f"back at version {now.version}: {serves}" if switch.moved else f"unchanged: {serves}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.release import quarantine
+from pipeline.release import quarantine, serving
 from pipeline.traffic import alias
 from pipeline.config import Environment
 from pipeline.errors import NotPromotedError
@@ -12,23 +12,26 @@ from pipeline.target import Target
 
 def served_by(target: Target) -> str:
     """Return the id of the bundle that serves; raise NotPromotedError if that is not certain."""
-    newest = Ledger(target).newest()
+    found = serving.of(target, alias.read(target.function))
+    newest, release = found.newest, found.release
     if newest and newest.outcome == "under way":
         raise NotPromotedError(
             f"release {newest.number} of {target.name} is under way",
             "Wait until it has ended, and promote then.",
         )
-    serving = Ledger(target).serving()
-    live = alias.read(target.function)
-    if serving is None or live is None:
+    if release is None:
         raise NotPromotedError(f"nothing was ever released to {target.name}")
-    if live.route != (serving.version, ()):
-        raise NotPromotedError(
-            f"{target.name} does not serve what its ledger says: live points to version "
-            f"{live.version}, release {serving.number} is version {serving.version}",
-            "Find out who moved it. A deployment or a rollback there puts it right.",
-        )
-    return serving.bundle
+    if found.route == "moved":
+        what = serving.points_elsewhere(found)
+    elif found.route == "half-way":
+        what = f"{found.in_words()}, and by the ledger #{release.number} serves alone"
+    else:
+        return release.bundle
+    raise NotPromotedError(
+        f"{target.name} does not serve what its ledger says: {what}",
+        "See what to do there, do it, and promote then.",
+        command=f"python -m pipeline status --environment {target.name}",
+    )
 
 
 def require_promoted(target: Target, before: str, bundle_id: str) -> None:

@@ -125,6 +125,9 @@ class Rollback:
         # At once: whatever follows, no merge deploys it again.
         if self._chosen.leaves_bundle:
             quarantine.add(self._target, self._chosen.current.bundle, release)
+        # A person has decided that it serves, with a reason.
+        if self._context.quarantined:
+            quarantine.lift(self._target, self._bundle.id)
 
     def _check(self, version: str, health_before: Future[Health]) -> None:
         with self._context.timeline.phase("check", f"{LIVE}, at version {version}"):

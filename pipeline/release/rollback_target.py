@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice, takewhile
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,20 +24,22 @@ from pipeline.traffic.alias import Live
 from pipeline.target import DeployedFunction, Target
 
 _OFFERED = 100  # the newest releases, if the requested one cannot be restored
+_WHOLE = 5  # the most of them, if their bundles must be checked
 
 
 @dataclass(frozen=True)
 class RollbackTarget:
     """From the release that is left to the one to restore.
 
-    `current` is what serves now: the newest release that succeeded, or one that died or failed half
-    way and has traffic, or a share of it, all the same. `newest` is the ledger's newest, however
-    it ended.
+    `current` is what serves now: the newest release that succeeded, or one that died or failed
+    half way and has traffic, or a share of it, all the same. `newest` is the ledger's newest,
+    however it ended. Where somebody moved live, `moved` says what serves instead of `current`.
     """
 
     current: Release
     release: Release
     newest: Release
+    moved: str = ""
 
     @property
     def leaves_bundle(self) -> bool:
@@ -70,9 +73,10 @@ def choose_from(target: Target, found: Serving, number: int | None = None) -> Ro
         if left := _half_way(records, found, current, newest):
             return RollbackTarget(left, current, newest)
         if found.route == "moved":
-            return RollbackTarget(current, current, newest)
+            return RollbackTarget(current, current, newest, found.in_words())
     if number is not None:
-        return RollbackTarget(current, _asked_for(records, current, number), newest)
+        moved = found.in_words() if found.route == "moved" else ""
+        return RollbackTarget(current, _asked_for(records, current, number), newest, moved)
     return RollbackTarget(current, _before(target, current), newest)
 
 
@@ -190,14 +194,40 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
         what = f"release {number} does not exist: there are 1 to {newest.number}"
     else:
         what = f"release {number} is not one that can be restored"
-    there_are = [
+    newest_ones = islice(records.releases(), _OFFERED)
+    others = (release for release in newest_ones if may_be_asked_for(release, current))
+    return ReleaseUnusableError(what, _offer(others))
+
+
+def _offer(releases: Iterable[Release]) -> str:
+    """Return what to choose from, a line each."""
+    lines = [
         f"  {release.number:>4}  {release.began}  bundle {release.bundle[:12]}  by {release.actor}"
-        for release in islice(records.releases(), _OFFERED)
-        if may_be_asked_for(release, current)
+        for release in releases
     ]
-    if not there_are:
-        return ReleaseUnusableError(what, "The ledger has no other bundle that ever served.")
-    return ReleaseUnusableError(what, "\n".join(["Choose one with --to:", *there_are]))
+    if not lines:
+        return "The ledger has no other bundle that ever served."
+    return "\n".join(["Choose one with --to:", *lines])
+
+
+def fetch_bundle(target: Target, chosen: RollbackTarget) -> Bundle:
+    """Return the bundle to restore, every digest verified.
+
+    Raises BundleError if it is not whole, with the releases that can be restored instead.
+    """
+    try:
+        return store.fetch(target.aws, chosen.release.bundle)
+    except BundleError as problem:
+        is_whole = cache(lambda bundle_id: store.problem(target.aws, bundle_id) is None)
+        others = (
+            release
+            for release in islice(Ledger(target).releases(), _OFFERED)
+            if may_be_asked_for(release, chosen.current) and is_whole(release.bundle)
+        )
+        hint = "\n".join((_offer(islice(others, _WHOLE)), problem.hint))
+        raise BundleError(
+            f"release {chosen.release.number} cannot be restored: {problem.message}", hint
+        ) from problem
 
 
 def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | None:

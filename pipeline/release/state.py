@@ -246,8 +246,8 @@ def _of_callers(observation: Observation, callers: Callers) -> Iterator[State]:
             logs,
         )
         return
-    if is_under_way(observation):
-        return  # its own checks decide
+    if is_under_way(observation) or observation.serving.release is None:
+        return  # its own checks decide; or they have, of a first release
     back = _roll_back(observation) or logs
     if fails or firing - {"duration"}:
         others = tuple(sorted(firing - {"duration"}))
@@ -289,14 +289,17 @@ def _says_database(body: str) -> bool:
 
 
 def _applied_by(observation: Observation) -> str:
-    """Return who applied what Terraform applied last."""
+    """Return for which release Terraform applied what it applied last."""
     newest, applied = observation.serving.newest, observation.applied
     assert applied
-    if newest and newest.outcome in ("failed", "interrupted"):
-        return (
-            f"Terraform applied v{applied.version} last, for #{newest.number}, which {_how(newest)}"
-        )
-    return f"Terraform applied v{applied.version} last, outside of any release"
+    last = f"Terraform applied v{applied.version} last"
+    if newest is None or newest.outcome == "succeeded":
+        return f"{last}, outside of any release"
+    of = f"#{newest.number}, which {_how(newest)}"
+    # What died before it knew its version may have applied it, or not have come as far.
+    return (
+        f"{last}, for {of}" if newest.version == applied.version else f"{last}, by hand or for {of}"
+    )
 
 
 def ended(release: Release) -> str:
@@ -311,7 +314,7 @@ def _how(release: Release) -> str:
     if release.outcome == "interrupted":
         return "died, and was closed as interrupted"
     first_line = one_line((release.error or "for a reason that is not recorded").splitlines()[0])
-    return f"failed: {first_line[:200]}"
+    return f"failed: {first_line[:400]}"
 
 
 def _serves(observation: Observation) -> str:

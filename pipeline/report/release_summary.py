@@ -160,7 +160,9 @@ def _files(old: Package, new: Package) -> Iterator[str]:
 
 def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
     for label, release in (("serves", context.serving), ("restore", context.restored)):
-        if release:
+        if label == "serves" and context.moved:
+            yield label, f"{context.moved}: somebody moved live"
+        elif release:
             text = f"release {release.number}, bundle {release.bundle[:12]}"
             text += f", commit {release.commit[:12]}" if release.commit else ""
             text += f", by {release.actor} at {release.began[:19]}Z"
@@ -170,6 +172,8 @@ def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
 def what_follows(context: ReleaseContext) -> str:
     """Return what follows a rollback: the bad bundle must not be deployed again by a merge."""
     assert context.serving and context.manifest
+    if context.restored and context.restored.number == context.serving.number:
+        return "live is where the ledger says again, and no bundle goes into quarantine"
     if context.serving.bundle == context.manifest.id:
         return (
             f"the settings of release {context.serving.number}, in which alone it was different, "
@@ -183,7 +187,7 @@ def _after_rollback(context: ReleaseContext) -> Iterator[str]:
     if context.operation != "deploy" and context.serving and context.manifest:
         yield what_follows(context)
         if context.quarantined:
-            yield f"{context.quarantined}; it stays in quarantine, though it serves again"
+            yield f"{context.quarantined}; to restore it takes it out of quarantine"
 
 
 def _timeline(timeline: Timeline) -> Iterator[str]:

@@ -70,7 +70,7 @@ def test_a_layer_only_change_goes_there_and_back_and_there_again(service: Servic
     assert layer_with_dns != slim_layer
     output = service.must("rollback", "--to", str(slim), "--dry-run")
     assert "dnspython: 2." in output and "→ none" in output
-    assert "it stays in quarantine, though it serves again" in output
+    assert "to restore it takes it out of quarantine" in output
 
     word = ("--release-from-quarantine", "--reason", "it was the network")
     service.must("deploy", "--bundle", "slim", "--all-at-once", *word)

@@ -13,7 +13,8 @@ from pipeline.traffic import configuration
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle, Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusableError
+from pipeline.bundle import store
+from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
@@ -82,6 +83,63 @@ def test_a_rollback_of_a_half_way_deployment_is_finished_by_the_same_command(
 def test_a_rollback_that_died_is_finished_before_another_begins(account: Aws) -> None:
     _history(account, *ABC, _rollback("a", "1", 1, "failed"))
     assert _chosen(account, "1") == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("newer", "number", "expected"),
+    [
+        ((), 3, (3, 3)),  # what the ledger says
+        ((), 1, (3, 1)),  # what serves
+        ((), 2, (3, 2)),
+        # A deployment that failed has no traffic: it is not what is left.
+        ((_deploy("d", "4", "failed"),), 3, (3, 3)),
+        ((_deploy("d", None, "interrupted"),), 1, (3, 1)),
+    ],
+)
+def test_a_live_that_somebody_moved_goes_either_way_by_number(
+    account: Aws, newer: tuple[Release, ...], number: int, expected: tuple[int, int]
+) -> None:
+    _history(account, *ABC, *newer)
+    assert _chosen(account, "1", number) == expected
+    chosen = rollback_target.choose(Target(account, _STAGING), Live("1", (), "r"), number)
+    assert chosen.moved == "v1 of #1 serves all calls"
+    assert chosen.leaves_bundle is (number != 3)
+
+
+def test_a_live_that_somebody_moved_goes_nowhere_without_a_number(account: Aws) -> None:
+    """The refusal names both ways, and the one that the ledger says as a command."""
+    _history(account, *ABC)
+    with pytest.raises(ReleaseUnusableError, match="somebody moved live: v1 of #1") as refused:
+        _chosen(account, "1")
+    assert "To take that back: --to 3. To keep what serves: --to 1." in refused.value.hint
+    assert refused.value.command.endswith("rollback --environment staging --to 3")
+    with pytest.raises(ReleaseUnusableError, match="v9, which no release has") as refused:
+        _chosen(account, "9")
+    assert "keep" not in refused.value.hint
+    with pytest.raises(ReleaseUnusableError, match="the alias live is gone") as refused:
+        rollback_target.choose(Target(account, _STAGING), None, 3)
+    assert "deploy --environment staging --bundle c" in refused.value.command
+
+
+def test_a_first_release_that_failed_leaves_nothing_to_restore(account: Aws) -> None:
+    """It serves all the same, and the refusal says so."""
+    _history(account, _deploy("a", "1", "failed"))
+    with pytest.raises(ReleaseUnusableError, match="no release of staging ever succeeded.*v1 of"):
+        _chosen(account, "1")
+
+
+def test_a_bundle_that_is_not_whole_is_refused_with_the_releases_that_can_be_restored(
+    account: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole are only those of the releases 1 and 4."""
+    _history(account, *ABC, _deploy("d", "4"), _deploy("e", "5"))
+    monkeypatch.setattr(store, "problem", lambda _, bundle: None if bundle in "ad" else "missing")
+    chosen = rollback_target.choose(Target(account, _STAGING), Live("5", (), "r"), 2)
+    with pytest.raises(BundleError, match="release 2 cannot be restored: s3://.* missing") as said:
+        rollback_target.fetch_bundle(Target(account, _STAGING), chosen)
+    title, fourth, first, *_ = said.value.hint.splitlines()
+    assert title == "Choose one with --to:"
+    assert fourth.startswith("     4  ") and first.startswith("     1  ")
 
 
 @pytest.mark.parametrize(

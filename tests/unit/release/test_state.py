@@ -147,6 +147,12 @@ def test_a_database_that_is_down_is_no_reason_to_roll_back() -> None:
     assert "rollback" not in found.command and "no rollback helps" in found.sentence
 
 
+def test_a_first_release_that_failed_is_one_state_though_calls_fail() -> None:
+    failed = _TROUBLE["first-release-failed"]
+    found = state.find(failed, replace(_alarms("errors"), health=Health("500")))
+    assert [each.name for each in found] == ["first-release-failed"]
+
+
 def test_a_rollback_whose_bundle_is_missing_is_not_proposed() -> None:
     seen = observed(live("2"), _SECOND, restorable=_FIRST, unrestorable="s3://b/k is missing")
     [found] = state.find(seen, _alarms("errors"))
@@ -183,6 +189,12 @@ def test_a_failed_release_that_terraform_applied_is_named_with_its_error() -> No
     [found] = state.find(_TROUBLE["terraform-ahead"])
     assert "for #3, which failed: version 9 is worse than version 1: errors" in found.sentence
     assert "v2 of #2 serves all calls" in found.sentence
+    died = deployment(3, None, "interrupted")
+    unsure = replace(
+        _TROUBLE["terraform-ahead"], serving=observed(live("2"), died, _SECOND).serving
+    )
+    [found] = state.find(unsure)
+    assert "by hand or for #3, which died" in found.sentence
     by_hand = replace(_TROUBLE["terraform-ahead"], serving=observed(live("2"), _SECOND).serving)
     [found] = state.find(by_hand)
     assert "outside of any release" in found.sentence

@@ -238,7 +238,7 @@ def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
     word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
     context = _context(operation="rollback", restored=_release(10), manifest=OLD, quarantined=word)
     for text in (page(context, _ending()), "\n".join(preview(context, NEW))):
-        assert f"{word}; it stays in quarantine, though it serves again" in text
+        assert f"{word}; to restore it takes it out of quarantine" in text
 
 
 def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
