@@ -114,7 +114,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture
 def account(moto_server: str) -> Aws:
-    """An account with nothing in it but an empty artifact bucket."""
+    """An account with nothing in it but its two buckets, which are empty."""
     urllib.request.urlopen(f"{moto_server}/moto-api/reset", data=b"").close()
     session = boto3.Session("key", "secret", region_name="us-east-1")
     account = Aws(
@@ -124,5 +124,6 @@ def account(moto_server: str) -> Aws:
         s3=session.client("s3", endpoint_url=moto_server),
         session=session,
     )
-    account.s3.create_bucket(Bucket=account.artifact_bucket)
+    for bucket in (account.artifact_bucket, account.state_bucket):
+        account.s3.create_bucket(Bucket=bucket)
     return account

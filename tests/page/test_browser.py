@@ -9,8 +9,10 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.report.release_page.collect import ReleaseHistory
+from pipeline.release import state
 from pipeline.release.outcome import how_to_roll_back
 from pipeline.traffic.alias import Live
+from tests.support.environments import observed
 from tests.page import factories
 from tests.page.browser import Browser
 
@@ -248,16 +250,20 @@ def test_the_first_release_has_nothing_to_go_back_to(browser: Browser, tmp_path:
 def test_where_live_and_the_ledger_disagree_the_page_says_so(
     browser: Browser, tmp_path: Path
 ) -> None:
-    """Somebody may have moved live, a canary may have a share, and nothing may serve at all."""
-    page_history = factories.page_history(factories.history(3))
+    """In the words of `status`, with its command; and nothing may serve at all."""
+    history = factories.history(3)
+    page_history = factories.page_history(history)
     for live, word in (
-        (Live("2", (), "r"), "version 3 alone; live points to version 2."),
-        (Live("3", (("4", 0.1),), "r"), "live points to version 3 and gives version 4 10 %."),
+        (Live("2", (), "r"), "live-moved: somebody moved live: v2 of #2 serves all calls; by"),
+        (Live("3", (("4", 0.1),), "r"), "v3 of #3 gets 90 %, v4, which no release has, gets 10 %"),
         (Live("9", (), "r"), "Live points to version 9, which no release has."),
-        (None, "By the ledger release 3 serves, and live is gone."),
+        (None, "live-moved: the alias live is gone; by the ledger, v3 of #3 serves."),
     ):
-        browser.open(factories.written(tmp_path, replace(page_history, live=live)))
-        assert word in browser.text("#live")
+        states = state.find(observed(live, *history))
+        moved = replace(page_history, live=live, states=states)
+        browser.open(factories.written(tmp_path, moved))
+        text = browser.text("#live")
+        assert word in text and all(each.command in text for each in states)
         assert browser.complaints() == []
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipeline.release import ledger, quarantine, rollback_target
-from pipeline.traffic import alias, log_reader
+from pipeline.release import ledger, observation, quarantine, rollback_target, state
+from pipeline.traffic import log_reader
 from pipeline.aws import absent_if
 from pipeline.bundle.manifest import Manifest
 from pipeline.traffic.invocations import Invocation
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
+from pipeline.release.state import State
 from pipeline.traffic.statistics import Figures
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
@@ -36,7 +35,8 @@ class ReleaseHistory:
     `serving` is the release that serves by the ledger, `way_back` the number of the one that a
     rollback would restore now. `manifests` are those of bundles that are whole in the store, and
     `quarantined` has why a bundle is in quarantine, both by the bundle's id. `figures` are those
-    of releases whose calls the log still has, by number; it was read `hours` back.
+    of releases whose calls the log still has, by number; it was read `hours` back. `states` are
+    those that need a person.
     """
 
     environment: Environment
@@ -49,6 +49,7 @@ class ReleaseHistory:
     quarantined: Mapping[str, str]
     figures: Mapping[int, Figures]
     hours: float
+    states: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,7 @@ class _Span:
 def collect(target: Target, hours: float) -> ReleaseHistory:
     """Read all data of the page from AWS."""
     releases = tuple(Ledger(target).releases())
-    live = alias.read(target.function)
-    way_back = None
-    with suppress(ReleaseUnusableError):
-        way_back = rollback_target.choose(target, live).release.number
+    seen = observation.observe(target)
     # One release stands for all of its bundle.
     bundles = {release.bundle: release for release in releases}
     manifests = _all(
@@ -92,10 +90,11 @@ def collect(target: Target, hours: float) -> ReleaseHistory:
     return ReleaseHistory(
         environment=target.environment,
         made=ledger.now(),
-        live=live,
+        live=seen.serving.live,
         releases=releases,
-        serving=next((release for release in releases if release.outcome == "succeeded"), None),
-        way_back=way_back,
+        serving=seen.serving.release,
+        way_back=seen.restorable.number if seen.restorable else None,
+        states=state.find(seen),
         manifests=manifests,
         quarantined=quarantined,
         figures=_all(lambda each: _figures(target, each), spans, _LOGS_AT_A_TIME),

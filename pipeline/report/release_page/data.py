@@ -62,6 +62,10 @@ def document(history: ReleaseHistory) -> dict[str, Any]:
         "live": _known(version=live.version, weights=live.weights) if live else None,
         "serving": history.serving.number if history.serving else None,
         "wayBack": history.way_back,
+        "states": [
+            {"name": state.name, "sentence": shown(state.sentence), "command": state.command}
+            for state in history.states
+        ],
         "rollback": how_to_roll_back(history.environment, NUMBER),
         "releases": releases,
         "phases": lists.phases.entries,

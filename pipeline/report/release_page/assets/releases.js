@@ -29,27 +29,23 @@ function runLink(release) {
     : release.run;
 }
 
-function* warnings() {
-  const { live, serving } = data;
+/** Return what needs a person, as `status` says it, each with the command that repairs it. */
+function warnings() {
+  const found = data.states.map(({ name, sentence, command: repair }) =>
+    make("div", { class: "notice" }, make("p", {}, make("strong", {}, name), `: ${sentence}.`), command(repair)),
+  );
   const newest = data.releases[0];
-  const release = byNumber.get(serving);
-  if (release && live && (live.version !== release.version || live.weights.length)) {
-    yield `By the ledger release ${serving} serves, version ${release.version} alone; ` +
-      `live points to version ${live.version}` +
-      live.weights.map(([version, share]) => ` and gives version ${version} ${Math.round(share * 100)} %`).join("") + ".";
-  }
-  if (release && !live) yield `By the ledger release ${serving} serves, and live is gone.`;
   if (newest && newest.outcome !== "succeeded") {
     const words = { failed: "failed", interrupted: "was interrupted", "under way": "was under way when this page was made" };
-    yield `The newest release, ${newest.number} by ${newest.actor}, ${words[newest.outcome]}.`;
+    found.push(make("p", { class: "notice" }, `The newest release, ${newest.number} by ${newest.actor}, ${words[newest.outcome]}.`));
   }
-  if (release && bundleOf(release).quarantined) yield `What serves is in quarantine: ${bundleOf(release).quarantined}.`;
+  return found;
 }
 
 function showLive() {
   const body = $("live-body");
   const release = served.find((each) => data.live && each.version === data.live.version);
-  body.append(...[...warnings()].map((text) => make("p", { class: "notice" }, text)));
+  body.append(...warnings());
   if (!release) {
     const gone = data.live ? `Live points to version ${data.live.version}, which no release has.` : "";
     body.append(make("p", { class: "empty" }, gone || `Nothing was released to ${data.environment} yet.`));
