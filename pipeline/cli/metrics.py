@@ -68,7 +68,8 @@ def _releases(
     if serving is None:
         raise ReleaseUnusableError(
             f"live points to version {live.version}, which no release of {environment.name} has",
-            "Find out who moved it. A deployment or a rollback puts it right.",
+            "Somebody moved it, or published the version.",
+            command=f"python -m pipeline status --environment {environment.name}",
         )
     succeeded = (release for release in releases if release.outcome == "succeeded")
     before = next((release for release in succeeded if release.version != serving.version), None)

@@ -164,7 +164,7 @@ def _preflight(
         bundle = rollback_target.fetch_bundle(target, chosen)
         context.manifest = bundle.manifest
         context.quarantined = quarantine.reason(target, bundle.id)
-        if context.quarantined and not context.reason and context.verb != "dry run":
+        if context.quarantined and not context.reason and context.operation != "dry run":
             raise QuarantinedError(
                 context.quarantined,
                 "If it may serve again, say why: --reason '…'. That takes it out of quarantine.",

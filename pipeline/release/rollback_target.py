@@ -17,6 +17,7 @@ from pipeline.traffic import alias, invoke
 from pipeline.aws import Aws, absent_if
 from pipeline.bundle.manifest import Bundle, Manifest
 from pipeline.config import LIVE, Environment
+from pipeline.markdown import one_line
 from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.serving import Serving
@@ -76,7 +77,7 @@ def choose_from(target: Target, found: Serving, number: int | None = None) -> Ro
             return RollbackTarget(current, current, newest, found.in_words())
     if number is not None:
         moved = found.in_words() if found.route == "moved" else ""
-        return RollbackTarget(current, _asked_for(records, current, number), newest, moved)
+        return RollbackTarget(current, _asked_for(target, current, number), newest, moved)
     return RollbackTarget(current, _before(target, current), newest)
 
 
@@ -88,24 +89,23 @@ def _half_way(records: Ledger, found: Serving, current: Release, newest: Release
     return _deployed_after(records, current) if left_traffic or died_going_back else None
 
 
-def _asked_for(records: Ledger, current: Release, number: int) -> Release:
-    wanted = records.get(number)
-    if wanted is None or not may_be_asked_for(wanted, current):
-        raise _no_such_release(records, current, number)
-    return wanted
+def _asked_for(target: Target, current: Release, number: int) -> Release:
+    release = Ledger(target).get(number)
+    if release is None or not may_be_asked_for(release, current):
+        raise _no_such_release(target, current, number)
+    return release
 
 
 def _before(target: Target, current: Release) -> Release:
     """Return the release before the one that serves, as a rollback without a number restores it."""
-    records = Ledger(target)
     restored = current.restores or current.number
-    for release in records.releases():
+    for release in Ledger(target).releases():
         # Another version of the same bundle has other settings only: it must be requested.
         earlier = release.outcome == "succeeded" and release.number < restored
         if earlier and release.bundle != current.bundle:
             if not quarantine.contains(target, release.bundle):
                 return release
-    raise _no_such_release(records, current, None)
+    raise _no_such_release(target, current, None)
 
 
 def may_be_asked_for(release: Release, current: Release) -> bool:
@@ -186,7 +186,8 @@ def _moved(environment: Environment, found: Serving) -> ReleaseUnusableError:
     )
 
 
-def _no_such_release(records: Ledger, current: Release, number: int | None) -> ReleaseUnusableError:
+def _no_such_release(target: Target, current: Release, number: int | None) -> ReleaseUnusableError:
+    records = Ledger(target)
     newest = records.newest() or current
     if number is None:
         what = f"no release before {current.restores or current.number} can be restored"
@@ -196,18 +197,23 @@ def _no_such_release(records: Ledger, current: Release, number: int | None) -> R
         what = f"release {number} is not one that can be restored"
     newest_ones = islice(records.releases(), _OFFERED)
     others = (release for release in newest_ones if may_be_asked_for(release, current))
-    return ReleaseUnusableError(what, _offer(others))
+    return ReleaseUnusableError(what, _offer(target, others))
 
 
-def _offer(releases: Iterable[Release]) -> str:
-    """Return what to choose from, a line each."""
-    lines = [
-        f"  {release.number:>4}  {release.began}  bundle {release.bundle[:12]}  by {release.actor}"
-        for release in releases
-    ]
-    if not lines:
+def _offer(target: Target, releases: Iterable[Release]) -> str:
+    """Return what to choose from, a line each: why it was released, and whether it was bad."""
+    offered = list(releases)
+    if not offered:
         return "The ledger has no other bundle that ever served."
-    return "\n".join(["Choose one with --to:", *lines])
+    quarantined = quarantine.reasons(target, (release.bundle for release in offered))
+    lines = ["Choose one with --to:"]
+    for release in offered:
+        line = f"  {release.number:>4}  {release.began[:19]}Z  bundle {release.bundle[:12]}"
+        line += f"  by {release.actor}"
+        line += f": {one_line(release.reason)}" if release.reason else ""
+        line += "  (in quarantine)" if release.bundle in quarantined else ""
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def fetch_bundle(target: Target, chosen: RollbackTarget) -> Bundle:
@@ -224,7 +230,7 @@ def fetch_bundle(target: Target, chosen: RollbackTarget) -> Bundle:
             for release in islice(Ledger(target).releases(), _OFFERED)
             if may_be_asked_for(release, chosen.current) and is_whole(release.bundle)
         )
-        hint = "\n".join((_offer(islice(others, _WHOLE)), problem.hint))
+        hint = "\n".join((_offer(target, islice(others, _WHOLE)), problem.hint))
         raise BundleError(
             f"release {chosen.release.number} cannot be restored: {problem.message}", hint
         ) from problem

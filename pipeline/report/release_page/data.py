@@ -63,7 +63,7 @@ def document(history: ReleaseHistory) -> dict[str, Any]:
         "serving": history.serving.number if history.serving else None,
         "wayBack": history.way_back,
         "states": [
-            {"name": state.name, "sentence": shown(state.sentence), "command": state.command}
+            {"name": state.name, "sentence": printable(state.sentence), "command": state.command}
             for state in history.states
         ],
         "rollback": how_to_roll_back(history.environment, NUMBER),

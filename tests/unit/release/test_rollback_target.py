@@ -106,6 +106,17 @@ def test_a_live_that_somebody_moved_goes_either_way_by_number(
     assert chosen.leaves_bundle is (number != 3)
 
 
+def test_what_can_be_chosen_is_listed_with_its_reason_and_whether_it_was_bad(account: Aws) -> None:
+    _history(
+        account, *ABC[:2], replace(ABC[2], reason="faster"), _deploy("d", "4"), quarantined="b"
+    )
+    with pytest.raises(ReleaseUnusableError) as refused:
+        _chosen(account, "4", 4)
+    _, third, second, first = refused.value.hint.splitlines()
+    assert third.endswith(": faster") and second.endswith("  (in quarantine)")
+    assert "quarantine" not in first + third
+
+
 def test_a_live_that_somebody_moved_goes_nowhere_without_a_number(account: Aws) -> None:
     """The refusal names both ways, and the one that the ledger says as a command."""
     _history(account, *ABC)
@@ -135,9 +146,11 @@ def test_a_bundle_that_is_not_whole_is_refused_with_the_releases_that_can_be_res
     _history(account, *ABC, _deploy("d", "4"), _deploy("e", "5"))
     monkeypatch.setattr(store, "problem", lambda _, bundle: None if bundle in "ad" else "missing")
     chosen = rollback_target.choose(Target(account, _STAGING), Live("5", (), "r"), 2)
-    with pytest.raises(BundleError, match="release 2 cannot be restored: s3://.* missing") as said:
+    with pytest.raises(
+        BundleError, match="release 2 cannot be restored: s3://.* missing"
+    ) as refused:
         rollback_target.fetch_bundle(Target(account, _STAGING), chosen)
-    title, fourth, first, *_ = said.value.hint.splitlines()
+    title, fourth, first, *_ = refused.value.hint.splitlines()
     assert title == "Choose one with --to:"
     assert fourth.startswith("     4  ") and first.startswith("     1  ")
 
