@@ -123,7 +123,10 @@ def connect() -> Aws:
         # boto3 itself reads AWS_DEFAULT_REGION only; Terraform and AWS's other SDKs this one first.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
         if session.region_name is None:
-            raise AwsError("no AWS region is set", "Set AWS_REGION, or source .localcloud/env.")
+            raise AwsError(
+                "no AWS region is configured",
+                "Set AWS_REGION; for the local cloud: . .localcloud/env",
+            )
         left_s = _session_s(session)
         # The SDK's own answer to that is a RuntimeError.
         if left_s is not None and left_s <= 0:

@@ -131,11 +131,13 @@ class Rollout:
         steps = cls(tuple(settings.pop("percents")), **settings, after=after)
         percents = steps.percents
         if not percents or percents[-1] != 100 or list(percents) != sorted(set(percents)):
-            raise ValueError("percents must rise to 100")
+            raise ValueError("percents must increase to 100")
         if percents[0] <= 0 or steps.watch_s < 0 or steps.least_calls < 1:
-            raise ValueError("percents and least_calls must be above 0, watch_s not below")
+            raise ValueError(
+                "percents and least_calls must be greater than 0, and watch_s at least 0"
+            )
         if any(percent != round(percent, 2) for percent in percents):
-            raise ValueError("percents must have two digits after the point at most")
+            raise ValueError("percents must have at most two decimal places")
         steps._refuse_what_takes_too_long()
         return replace(steps, alarms=tuple(steps.alarms))
 
@@ -215,6 +217,6 @@ class Environment:
             return Rollout.from_text(self.rollout_file.read_text())
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UsageError(
-                f"{self.rollout_file} does not say how traffic moves: {error}",
-                "See the same file of another environment.",
+                f"{self.rollout_file} is not valid: {error}",
+                "Compare it with the same file of another environment, or see docs/canary.md.",
             ) from error

@@ -71,7 +71,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", "Correct it.") from error
+        raise UsageError(f"{path} cannot be read: {error}", "Correct the file.") from error
     function = _checked(content, FUNCTION, f"{path.name}: ")
     if function["layer"]:
         function["layer"] = _checked(function["layer"], LAYER, f"{path.name}: layer.")
@@ -87,9 +87,11 @@ def read(path: Path) -> dict[str, Any]:
 def _checked(table: Any, fields: Mapping[str, Field], place: str) -> dict[str, Any]:
     """Return the table with defaults; raise UsageError, which names the key after `place`."""
     if not isinstance(table, dict):
-        raise UsageError(f"{place}{table!r} is no table", f"It holds {', '.join(fields)}.")
+        raise UsageError(f"{place}{table!r} is not a table", f"Its keys: {', '.join(fields)}.")
     if unknown := table.keys() - fields.keys():
-        raise UsageError(f"{place}{min(unknown)} is unknown", f"Known are {', '.join(fields)}.")
+        raise UsageError(
+            f"{place}unknown key {min(unknown)!r}", f"Known keys: {', '.join(fields)}."
+        )
     for name, field in fields.items():
         value = table.get(name, field.default)
         what = f"{place}{name} is {'missing' if value is None else repr(value)}"

@@ -130,7 +130,7 @@ def pull_request_number() -> int:
     path = os.environ.get("GITHUB_EVENT_PATH")
     event = json.loads(Path(path).read_text("utf-8")) if in_actions() and path else {}
     if "pull_request" not in event:
-        raise GitHubError("this is no pull request's job", "It is for ci.yml.")
+        raise GitHubError("this is not the job of a pull request", "Run it in ci.yml.")
     return int(event["pull_request"]["number"])
 
 
@@ -138,7 +138,7 @@ def repository() -> str:
     """Return the job's repository, as OWNER/NAME; raise GitHubError outside of a job."""
     if name := os.environ.get("GITHUB_REPOSITORY"):
         return name
-    raise GitHubError("there is no repository", "Name it: export GITHUB_REPOSITORY=OWNER/NAME")
+    raise GitHubError("the GitHub repository is unknown", "Set GITHUB_REPOSITORY=OWNER/NAME.")
 
 
 def get(path: str) -> Any | None:
@@ -177,7 +177,7 @@ def download(path: str) -> bytes:
 
 def _insist(path: str, answer: bytes | None) -> bytes:
     if answer is None:
-        raise GitHubError(f"GitHub's API has nothing at {path}", "May this token see it?")
+        raise GitHubError(f"GitHub's API returned 404 for {path}", "Check the token's permissions.")
     return answer
 
 
@@ -196,7 +196,7 @@ def _call(*arguments: str, stdin: str | None = None) -> bytes | None:
     what = printed.splitlines()[-1] if printed else f"gh ended with exit status {done.returncode}"
     raise GitHubError(
         f"GitHub's API: {what}",
-        "Is `gh` logged in, and may it do that?",
+        "Check that gh is logged in, and its permissions.",
         command="gh auth status",
     )
 
@@ -236,5 +236,5 @@ def verify_attestation(file: Path, workflow: str) -> None:
 def _gh(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     program = shutil.which("gh")
     if program is None:
-        raise GitHubError("there is no `gh` on PATH", "Install it: https://cli.github.com")
+        raise GitHubError("gh is not installed (not on PATH)", "Install it: https://cli.github.com")
     return subprocess.run([program, *arguments], capture_output=True, input=stdin)

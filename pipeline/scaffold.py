@@ -68,16 +68,16 @@ def require_fresh() -> None:
     """Raise UsageError unless this is a copy that is as it was made, and git could restore it."""
     if SERVICE != _FRESH:
         raise UsageError(
-            f"function.toml is {SERVICE}'s already: init is for a fresh copy of this repository",
-            "Change function.toml and the handler themselves.",
+            f"function.toml already describes {SERVICE}: init needs a fresh copy of the repository",
+            "Edit function.toml and the handler instead.",
         )
     command = ["git", "-C", str(ROOT), "status", "--porcelain"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0 or done.stdout:
         raise UsageError(
-            "init replaces files, and git could not restore all of them: "
-            + (f"these changes are not committed\n{done.stdout}" if done.stdout else done.stderr),
-            "Commit (in a copy without git: git init && git add --all && git commit).",
+            "init replaces files that git cannot restore: "
+            + (f"there are uncommitted changes\n{done.stdout}" if done.stdout else done.stderr),
+            "Commit them (in a copy without git: git init && git add --all && git commit).",
         )
 
 
@@ -124,5 +124,5 @@ def _edit(file: str, pattern: str, replacement: str) -> None:
     path = ROOT / file
     text, count = re.subn(pattern, replacement, path.read_text("utf-8"), flags=re.MULTILINE)
     if not count:
-        raise UsageError(f"{file} has no {pattern!r}", "Restore what was changed: git restore .")
+        raise UsageError(f"{file} has no {pattern!r}", "Restore the files: git restore .")
     path.write_text(text, "utf-8")

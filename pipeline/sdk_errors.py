@@ -26,17 +26,17 @@ def translated_errors() -> Iterator[None]:
         detail = error.response["Error"]
         raise AwsError(
             f"AWS refused {error.operation_name}: {detail['Code']}: {detail['Message']}",
-            "Check whose credentials these are.",
+            "Check the permissions of these credentials.",
             command="aws sts get-caller-identity",
         ) from error
     except NoCredentialsError as error:
         raise AwsError(
-            f"AWS could not be called: {error}",
-            "Set credentials (or, for this machine's own cloud: make up, then . .localcloud/env).",
+            f"no AWS credentials: {error}",
+            "Configure credentials; for the local cloud: make up && . .localcloud/env",
         ) from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsError(
-            f"AWS could not be reached: {error}",
+            f"cannot reach AWS: {error}",
             "Check the network, the region and AWS_ENDPOINT_URL. If it is this machine's own "
             "cloud, that is not running: make up.",
         ) from error

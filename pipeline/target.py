@@ -39,8 +39,8 @@ class DeployedFunction:
                 return
             time.sleep(1)
         raise AwsError(
-            f"a change of {self.name} does not come to its end",
-            "LastUpdateStatusReason says why.",
+            f"timed out waiting for the update of {self.name}",
+            "See LastUpdateStatusReason.",
             command=f"aws lambda get-function-configuration --function-name {self.name}",
         )
 

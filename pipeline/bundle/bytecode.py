@@ -40,8 +40,8 @@ def compile_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
         done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONHASHSEED": "0"})
         if done.returncode != 0:
             raise LayerError(
-                f"the layer's source does not compile:\n{done.stdout.strip()}",
-                "Lock releases that are made for the deployed Python.",
+                f"the layer's source cannot be compiled:\n{done.stdout.strip()}",
+                "Lock releases that support the runtime's Python.",
             )
         compiled = {f"{path}c": Path(folder, f"{path}c").read_bytes() for path in sources}
     return {path: content for path, content in files.items() if path not in sources} | compiled

@@ -189,7 +189,7 @@ class Bundle:
             if sha256_hex(archive) != package.sha256:
                 raise BundleError(
                     f"{package.name} of bundle {self.id[:12]} has sha256 {sha256_hex(archive)}, "
-                    f"its manifest says {package.sha256}",
+                    f"but its manifest has {package.sha256}",
                     "Build the bundle again; do not deploy this one.",
                 )
         return self
@@ -206,8 +206,8 @@ class Bundle:
             )
         except (OSError, ValueError) as error:
             raise BundleError(
-                f"{folder} holds no usable bundle: {error}",
-                "Make one.",
+                f"{folder} has no usable bundle: {error}",
+                "Build a bundle, or use another folder.",
                 command=f"python -m pipeline build --out {folder}",
             ) from error
         return bundle.verify()

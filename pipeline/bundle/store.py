@@ -92,7 +92,7 @@ def _upload(aws: Aws, package: Package, archive: bytes, on_sent: Callable[[int],
 
 def _holds_something_else(aws: Aws, key: str) -> BundleError:
     return BundleError(
-        f"s3://{aws.artifact_bucket}/{key} exists already and holds something else",
+        f"s3://{aws.artifact_bucket}/{key} exists with other content",
         "Somebody changed the store. Find out who before you deploy anything from it.",
     )
 
@@ -118,8 +118,8 @@ def _find_id(aws: Aws, start: str) -> str:
         requested = "" if ids else _nearest(aws, start)
         raise BundleError(
             f"{start} {problem}",
-            f"{requested}\nGive a folder that `python -m pipeline build` wrote, or the bundle's "
-            "whole id (`python -m pipeline releases` lists those that were deployed).".strip(),
+            f"{requested}\nUse a folder that `build` wrote, or the full id of a stored bundle: "
+            "`releases` lists them.".strip(),
         )
     return ids[0]
 
@@ -160,7 +160,7 @@ def manifest(aws: Aws, bundle_id: str) -> Manifest:
             f"the stored manifest of {bundle_id} is damaged: {error}", _TO_MEND
         ) from error
     if found.id != bundle_id:
-        raise BundleError(f"the manifest stored as {bundle_id} is that of {found.id}", _TO_MEND)
+        raise BundleError(f"the manifest stored for {bundle_id} belongs to {found.id}", _TO_MEND)
     return found
 
 

@@ -80,6 +80,6 @@ def _refuse_another(found: Report, expected_id: str) -> None:
     """Raise BundleError unless the bundle has this whole id, which its content decides."""
     if found.bundle_id != expected_id:
         raise BundleError(
-            f"expected bundle {expected_id}, but it is {found.bundle_id or 'one without an id'}",
-            "This is not the bundle that was built; do not deploy it.",
+            f"expected bundle {expected_id}, found {found.bundle_id or 'one without an id'}",
+            "Do not deploy it: it is not the bundle that was built.",
         )

@@ -63,12 +63,12 @@ def _releases(
     Raises ReleaseUnusableError if there is none: a person may have moved live.
     """
     if live is None:
-        raise ReleaseUnusableError(f"nothing was ever released to {environment.name}")
+        raise ReleaseUnusableError(f"{environment.name} has no releases")
     serving = next((release for release in releases if release.version == live.version), None)
     if serving is None:
         raise ReleaseUnusableError(
             f"live points to version {live.version}, which no release of {environment.name} has",
-            "Somebody moved it, or published the version.",
+            "Another user or process moved it, or published the version.",
             command=f"python -m pipeline status --environment {environment.name}",
         )
     succeeded = (release for release in releases if release.outcome == "succeeded")

@@ -52,13 +52,13 @@ class SharedObject:
 def read_shared_object(content: bytes) -> SharedObject:
     """Read the ELF file whose bytes are `content`; raise ValueError if it cannot be loaded."""
     if not content.startswith(ELF_MARK):
-        raise ValueError("it is no ELF file")
+        raise ValueError("it is not an ELF file")
     if len(content) > len(ELF_MARK) and content[4:6] != _LITTLE_ENDIAN_64:
         return SharedObject(machine=None)
     try:
         return _Reader(content).read()
     except (struct.error, OverflowError) as error:
-        raise ValueError("it is a broken ELF file: it leads outside of itself") from error
+        raise ValueError("it is a broken ELF file: an offset is outside of the file") from error
 
 
 class _Reader:
@@ -69,7 +69,7 @@ class _Reader:
         kind, self._machine, segments_at, sections_at = header[1], header[2], header[5], header[6]
         segments, section_bytes, sections = header[10], header[11], header[12]
         if kind not in (_EXECUTABLE, _SHARED):
-            raise ValueError(f"it is nothing that can be loaded (ELF type {kind})")
+            raise ValueError(f"it cannot be loaded (ELF type {kind})")
         self._segments = [
             _SEGMENT.unpack_from(content, segments_at + number * _SEGMENT.size)
             for number in range(segments)

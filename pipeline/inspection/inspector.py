@@ -53,8 +53,8 @@ def inspect_bundle(folder: Path, today: datetime.date) -> Report:
         manifest = opened(MANIFEST)
         if manifest is None:
             raise BundleError(
-                f"{folder} holds no bundle: there is no {MANIFEST} that can be read",
-                "Make one.",
+                f"{folder} has no bundle: {MANIFEST} cannot be read",
+                "Build a bundle, or use another folder.",
                 command=f"python -m pipeline build --out {folder}",
             )
         # A read of more than there is would still take the memory for it.
@@ -122,8 +122,8 @@ def _sort_out(
     reasons = {(allowed.rule, allowed.file): allowed.reason for allowed in ALLOWED}
     if unknown := {allowed.rule for allowed in ALLOWED} - {rule.id for rule in Rule}:
         raise UsageError(
-            f"{FUNCTION_FILE.name}: [[allow]]: there is no rule {min(unknown)}",
-            "`inspect` names the rule of each finding at the beginning of its line.",
+            f"{FUNCTION_FILE.name}: [[allow]]: unknown rule {min(unknown)}",
+            "`inspect` prints the rule of a finding at the beginning of its line.",
         )
     keys = {finding: (finding.rule.id, finding.path or finding.package) for finding in findings}
     return (

@@ -171,7 +171,7 @@ def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
         else:
             fits = isinstance(value, kind) and not isinstance(value, bool)
         if not fits:
-            raise _MalformedError(f"{key} of {what} is not what it must be")
+            raise _MalformedError(f"{key} of {what} is not valid")
     return data
 
 
@@ -181,7 +181,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
     source = _fields({"own_files": []} | document["source"], _SOURCE, "its source")
     about_layer = (content["layer"], content["layer_lock_sha256"], source["layer_recipe_sha256"])
     if None in about_layer and about_layer != (None, None, None):
-        raise _MalformedError("it says of a layer that there is one and that there is none")
+        raise _MalformedError("it contradicts itself about the layer")
     if not all(isinstance(version, str) for version in source["dependencies"].values()):
         raise _MalformedError("a dependency's version is not a string")
     if not all(isinstance(path, str) for path in source["own_files"]):

@@ -25,7 +25,7 @@ def read_chunks(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if size_bytes != entry.size_bytes:
-        message = f"it unpacks to {size_bytes:,} bytes, the zip states {entry.size_bytes:,}"
+        message = f"it unpacks to {size_bytes:,} bytes, but the zip states {entry.size_bytes:,}"
         raise DamageError(Rule.WRONG_SIZE, message)
     if crc != entry.crc:
         message = f"its content has the checksum {crc:08x}, the zip states {entry.crc:08x}"

@@ -134,7 +134,7 @@ def _find_end(file: BinaryIO, file_bytes: int, name: str, findings: list[Finding
     tail = file.read()
     at = tail.rfind(_END_MARK, 0, max(0, len(tail) - _END.size + len(_END_MARK)))
     if at < 0:
-        raise DamageError(Rule.NOT_A_ZIP, "it holds no end record of a zip")
+        raise DamageError(Rule.NOT_A_ZIP, "it has no end record of a zip")
     _, disk, first_disk, on_disk, count, directory_bytes, offset, _ = _END.unpack_from(tail, at)
     if count == _ZIP64_16 or _ZIP64_32 in (directory_bytes, offset):
         raise DamageError(Rule.UNSUPPORTED_ZIP_FEATURE, "it is a zip64 archive")
@@ -249,15 +249,15 @@ def _read_local(file: BinaryIO, entry: Entry, directory_at: int) -> tuple[Entry,
     path, _ = _decode(file.read(name_bytes), flags)
     extra = file.read(extra_bytes)
     if (path, flags, method) != (entry.path, entry.flags, entry.method):
-        raise DamageError(Rule.DAMAGED_ENTRY, "its header and the directory describe two things")
+        raise DamageError(Rule.DAMAGED_ENTRY, "its header and the directory differ")
     data_at = entry.header_at + _LOCAL.size + name_bytes + extra_bytes
     end = data_at + entry.packed_bytes
     if flags & _FLAG_DESCRIPTOR:
         stated, end = _read_descriptor(file, end)
     if stated[1:] != [entry.packed_bytes, entry.size_bytes] or end > directory_at:
-        raise DamageError(Rule.DAMAGED_ENTRY, "its header and the directory differ on its size")
+        raise DamageError(Rule.DAMAGED_ENTRY, "its header and the directory have different sizes")
     if stated[0] != entry.crc:
-        raise DamageError(Rule.BAD_CRC, "its header and the directory state two checksums")
+        raise DamageError(Rule.BAD_CRC, "its header and the directory have different checksums")
     return replace(entry, extras=(*entry.extras, extra), data_at=data_at), end
 
 
@@ -276,5 +276,5 @@ def _check_form(entry: Entry) -> None:
     if entry.flags & _FLAG_ENCRYPTED:
         raise DamageError(Rule.ENCRYPTED_ENTRY, "it is encrypted")
     if entry.method not in (STORED, DEFLATED):
-        message = f"it is packed by method {entry.method}, neither stored (0) nor deflated (8)"
+        message = f"its compression method is {entry.method}, neither stored (0) nor deflated (8)"
         raise DamageError(Rule.UNSUPPORTED_ZIP_FEATURE, message)

@@ -24,14 +24,14 @@ def read_files() -> dict[str, bytes]:
         taken = {path: file.read_bytes() for path, file in paths.items() if belongs(path)}
         if not taken:
             raise UsageError(
-                f"function.toml: files names {name}, and there is no such file or folder",
-                f"The paths begin at {SOURCE}: correct `files`, or `source`.",
+                f"function.toml: no such file or folder in files: {name}",
+                f"Paths are relative to {SOURCE}. Correct `files` or `source`.",
             )
         files |= taken
     if HANDLER_PATH not in files:
         raise UsageError(
-            f"function.toml: the handler is {HANDLER}, and its file {HANDLER_PATH} is not there",
-            "Write that file, correct the handler, or name the file's folder in `files`.",
+            f"function.toml: the file of the handler {HANDLER} does not exist: {HANDLER_PATH}",
+            "Create the file, correct `handler`, or add the file's folder to `files`.",
         )
     for path, content in files.items():
         if path.endswith(".py"):
@@ -47,7 +47,7 @@ def check_source(source: bytes, name: str) -> None:
     running = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if running != RUNTIME:
         raise UsageError(
-            f"this is {running}, and the function is deployed to {RUNTIME}",
+            f"this is {running}, but the function's runtime is {RUNTIME}",
             "Run `make setup`, and use .venv/bin/python.",
         )
     try:
@@ -58,7 +58,7 @@ def check_source(source: bytes, name: str) -> None:
         caret = re.sub(r"[^\t]", " ", displayed[: column - 1]) + "^"
         raise SourceError(
             f"{name}:{line}:{column}: {error.msg}\n    {displayed}\n    {caret}",
-            "Correct it and build again; the bundle that was there is untouched.",
+            "Correct the line, and build again. An existing bundle was not changed.",
             file=name,
             line=line,
             column=column,

@@ -24,8 +24,8 @@ def pip_options() -> list[str]:
     """
     if RUNTIME not in RUNTIMES:
         raise UsageError(
-            f"function.toml: runtime is {RUNTIME}, which is not known",
-            f"Known are {', '.join(RUNTIMES)}.",
+            f"function.toml: unknown runtime {RUNTIME!r}",
+            f"Known runtimes: {', '.join(RUNTIMES)}.",
         )
     options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", PYTHON]
     for tag in _tags(RUNTIMES[RUNTIME].glibc[1]):

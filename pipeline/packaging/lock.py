@@ -106,7 +106,7 @@ def _requirements(path: Path) -> str:
         command = [sys.executable, *_UV_EXPORT, "--project", str(path.parent)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            raise ValueError(f"uv could not export it:\n{done.stderr.strip()}")
+            raise ValueError(f"`uv export` failed:\n{done.stderr.strip()}")
         return done.stdout
     text = path.read_bytes().decode()
     if path.suffix == ".toml":

@@ -64,7 +64,7 @@ def build_wheel(source: Path, wheels: Path) -> None:
     if done.returncode != 0:
         raise LayerError(
             f"pip cannot build a wheel of {source.name}:\n{done.stderr.strip()}",
-            "Its pyproject.toml says how it is built: correct it until `pip wheel` succeeds there.",
+            "Correct its pyproject.toml until `pip wheel` succeeds in that folder.",
         )
 
 

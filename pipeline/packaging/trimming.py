@@ -32,7 +32,7 @@ def trim(
             raise _wrong(f"exclude: {pattern} matches no file of the layer", "Correct it.")
         excluded |= found
     if unknown := stubs.keys() - installed.keys():
-        raise _wrong(f"stubs: {min(unknown)} is no file of the layer", "Correct it.")
+        raise _wrong(f"stubs: {min(unknown)} is not a file of the layer", "Correct it.")
     kept = {path: file for path, file in installed.items() if path not in excluded}
     kept |= {path: ROOT / file for path, file in stubs.items()}
     sources = {path: file.read_bytes() for path, file in kept.items() if path.endswith(".py")}
@@ -52,7 +52,7 @@ def check_use(stubs: Mapping[str, str], function: Mapping[str, bytes]) -> None:
             if name in names:
                 raise _wrong(
                     f"stubs: {path}:{line} uses {name}, and {names[name]} is a stub",
-                    "Take that line out of `stubs` (and of `exclude`), or do without the name.",
+                    "Remove the entry from `stubs` (and from `exclude`), or do not use the name.",
                 )
 
 

@@ -100,7 +100,7 @@ def _installed(name: str, version: str) -> Distribution:
     try:
         found = distribution(name)
     except PackageNotFoundError as error:
-        raise UsageError(f"{name} is not installed here", hint) from error
+        raise UsageError(f"{name} is not installed", hint) from error
     if found.version != version:
-        raise UsageError(f"{name} {found.version} is installed here, not {version}", hint)
+        raise UsageError(f"{name} {found.version} is installed, but {version} is locked", hint)
     return found

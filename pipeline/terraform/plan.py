@@ -120,7 +120,7 @@ class PlannedChanges:
         if refused:
             raise PlanRefusedError(
                 f"the plan destroys or replaces {', '.join(refused)}; nothing was applied",
-                "If that is what you want, say so: "
+                "To allow it: "
                 + " ".join(
                     f"--allow-destroy {address}"
                     for address in dict.fromkeys(map(without_index, refused))

@@ -298,7 +298,7 @@ def _executable() -> str:
     hint = f"Install Terraform {wanted} or newer: https://developer.hashicorp.com/terraform/install"
     path = shutil.which("terraform")
     if path is None:
-        raise TerraformError("there is no `terraform` on PATH", hint)
+        raise TerraformError("terraform is not installed (not on PATH)", hint)
     if path not in _accepted:
         output = subprocess.run([path, "version"], capture_output=True, text=True).stdout
         found = re.search(r"^Terraform v((\d+)\.(\d+)\S*)", output, re.MULTILINE)

@@ -75,9 +75,9 @@ def wait_until_alone(function: DeployedFunction) -> Live | None:
     while (now := read(function)) and now.weights:
         if time.monotonic() > deadline:
             raise AwsError(
-                f"Lambda has not finished moving the provisioned concurrency of {LIVE}: "
+                f"timed out waiting for the provisioned concurrency of {LIVE}: "
                 f"{now.in_words()}",
-                "Does the new version fail while it initialises? See StatusReason.",
+                "See StatusReason: the new version may fail while it initialises.",
                 command="aws lambda get-provisioned-concurrency-config "
                 f"--function-name {function.name} --qualifier {LIVE}",
             )

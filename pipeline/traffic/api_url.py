@@ -32,11 +32,11 @@ _TIMEOUT_S = 35
 _PATH = "/api/health"
 
 _CAUSES = {
-    "401": "its route asks for a token: a route of its own, without an authorizer, must fit it",
-    "403": "no stage, or no mapping of the domain, fits it; or a policy in front refuses it",
-    "404": "no route, or no stage, fits it",
-    "429": "the stage's throttling refuses it",
-    "500": "API Gateway may not call the alias (the permission), or the integration names another",
+    "401": "its route requires a token: /api/health needs its own route without an authorizer",
+    "403": "no stage or no mapping of the domain matches, or a policy refuses the request",
+    "404": "no route or no stage matches",
+    "429": "the stage throttles the request",
+    "500": "API Gateway has no permission for the alias, or the integration names another function",
     "503": "the integration does not answer",
 }
 
@@ -87,10 +87,10 @@ def require_answer(
         time.sleep(pause_s)
     cause = _CAUSES.get(health.outcome, "nothing answers there")
     raise CheckFailedError(
-        f"the API does not answer GET {url}{_PATH} with 200, but with {health.outcome}: {body}\n"
-        f"Called directly, the version that serves answers with {direct.outcome}; so {cause}",
-        "See the API's route, integration and stage, the permission of the alias and, with a "
-        "domain of its own, the mapping: what does the plan change of them?",
+        f"GET {url}{_PATH} returned {health.outcome} (expected 200): {body}\n"
+        f"A direct call of live returned {direct.outcome}. Probable cause: {cause}",
+        "Check the API's route, integration and stage, the alias's permission and, with a custom "
+        "domain, its mapping. `plan` shows what changes of them.",
     )
 
 

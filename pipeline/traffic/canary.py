@@ -123,7 +123,7 @@ class Canary:
             raise CanaryFailedError(
                 f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
                 f"calls compared): {'; '.join(worse)}",
-                "See its log.",
+                "See the log of the new version.",
                 command=f"python -m pipeline logs --environment {self.target.name} "
                 f"--version {version}",
             )
@@ -192,9 +192,9 @@ class Canary:
         named = alarms.states(self.target.aws, AlarmNames=wanted) if wanted else {}
         if missing := sorted(set(wanted) - set(named)):
             raise UsageError(
-                f"there is no metric alarm {', '.join(missing)}",
-                f"{self.target.environment.rollout_file} names it: correct the name, or create it. "
-                "A composite alarm takes no part: name the metric alarms that it is made of.",
+                f"no such metric alarm: {', '.join(missing)}",
+                f"Correct its name in {self.target.environment.rollout_file}, or create it. "
+                "Name the metric alarms of a composite alarm instead of the composite alarm.",
             )
         return frozenset(name for name, state in (own | named).items() if state == "ALARM")
 

@@ -89,9 +89,9 @@ def require_healthy_response(
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
     if found.outcome != "200" and not as_bad:
         raise CheckFailedError(
-            f"{function.name}:{qualifier} does not answer GET /api/health with 200, but with "
-            f"{found.outcome}: {answer.payload[:500]}\n{answer.log}".rstrip(),
-            "The log above is the end of that call's.",
+            f"health check failed: GET /api/health on {function.name}:{qualifier} returned "
+            f"{found.outcome} (expected 200): {answer.payload[:500]}\n{answer.log}".rstrip(),
+            "The end of the call's log is above.",
         )
     return answer
 
@@ -105,13 +105,13 @@ def require_code(function: DeployedFunction, version: str, manifest: Manifest) -
     if published["CodeSha256"] != wanted:
         raise CheckFailedError(
             f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
-            "Somebody else changed the function meanwhile. Find out who, and deploy again.",
+            "Another user or process changed the function: see CloudTrail. Then deploy again.",
         )
     if not has_layer(function.client, published, manifest):
         raise CheckFailedError(
             f"the layer of version {version} is not the bundle's",
-            "Somebody else changed the package in the store, or the function, meanwhile. Find out "
-            "who (CloudTrail), and see docs/runbook.md, A stored bundle is missing or damaged.",
+            "Another user or process changed the stored package or the function. Find it in "
+            "CloudTrail, and see docs/runbook.md, A stored bundle is missing or damaged.",
         )
 
 

@@ -39,7 +39,7 @@ class ProxyResponse:
                 body = _unpacked(body)
             return cls(int(returned["statusCode"]), body)
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise ValueError(f"it is no answer that API Gateway takes: {error}") from error
+            raise ValueError(f"it is not a response that API Gateway accepts: {error}") from error
 
     def json(self) -> Any:
         """Return the body as JSON; raise ValueError if it is none."""
@@ -50,4 +50,4 @@ def _unpacked(body: bytes) -> bytes:
     try:
         return gzip.decompress(body)
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"its body is not packed with gzip: {error}") from error
+        raise ValueError(f"its body is not valid gzip: {error}") from error

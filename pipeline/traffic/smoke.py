@@ -69,19 +69,19 @@ def _call_all(target: Target, version: str, key: str) -> None:
         status = answer.health.outcome
         if status != str(wanted.status):
             raise CheckFailedError(
-                f"version {version} does not answer {wanted.request} with {wanted.status}, but "
-                f"with {status}: {answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"smoke test failed: {wanted.request} on version {version} returned {status} "
+                f"(expected {wanted.status}): {answer.payload[:500]}\n{answer.log}".rstrip(),
                 (
-                    f"Does {target.environment.smoke_parameter} hold a key that may do this?"
+                    f"Check the rights of the key in {target.environment.smoke_parameter}."
                     if status in ("401", "403")
-                    else "The log above is the end of that call's."
+                    else "The end of the call's log is above."
                 ),
             )
         if not wanted.is_held_by(answer.response()):
             raise CheckFailedError(
-                f"version {version} answers {wanted.request} without {wanted.holds}: "
-                f"{answer.payload[:500]}",
-                "function.toml says what the answer must hold.",
+                f"smoke test failed: {wanted.request} on version {version} returned no "
+                f"{wanted.holds}: {answer.payload[:500]}",
+                "The expected members are in [[smoke]] of function.toml.",
             )
 
 
@@ -121,7 +121,7 @@ def _find_in_log(target: Target, version: str, request_id: str, began_ms: int) -
             raise CheckFailedError(
                 f"{target.environment.log_group} has no line `START RequestId: {request_id}` of "
                 f"version {version}, or no `{_REQUEST_LINE}` with it",
-                "May the function write its log, and does the handler print each request?",
+                "Check that the function may write its log, and the handler prints each request.",
             )
         time.sleep(1)
 

@@ -31,11 +31,11 @@ class SmokeCall:
     def __post_init__(self) -> None:
         """Raise ValueError or TypeError if it is not what it must be."""
         if not re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE) /\S*", self.request):
-            raise ValueError(f"request is {self.request!r}, and must be such as 'POST /api/orders'")
+            raise ValueError(f"request {self.request!r} is not of the form 'POST /api/orders'")
         if self.status not in range(100, 600):
-            raise ValueError(f"status is {self.status!r}, and must be one of HTTP's")
+            raise ValueError(f"status {self.status!r} is not an HTTP status")
         if not isinstance(self.canary, bool):
-            raise TypeError(f"canary is {self.canary!r}, and must be true or false")
+            raise TypeError(f"canary {self.canary!r} is neither true nor false")
 
     @property
     def method(self) -> str:
@@ -87,7 +87,7 @@ def _told() -> tuple[SmokeCall, ...]:
         except (TypeError, ValueError) as error:
             raise UsageError(
                 f"{FUNCTION_FILE.name}: [[smoke]] {number}: {error}",
-                "It has request and status, and may have body, holds and canary.",
+                "Required keys: request, status. Optional keys: body, holds, canary.",
             ) from error
     return tuple(found)
 

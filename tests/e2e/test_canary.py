@@ -163,7 +163,7 @@ def test_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> None:
 def test_an_alarm_that_does_not_exist_is_refused(service: Service) -> None:
     _steps(service.project, 1, 5, ["nobody"])
     done = service.project.run("deploy", *ENVIRONMENT)
-    assert done.returncode == 2 and "there is no metric alarm nobody" in done.stderr
+    assert done.returncode == 2 and "no such metric alarm: nobody" in done.stderr
 
 
 def test_a_healthy_canary_passes_under_noise(service: Service) -> None:

@@ -20,7 +20,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('handler = "nowhere.answer"', "its file nowhere.py is not there"),
+        ('handler = "nowhere.answer"', "does not exist: nowhere.py"),
         ('handler = "resolver"', "handler is 'resolver'"),
         ('secrets = "password"', "secrets is 'password'"),
         ('routes = ["GET orders"]', "routes is ['GET orders']"),
@@ -29,13 +29,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             'allow = [{ rule = "credential", file = "a.py", reason = " " }]',
             "[[allow]] 1: reason is ' '",
         ),
-        ("allow = [1]", "[[allow]] 1: 1 is no table"),
+        ("allow = [1]", "[[allow]] 1: 1 is not a table"),
         ("secrets = [1]", "secrets is [1]"),
-        ("colour = 1", "colour is unknown"),
+        ("colour = 1", "unknown key 'colour'"),
         ("runtime = 3", "runtime is 3"),
         ('source = "../other"', "source is '../other'"),
-        ('files = ["nowhere"]', "files names nowhere, and there is no such file or folder"),
-        ('files = ["layer"]', "its file lambda_function.py is not there"),
+        ('files = ["nowhere"]', "no such file or folder in files: nowhere"),
+        ('files = ["layer"]', "does not exist: lambda_function.py"),
         ("name = [", "cannot be read"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_mistake_is_a_clear_line(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ('request = "GET /a"\nstatus = 200\nhold = {}', "hold is unknown"),
+        ('request = "GET /a"\nstatus = 200\nhold = {}', "unknown key 'hold'"),
         ('request = "get /a"\nstatus = 200', "request is 'get /a'"),
         ('request = "GET /a"', "status is missing"),
         ('request = "GET /a"\nstatus = "200"', "status is '200'"),

@@ -63,7 +63,7 @@ def test_steps_that_make_no_sense_are_refused_before_anything_is_done(
     rollout_file.write_text(text)
     done = CliRunner().invoke(pipeline, ["deploy", "--environment", "local"])
     assert isinstance(done.exception, UsageError) and done.exception.exit_status == 2
-    assert "rollout.toml does not say how traffic moves" in done.exception.message
+    assert "rollout.toml is not valid" in done.exception.message
 
 
 def test_an_environment_without_its_file_is_refused(rollout_file: Path) -> None:

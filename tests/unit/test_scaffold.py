@@ -91,4 +91,4 @@ def test_nothing_that_git_does_not_have_is_taken_away(fresh: Project) -> None:
     _git(fresh.folder, "add", "--all")
     _git(fresh.folder, "commit", "--message", "orders")
     done = fresh.run("init", "more-orders")
-    assert done.returncode == 2 and "function.toml is orders's already" in done.stderr
+    assert done.returncode == 2 and "function.toml already describes orders" in done.stderr

@@ -108,7 +108,7 @@ def test_what_cannot_follow_is_finished_by_the_same_dispatch(
     assert (restored["outcome"], restored["pending"]) == ("succeeded", ["attestation", "terraform"])
     output = run.step("Roll back", FOLLOW).log
     assert "error[terraform-failed]: the attestation of lambda_function.zip" in output
-    assert "there is no `terraform` on PATH" in output
+    assert "terraform is not installed" in output
     assert "::error" in output or run.annotations, output
     assert f"traffic: unchanged: version {served} serves all of it" in output
     target = restored["restores"]

@@ -147,7 +147,7 @@ def test_the_program_exits_with_status_1_if_there_are_findings(bad: Path) -> Non
 def test_a_folder_without_a_manifest_is_a_clear_error(tmp_path: Path, exists: bool) -> None:
     """Where there is no bundle, there is nothing to inspect, and a way to make one."""
     folder = tmp_path if exists else tmp_path / "nowhere"
-    with pytest.raises(BundleError, match="holds no bundle") as error:
+    with pytest.raises(BundleError, match="has no bundle") as error:
         inspector.inspect_bundle(folder, TODAY)
     assert f"python -m pipeline build --out {folder}" in error.value.command
 
@@ -160,8 +160,8 @@ def test_the_bundle_that_was_built_is_no_other(tmp_path: Path) -> None:
     for other in ("0" * 64, bundle_id[:12], bundle_id.upper(), ""):
         result = _inspect(folder, "--expect", other)
         assert result.exit_code == 1 and isinstance(result.exception, BundleError)
-        assert f"expected bundle {other}, but it is {bundle_id}" in result.exception.message
-        assert "do not deploy it" in result.exception.hint
+        assert f"expected bundle {other}, found {bundle_id}" in result.exception.message
+        assert "Do not deploy it" in result.exception.hint
 
 
 def test_a_bundle_that_was_changed_is_not_the_expected_one(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_finding_can_be_allowed_where_it_stands(
     monkeypatch.setattr(inspector, "ALLOWED", (Allowed("special-fil", "python/a", "why"),))
     result = _inspect(bad)
     assert isinstance(result.exception, UsageError)
-    assert "there is no rule special-fil" in result.exception.message
+    assert "unknown rule special-fil" in result.exception.message
 
 
 def test_a_credential_in_function_toml_is_found(

@@ -96,4 +96,4 @@ def test_the_handlers_file_has_to_be_among_the_files(project: Project) -> None:
     _write(project.folder, _SHOP)
     _set(project, handler='"shop.api.main.handler"', files='["notes.txt"]')
     done = project.run("build")
-    assert done.returncode == 2 and "its file shop/api/main.py is not there" in done.stderr
+    assert done.returncode == 2 and "does not exist: shop/api/main.py" in done.stderr

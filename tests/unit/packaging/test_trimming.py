@@ -97,7 +97,7 @@ def test_a_stub_takes_a_modules_place(installed: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("stubs", "message"),
     [
-        ({"shop/nowhere.py": "stub.py"}, "stubs: shop/nowhere.py is no file of the layer"),
+        ({"shop/nowhere.py": "stub.py"}, "stubs: shop/nowhere.py is not a file of the layer"),
         ({"shop/client.py": "nowhere.py"}, "stubs: nowhere.py cannot be read"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_runners_own_python_starts_it(pyz: Path, python: Path) -> None:
     assert helped.returncode == 0, helped.stderr
     assert "Roll back to an earlier release." in helped.stdout
     called = _start(python, pyz, "rollback", "--environment", "production")
-    assert called.returncode == 1 and "no AWS region is set" in called.stderr, called.stderr
+    assert called.returncode == 1 and "no AWS region is configured" in called.stderr, called.stderr
     assert os.listdir(pyz.parent) == [pyz.name]
 
 
@@ -108,8 +108,8 @@ def test_an_installed_package_that_is_not_the_locked_one_is_refused(
     monkeypatch.setattr(zipapp, "_LOCK", lock)
     monkeypatch.setattr(zipapp, "ROOT", tmp_path)
     for text, refusal in (
-        ("click==0.0.1 \\\n", r"click [\d.]+ is installed here, not 0.0.1"),
-        ("no-such-thing==1 \\\n", "no-such-thing is not installed here"),
+        ("click==0.0.1 \\\n", r"click [\d.]+ is installed, but 0.0.1 is locked"),
+        ("no-such-thing==1 \\\n", "no-such-thing is not installed"),
     ):
         lock.write_text(text)
         with pytest.raises(UsageError, match=refusal):
@@ -130,5 +130,5 @@ def test_it_is_stored_once_by_its_digest_which_each_environment_names(account: A
         assert _stored(account, f"packages/{digest}/pipeline.pyz") == pyz
     key = f"packages/{sha256_hex(b'three')}/pipeline.pyz"
     account.s3.put_object(Bucket=account.artifact_bucket, Key=key, Body=b"forged")
-    with pytest.raises(BundleError, match="exists already and holds something else"):
+    with pytest.raises(BundleError, match="exists with other content"):
         store.put_pipeline(Target(account, staging), b"three")

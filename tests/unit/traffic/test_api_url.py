@@ -71,10 +71,10 @@ def test_a_new_stage_is_waited_for(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("status", "cause"),
     [
-        (401, "its route asks for a token"),
+        (401, "its route requires a token"),
         (403, "no mapping of the domain"),
         (404, "no route"),
-        (500, "the permission"),
+        (500, "has no permission"),
         (503, "the integration does not answer"),
     ],
 )
@@ -85,7 +85,7 @@ def test_what_api_gateway_answers_by_itself_is_an_error_that_says_where_to_look(
     with pytest.raises(CheckFailedError, match=cause) as failed:
         _call(gateway)
     assert f"GET {gateway.url}/api/health" in failed.value.message
-    assert f"with {status}: {_OWN.decode()}" in failed.value.message
+    assert f"returned {status} (expected 200): {_OWN.decode()}" in failed.value.message
     for word in ("route", "integration", "permission", "mapping"):
         assert word in failed.value.hint
 
@@ -95,7 +95,7 @@ def test_a_database_that_is_down_for_everybody_fails_no_release(gateway: Gateway
     gateway.answers = [503]
     assert _call(gateway, live="503").outcome == "503"
     gateway.answers = [500]
-    with pytest.raises(CheckFailedError, match="answers with 503"):
+    with pytest.raises(CheckFailedError, match="live returned 503"):
         _call(gateway, live="503")
 
 

@@ -334,6 +334,6 @@ def test_an_alarm_that_fires_before_the_release_closes_nothing() -> None:
 def test_an_alarm_that_does_not_exist_is_refused_before_traffic_moves() -> None:
     steps = Rollout((100,), 0, 1, ("nobody", "calm"), None)
     cloud = _Cloud(alarms={"calm": "OK"})
-    with pytest.raises(UsageError, match="there is no metric alarm nobody$") as refused:
+    with pytest.raises(UsageError, match="no such metric alarm: nobody$") as refused:
         Canary(Target(cloud.account(), ENVIRONMENT), steps, Timeline())
     assert "rollout.toml" in refused.value.hint
