@@ -3,7 +3,7 @@
 They do here what the real ones do on GitHub, as far as our workflows rely on it. Everything else is
 real. This file runs inside of a job, by itself: standard library and boto3 only.
 
-    python standins.py <what> [arguments]        with the action's inputs as JSON in $INPUTS
+    python fake_actions.py <what> [arguments]        with the action's inputs as JSON in $INPUTS
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 from scratch.source import ROOT
 from tests.workflows.fake_actions import ACTIONS
 
-STANDINS = Path(__file__).with_name("standins.py")
+FAKE_ACTIONS = Path(__file__).with_name("fake_actions.py")
 _PIN = re.compile(r"uses: ([^./@][^@\s]*)@([0-9a-f]{40})")
 
 
@@ -59,5 +59,5 @@ def _standin_step(what: str) -> dict[str, Any]:
     return {
         "shell": "bash",
         "env": {"INPUTS": "${{ toJSON(inputs) }}"},
-        "run": f'"$STAND_IN_PYTHON" {STANDINS} {what}',
+        "run": f'"$STAND_IN_PYTHON" {FAKE_ACTIONS} {what}',
     }

@@ -27,7 +27,7 @@ from tests.support import provider
 from tests.workflows import act_log, local_actions, trust
 from tests.workflows.act_log import Run
 from tests.workflows.fake_github import REPOSITORY, Hub, serving
-from tests.workflows.local_actions import STANDINS
+from tests.workflows.local_actions import FAKE_ACTIONS
 from tests.workflows.network import Network
 from tests.workflows.repository import Repository
 
@@ -398,15 +398,15 @@ exit $ended
 
 # The image has AWS's own client.
 _AWS = """#!/bin/sh
-exec "$STAND_IN_PYTHON" {standins} aws "$@"
-""".replace("{standins}", str(STANDINS))
+exec "$STAND_IN_PYTHON" {fake_actions} aws "$@"
+""".replace("{fake_actions}", str(FAKE_ACTIONS))
 
 # The real client, but for attestations, which need services that are not here.
 _GH = """#!/bin/sh
 if [ "$1 $2" = "attestation verify" ]; then
   shift
-  exec "$STAND_IN_PYTHON" {standins} attestation "$@"
+  exec "$STAND_IN_PYTHON" {fake_actions} attestation "$@"
 fi
 export GH_HOST=github.localhost HTTP_PROXY="$STAND_IN_HUB" http_proxy= NO_PROXY= no_proxy=
 exec {gh} "$@"
-""".replace("{standins}", str(STANDINS))
+""".replace("{fake_actions}", str(FAKE_ACTIONS))

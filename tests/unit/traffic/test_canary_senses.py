@@ -81,4 +81,4 @@ def test_alarms_that_are_named_take_part_too() -> None:
 def test_one_that_is_missing_or_composite_is_refused_before_anything_is_done() -> None:
     with pytest.raises(UsageError, match="no such metric alarm: all-of-them") as refused:
         _canary(_CloudWatch(shop_orders="OK"), "shop-orders", "all-of-them")
-    assert "composite alarm takes no part" in refused.value.hint
+    assert "of a composite alarm" in refused.value.hint

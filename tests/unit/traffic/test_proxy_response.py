@@ -77,7 +77,7 @@ def test_what_a_function_returns_is_what_its_caller_gets(
 def test_what_api_gateway_refuses_is_no_response(returned: object) -> None:
     with pytest.raises(ValueError, match="not a response that API Gateway accepts"):
         ProxyResponse.from_payload(json.dumps(returned))
-    with pytest.raises(CheckFailedError, match="but with no HTTP response"):
+    with pytest.raises(CheckFailedError, match="returned no HTTP response"):
         invoke.require_health(DeployedFunction(_lambda(returned), "f"), "1")
 
 
