@@ -1,4 +1,4 @@
-# The front door. Everything below sets itself up; needed beforehand: Python 3.13, make, git, Terraform.
+# Every target installs what it needs. Required: Python 3.13, make, git, Terraform.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

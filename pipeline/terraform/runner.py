@@ -137,7 +137,7 @@ class Terraform:
         """Fetch the provider that the lock file names, and set up the environment's state.
 
         Not if that was done here before, for the same state, by the same Terraform and lock file:
-        it reads all of the provider, which takes as long as many a plan.
+        it reads the whole provider, which takes as long as several plans.
         """
         backend = {
             "bucket": aws.state_bucket,

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -110,11 +111,29 @@ def test_a_document_is_read_in_minutes(name: str) -> None:
     assert len(words) <= _MOST_WORDS.get(name, 1200), len(words)
 
 
-def test_links_lead_somewhere() -> None:
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_a_file_and_to_a_heading_in_it() -> None:
     for name in _DOCUMENTS:
         path = ROOT / name
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{name}: {target}"
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text()):
+            file = path.parent / target if target else path
+            assert file.exists(), f"{name}: {target}"
+            assert not anchor or anchor in _anchors(file), f"{name}: {target}#{anchor}"
+
+
+# Idioms of several words, which codespell cannot find; it has single words in docs/words.txt.
+_IDIOMS = ("many a", "hold against", "held against", "the night", "at night", "needed beforehand")
+
+
+@pytest.mark.parametrize("name", _DOCUMENTS)
+def test_a_document_has_no_idioms(name: str) -> None:
+    text = " ".join((ROOT / name).read_text().lower().split())
+    assert [idiom for idiom in _IDIOMS if re.search(rf"\b{idiom}\b", text)] == []
 
 
 def test_each_claim_of_the_comparison_has_its_link_and_each_link_a_claim() -> None:

@@ -137,7 +137,7 @@ def test_an_api_that_does_not_reach_live_fails_the_release(
     try:
         done = project.run(*deploy)
         assert done.returncode == 1 and "error[check-failed]" in done.stderr, done.stderr
-        assert f"but with {answer}: " in done.stderr and cause in done.stderr
+        assert f"returned {answer} (expected 200): " in done.stderr and cause in done.stderr
         assert http.get(f"{project.environment['API_URL']}/api/health")[0] == answer
         assert _live(project) == before
         releases = json.loads(project.must("releases", *ENVIRONMENT, "--limit", "1", "--json"))
