@@ -76,7 +76,10 @@ def read(path: Path) -> dict[str, Any]:
     if function["layer"]:
         function["layer"] = _checked(function["layer"], LAYER, f"{path.name}: layer.")
     for number, table in enumerate(function["smoke"], start=1):
-        _checked(table, _SMOKE, f"{path.name}: [[smoke]] {number}: ")
+        place = f"{path.name}: [[smoke]] {number}: "
+        status = _checked(table, _SMOKE, place)["status"]
+        if status not in range(100, 600):
+            raise UsageError(f"{place}status is {status}", "It must be an HTTP status: 100 to 599.")
     function["allow"] = [
         _checked(table, _ALLOW, f"{path.name}: [[allow]] {number}: ")
         for number, table in enumerate(function["allow"], start=1)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from string import Template
 from typing import Any, Self
 
-from pipeline.errors import UsageError
 from pipeline.traffic.proxy_response import ProxyResponse
-from pipeline.config import FUNCTION, FUNCTION_FILE
+from pipeline.config import FUNCTION
 
 
 @dataclass(frozen=True)
@@ -27,15 +25,6 @@ class SmokeCall:
     body: Mapping[str, Any] | None = None
     holds: Mapping[str, Any] | None = None
     canary: bool = False
-
-    def __post_init__(self) -> None:
-        """Raise ValueError or TypeError if it is not what it must be."""
-        if not re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE) /\S*", self.request):
-            raise ValueError(f"request {self.request!r} is not of the form 'POST /api/orders'")
-        if self.status not in range(100, 600):
-            raise ValueError(f"status {self.status!r} is not an HTTP status")
-        if not isinstance(self.canary, bool):
-            raise TypeError(f"canary {self.canary!r} is neither true nor false")
 
     @property
     def method(self) -> str:
@@ -78,18 +67,4 @@ def _substitute(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
-def _told() -> tuple[SmokeCall, ...]:
-    """Return the calls of function.toml; raise UsageError if one is not what it must be."""
-    found = []
-    for number, table in enumerate(FUNCTION["smoke"], start=1):
-        try:
-            found.append(SmokeCall(**table))
-        except (TypeError, ValueError) as error:
-            raise UsageError(
-                f"{FUNCTION_FILE.name}: [[smoke]] {number}: {error}",
-                "Required keys: request, status. Optional keys: body, holds, canary.",
-            ) from error
-    return tuple(found)
-
-
-SMOKE_CALLS = _told()
+SMOKE_CALLS = tuple(SmokeCall(**table) for table in FUNCTION["smoke"])

@@ -61,6 +61,7 @@ def test_a_mistake_is_a_clear_line(
         ('request = "get /a"\nstatus = 200', "request is 'get /a'"),
         ('request = "GET /a"', "status is missing"),
         ('request = "GET /a"\nstatus = "200"', "status is '200'"),
+        ('request = "GET /a"\nstatus = 20', "status is 20"),
     ],
 )
 def test_a_mistake_in_a_first_call_is_found_by_each_command(
