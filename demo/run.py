@@ -25,6 +25,7 @@ from rich.table import Table
 
 from demo import transcript
 from localcloud import lifecycle
+from pipeline import labels
 from scratch.source import ROOT, copy_to
 
 _CHANGE = """
@@ -179,7 +180,7 @@ def _client(api_url: str) -> Iterator[Counter[str]]:
         while not stop.wait(0.02):
             try:
                 with urllib.request.urlopen(f"{api_url}/api/health", timeout=30) as response:
-                    answers[f"version {json.load(response)['functionVersion']}"] += 1
+                    answers[labels.version(json.load(response)["functionVersion"])] += 1
             except (OSError, ValueError, KeyError):
                 answers["failed"] += 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline import labels
+
 _DIGITS = 12
 _LABEL = 11
 
@@ -20,7 +22,7 @@ def lines(
     for release in sorted(releases, key=lambda each: int(each["release"])):
         number = release["release"]
         how = _restored(release) if release.get("restores") else _deployed(release)
-        parts.append(f"{f'release {number}':{_LABEL}}{release['reason']!r}: {how}")
+        parts.append(f"{f'release {labels.release(number)}':{_LABEL}}{release['reason']!r}: {how}")
         if number in answers:
             parts.append(f"{'':{_LABEL}}meanwhile {counted(answers[number])}")
     return parts
@@ -36,7 +38,7 @@ def counted(answers: Mapping[str, int]) -> str:
 def _deployed(release: Mapping[str, Any]) -> str:
     steps = [phase["name"] for phase in release["phases"] if phase["name"].endswith("%")]
     of_calls = f", with {' and then '.join(steps)} of the calls" if steps else ""
-    return f"bundle {release['bundle'][:_DIGITS]} as version {release['version']}{of_calls}"
+    return f"bundle {release['bundle'][:_DIGITS]} as {labels.version(release['version'])}{of_calls}"
 
 
 def _restored(release: Mapping[str, Any]) -> str:
@@ -47,6 +49,7 @@ def _restored(release: Mapping[str, Any]) -> str:
         if phase["name"] == "switch":
             break
     return (
-        f"release {release['restores']} again (version {release['version']}), "
+        f"release {labels.release(release['restores'])} again "
+        f"({labels.version(release['version'])}), "
         f"traffic back after {seconds:.1f} s"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.core import ParameterSource
 
-from pipeline import aws, github
+from pipeline import aws, github, labels
 from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
@@ -172,7 +172,7 @@ def _inspected(context: ReleaseContext, reference: str, attest: bool) -> Bundle:
 def _change_in_words(environment: Environment, serving: Release | None, bundle: Bundle) -> str:
     """Return a line with the release and the bundle that serve, and the bundle that replaces it."""
     before = (
-        f"release #{serving.number}, v{serving.version}, bundle {serving.bundle[:12]}"
+        f"release {serving.label}, {labels.version(serving.version)}, bundle {serving.bundle[:12]}"
         if serving
         else "no release"
     )
@@ -224,8 +224,8 @@ def _tell(
     github.set_output("release", str(release.number))
     console.timeline(timeline)
     console.result(
-        f"release {release.number}: {environment.name} serves bundle {bundle.id[:12]} "
-        f"as version {release.version}"
+        f"release {release.label}: {environment.name} serves bundle {bundle.id[:12]} "
+        f"as {labels.version(release.version)}"
     )
     if before:
         console.say(

@@ -11,14 +11,15 @@ from typing import Any
 
 import click
 
-from pipeline import aws
+from pipeline import aws, labels
 from pipeline.cli import console
 from pipeline.traffic import invocations, log_reader
 from pipeline.aws import absent_if
-from pipeline.cli.options import environment_option
+from pipeline.cli.options import Label, environment_option
 from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.cli.help import examples
+from pipeline.release.ledger import Ledger
 from pipeline.target import Target
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -43,7 +44,8 @@ class _Since(click.ParamType[int]):
     "logs",
     epilog=examples(
         "logs --environment production --follow",
-        "logs --environment production --since 2h --version 12",
+        "logs --environment production --since 2h --version v16",
+        "logs --environment production --since 2d --release 24",
     ),
 )
 @environment_option
@@ -56,17 +58,25 @@ class _Since(click.ParamType[int]):
     help="Age of the oldest line: 30s, 10m, 2h or 1d.",
 )
 @click.option("--follow", is_flag=True, help="Print new lines until Ctrl-C.")
-@click.option("--version", help="Only lines of this Lambda version.")
+@click.option("--version", type=Label("version"), help="Only lines of this Lambda version.")
+@click.option(
+    "--release", "number", type=Label("release"), help="Only lines of this release's version."
+)
 @click.option("--request", "request_id", metavar="ID", help="Only lines of this request.")
 def command(
     environment: Environment,
     since_s: int,
     follow: bool,
     version: str | None,
+    number: int | None,
     request_id: str | None,
 ) -> None:
     """Show the function's log."""
+    if version and number:
+        raise click.UsageError("--release cannot be combined with --version.")
     target = Target(aws.connect(), environment)
+    if number:
+        version = _version_of(target, number)
     since_ms = int((time.time() - since_s) * 1000)
     wanted = _Wanted(version, request_id)
     events = absent_if("ResourceNotFoundException", lambda: _read(target, since_ms))
@@ -83,6 +93,19 @@ def command(
             _show(wanted.among(_read(target, recent_ms)))
     except KeyboardInterrupt:
         return
+
+
+def _version_of(target: Target, number: int) -> str:
+    """Return the version of a release; raise ReleaseUnusableError if it has none."""
+    release = Ledger(target).get(number)
+    if release is None or release.version is None:
+        missing = "does not exist" if release is None else "has no version: it published none"
+        raise ReleaseUnusableError(
+            f"release {labels.release(number)} of {target.name} {missing}",
+            "See the list of releases.",
+            command=f"python -m pipeline releases --environment {target.name}",
+        )
+    return release.version
 
 
 def _read(target: Target, since_ms: int) -> list[Any]:
@@ -128,5 +151,5 @@ def _show(events: Iterable[Any]) -> None:
         version = re.search(r"\[([^\]]+)\]", event["logStreamName"])
         console.result(
             f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z "
-            f"[{version[1] if version else '?'}] {event['message'].rstrip()}"
+            f"[{labels.version(version[1] if version else None)}] {event['message'].rstrip()}"
         )

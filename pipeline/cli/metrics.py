@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from pipeline import aws
+from pipeline import aws, labels
 from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.cli.options import environment_option
@@ -51,7 +51,10 @@ def command(environment: Environment, hours: float, as_json: bool) -> None:
             ]
         )
         return
-    columns = ["figure", *(f"release {r.number} (version {r.version})" for r in displayed)]
+    columns = [
+        "figure",
+        *(f"{r.label} ({labels.version(r.version)})" for r in displayed),
+    ]
     console.table("", columns, _rows(figures))
 
 
@@ -67,7 +70,8 @@ def _releases(
     serving = next((release for release in releases if release.version == live.version), None)
     if serving is None:
         raise ReleaseUnusableError(
-            f"live points to version {live.version}, which no release of {environment.name} has",
+            f"live points to {labels.version(live.version)}, which no release of "
+            f"{environment.name} has",
             "Another user or process moved it, or published the version.",
             command=f"python -m pipeline status --environment {environment.name}",
         )

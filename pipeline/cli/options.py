@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,38 @@ class EnvironmentName(click.Choice[str]):
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         text = super().get_invalid_choice_message(value, ctx)
         return f"{text} {did_you_mean(str(value), ENVIRONMENTS)}".rstrip()
+
+
+class Label(click.ParamType[int | str]):
+    """A release or a version: `#24` is a release, `v16` a version.
+
+    `kinds` are those that the option takes; a bare number is of the first. A release is converted
+    to its number (int), a version to its name in Lambda (str).
+    """
+
+    _FORMS = re.compile(r"(?P<sign>#|v|)(?P<number>[0-9]+)|\$LATEST")
+    _KINDS = {"#": "release", "v": "version"}
+    _INSTEAD = {
+        "release": "the number of a release, as `releases` lists them: 24 or '#24'",
+        "version": "a version of the function, as `releases` lists them: 16 or v16",
+    }
+
+    def __init__(self, *kinds: str) -> None:
+        self.name = kinds[0]
+        self._kinds = kinds
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        if isinstance(value, int):
+            return value
+        found = self._FORMS.fullmatch(value)
+        wanted = self._INSTEAD[self._kinds[0]]
+        if not found:
+            self.fail(f"{value!r} is not {wanted}", param, ctx)
+        sign, number = found["sign"], found["number"]
+        kind = self._KINDS.get(sign, self._kinds[0]) if number else "version"
+        if kind not in self._kinds:
+            self.fail(f"{value!r} is a {kind}; this takes {wanted}", param, ctx)
+        return int(number) if kind == "release" else number or value
 
 
 def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environment:

@@ -11,7 +11,7 @@ from itertools import islice
 import click
 from botocore.exceptions import ClientError
 
-from pipeline import aws
+from pipeline import aws, labels
 from pipeline.cli import console
 from pipeline.release import ledger, outcome
 from pipeline.aws import error_code
@@ -56,7 +56,9 @@ def command(environment: Environment, keep: int, dry_run: bool) -> None:
         # What is at work may need any of it; what died has left live where it is now.
         ledger.close_what_died(target)
     found = _choose(target, keep)
-    rows = [["version", number, f"{size:,}"] for number, size in found.versions.items()]
+    rows = [
+        ["version", labels.version(number), f"{size:,}"] for number, size in found.versions.items()
+    ]
     rows += [["layer version", str(number), f"{size:,}"] for number, size in found.layers.items()]
     if not rows:
         console.result("nothing to prune")
@@ -134,7 +136,7 @@ def _delete(target: Target, found: _Pruning) -> int:
         except ClientError as error:
             if error_code(error) != "ResourceConflictException":
                 raise
-            console.say(f"version {version} stays: an alias points to it now", "yellow")
+            console.say(f"{labels.version(version)} stays: an alias points to it now", "yellow")
             kept += 1
     for number in found.layers:
         function.client.delete_layer_version(

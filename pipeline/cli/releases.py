@@ -7,7 +7,7 @@ from itertools import islice
 
 import click
 
-from pipeline import aws
+from pipeline import aws, labels
 from pipeline.cli import console
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
@@ -75,15 +75,19 @@ def _mark(release: Release, live: Mapping[int, float], reasons: Mapping[str, str
 
 
 def _row(release: Release) -> list[str]:
-    kind = f"{release.kind} to {release.restores}" if release.restores else release.kind
+    kind = (
+        f"{release.kind} to {labels.release(release.restores)}"
+        if release.restores
+        else release.kind
+    )
     kind = ", ".join(
         [kind, *release.overrides, *(f"{pending_name} pending" for pending_name in release.pending)]
     )
     return [
-        str(release.number),
+        release.label,
         kind,
         release.outcome,
-        release.version or "-",
+        labels.version(release.version) if release.version else "-",
         release.bundle[:12],
         release.began[:19] + "Z",
         release.actor,

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import click
 
-from pipeline import aws, github
+from pipeline import aws, github, labels
 from pipeline.cli import console
 from pipeline.bundle import store
 from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
 from pipeline.cli.options import (
+    Label,
     allow_destroy_option,
     environment_option,
     verify_attestations_option,
@@ -43,7 +44,12 @@ _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
 )
 @environment_option
 @click.option(
-    "--to", "number", type=int, metavar="RELEASE", help="Release to restore. Default: the previous."
+    "--to",
+    "wanted",
+    type=Label("release", "version"),
+    metavar="RELEASE",
+    help="Release to restore: 24, '#24', or v16 for the release that has this version. "
+    "Default: the previous.",
 )
 @allow_destroy_option
 @click.option("--reason", help="Reason to record in the ledger and in the quarantine.")
@@ -63,7 +69,7 @@ _TRAFFIC, _FOLLOW_UP = "traffic", "follow-up"
 @outcome.no_traffic_moved("nothing was done")
 def command(
     environment: Environment,
-    number: int | None,
+    wanted: int | str | None,
     allowed: tuple[str, ...],
     reason: str | None,
     dry_run: bool,
@@ -81,6 +87,7 @@ def command(
     target = Target(aws.connect(), environment)
     _warn_of_expiry(target.aws.session_s())
     newest = Ledger(target).newest()
+    number = rollback_target.number_of(target, wanted) if isinstance(wanted, str) else wanted
     unfinished = None if dry_run else rollback_target.unfinished(newest, number)
     if only == _FOLLOW_UP and unfinished is None:
         console.result(f"nothing to do: no rollback of {environment.name} is unfinished")
@@ -115,7 +122,7 @@ def command(
         _tell(release, context)
         if release.pending and only != _TRAFFIC:
             follow_up.follow(context, bundle, release, allowed)
-            console.result(f"Terraform has followed release {release.number}")
+            console.result(f"Terraform has followed release {release.label}")
     console.timeline(context.timeline)
 
 
@@ -144,7 +151,10 @@ def _is_done(context: ReleaseContext, number: int) -> bool:
     done = rollback_target.is_done(Ledger(context.target), context.switch.before, number)
     if done:
         context.manifest = rollback_target.manifest_of(context.target.aws, done)
-        console.result(f"nothing to do: {context.environment.name} serves release {number} already")
+        console.result(
+            f"nothing to do: {context.environment.name} serves release {labels.release(number)} "
+            "already"
+        )
     return done is not None
 
 
@@ -194,8 +204,8 @@ def _clear(context: ReleaseContext, chosen: RollbackTarget, cancel: bool) -> Rol
 def _say_that_terraform_comes_first(chosen: RollbackTarget) -> None:
     github.set_output("traffic", "unmoved")
     console.notice(
-        f"version {chosen.release.version} of release {chosen.release.number} is gone: before "
-        "traffic can go back, its bundle has to be published again, and that takes Terraform"
+        f"{labels.version(chosen.release.version)} of release {chosen.release.label} is gone: "
+        "before traffic can go back, its bundle has to be published again, and that takes Terraform"
     )
 
 
@@ -207,8 +217,11 @@ def _tell(release: Release, context: ReleaseContext) -> None:
         ("traffic", "restored"),
     ):
         github.set_output(name, value)
-    what = f"release {release.number}: {context.environment.name} serves release {release.restores}"
-    what += f" again (bundle {release.bundle[:12]}, version {release.version})"
+    what = (
+        f"release {release.label}: {context.environment.name} serves release "
+        f"{labels.release(release.restores)} again "
+        f"(bundle {release.bundle[:12]}, {labels.version(release.version)})"
+    )
     what += f"; {release_summary.what_follows(context)}" if context.serving else ""
     console.result(what)
 

@@ -41,7 +41,7 @@ def cancel_deployments(target: Target) -> Release | None:
                 cancelled.add(in_the_way.number)
     if cancelled and newest and newest.outcome == "succeeded":
         raise LostRaceError(
-            f"release {newest.number}, a {newest.kind} of bundle {newest.bundle[:12]}, ended well "
+            f"release {newest.label}, a {newest.kind} of bundle {newest.bundle[:12]}, ended well "
             "before it was cancelled, and serves now; nothing was changed",
             "See whether it is good (`python -m pipeline releases`), and decide again.",
         )
@@ -52,7 +52,7 @@ def _cancel(release: Release, race: LostRaceError) -> None:
     """Cancel a deployment's run; raise `race`, with why, if that cannot be."""
     if release.kind != "deploy" or release.run is None:
         raise race
-    log.warning(f"{'cancel':<8} {release.run}, which deploys as release {release.number}")
+    log.warning(f"{'cancel':<8} {release.run}, which deploys as {release.label}")
     try:
         github.cancel(release.run)
     except GitHubError as problem:

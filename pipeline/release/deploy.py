@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import commit
+from pipeline import commit, labels
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, describe
@@ -82,7 +82,7 @@ class Deployment:
             if switch.before and planned.at_once():
                 # Whatever it changed of the API meets the callers already.
                 publish.call_api(self._context, published)
-            with self._timeline.phase("smoke", f"version {version}, by its number"):
+            with self._timeline.phase("smoke", f"{labels.version(version)}, by its number"):
                 smoke.run(
                     self._target,
                     version,
@@ -114,7 +114,7 @@ class Deployment:
             return
         version = rollback_target.where_live_belongs(self._ledger.releases(), switch.before)
         if switch.before.route != (version, ()):
-            log.warning(f"version {version} serves alone again")
+            log.warning(f"{labels.version(version)} serves alone again")
             switch.reset(version)
 
     def _move_live(self, switch: AliasSwitch, version: str) -> None:
@@ -125,7 +125,7 @@ class Deployment:
         )
         if self._canary and switch.before and switch.before.version != version:
             self._canary.roll_out(switch, version)
-        with self._timeline.phase("switch", f"{LIVE} to version {version}, alone"):
+        with self._timeline.phase("switch", f"{LIVE} to {labels.version(version)}, alone"):
             switch.promote(version)
             self._context.health_after = invoke.require_health(function, LIVE)
 
@@ -151,7 +151,7 @@ class Deployment:
             if switch.before
             else f"nothing served before it, and {LIVE} may point to the version that failed"
         )
-        log.warning(f"release {release.number} failed; {way}")
+        log.warning(f"release {release.label} failed; {way}")
         text = describe(problem) + self._what_stays()
         result: ledger.Outcome = "failed"
         try:

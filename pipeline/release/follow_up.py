@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pipeline import labels
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import LostRaceError, PipelineError
@@ -68,8 +69,8 @@ def _let_terraform_follow(
     live = alias.read(context.target.function)
     if live is None or live.version != release.version:
         raise LostRaceError(
-            f"{LIVE} {f'points to version {live.version}' if live else 'is gone'}; release "
-            f"{release.number} had moved it to version {release.version}",
+            f"{LIVE} {f'points to {labels.version(live.version)}' if live else 'is gone'}; release "
+            f"{release.label} had moved it to {labels.version(release.version)}",
             "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
         )
     published = apply(context, bundle, context.switch, allowed)

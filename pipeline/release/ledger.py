@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import github
+from pipeline import github, labels
 from pipeline.aws import absent_if, create_object
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import AwsError, LostRaceError, describe
@@ -76,6 +76,11 @@ class Release:
     attested: bool = False
     pending: tuple[Pending, ...] = ()
     subject: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The release's number as people read it."""
+        return labels.release(self.number)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -212,13 +217,13 @@ class Ledger:
             recorded = self._create(release, "end")
         except (ClientError, BotoCoreError) as error:
             raise AwsError(
-                f"release {release.number} {release.outcome}, and that could not be recorded: "
+                f"release {release.label} {release.outcome}, and that could not be recorded: "
                 f"{describe(error)}",
                 "The ledger has it under way, until the next deployment or rollback closes it.",
             ) from error
         if not recorded:
             raise LostRaceError(
-                f"release {release.number} was closed as interrupted by a later command",
+                f"release {release.label} was closed as interrupted by a later command",
                 "Look at what serves now.",
                 command=f"python -m pipeline releases --environment {self._environment.name}",
             )
@@ -250,8 +255,8 @@ class Ledger:
         newest = self.newest()
         if newest is None or newest.number != release.number:
             raise LostRaceError(
-                f"release {newest.number if newest else '?'} has begun since release "
-                f"{release.number}, so nothing follows that one any more",
+                f"release {newest.label if newest else '?'} has begun since release "
+                f"{release.label}, so nothing follows that one any more",
                 "See how it went: `python -m pipeline releases`.",
             )
 
@@ -276,7 +281,7 @@ def close_what_died(target: Target) -> Release | None:
     newest = Ledger(target).close_what_died()
     if newest and newest.outcome == "interrupted":
         log.warning(
-            f"release {newest.number} (a {newest.kind} of bundle {newest.bundle[:12]} by "
+            f"release {newest.label} (a {newest.kind} of bundle {newest.bundle[:12]} by "
             f"{newest.actor}, begun at {newest.began}) died: it is closed as interrupted"
         )
     return newest
@@ -285,7 +290,7 @@ def close_what_died(target: Target) -> Release | None:
 def _somebody_else(winner: Release) -> LostRaceError:
     cancel = f"cancel its run ({winner.run})" if winner.run else "stop it where it runs"
     return LostRaceError(
-        f"{winner.actor} is at work: release {winner.number}, a {winner.kind} of bundle "
+        f"{winner.actor} is at work: release {winner.label}, a {winner.kind} of bundle "
         f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
         "Wait until it has ended, and decide again. If it must not "
         f"go on: {cancel}, which puts live back, and start this again.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import github
+from pipeline import github, labels
 from pipeline.traffic import alias
 from pipeline.config import DEPLOYED_FROM_GITHUB, LIVE, Environment
 from pipeline.errors import AwsError, InspectionError, PipelineError, StoppedError, UsageError
@@ -71,7 +71,9 @@ def in_words(switch: AliasSwitch | None, now: Live | None) -> str:
         return f"{serves}, {all_the_same}" if now else f"unchanged: {serves}"
     if now and switch.is_back(now):
         return (
-            f"back at version {now.version}: {serves}" if switch.moved else f"unchanged: {serves}"
+            f"back at {labels.version(now.version)}: {serves}"
+            if switch.moved
+            else f"unchanged: {serves}"
         )
     if now is None or not switch.pointed_to(now):
         return f"moved by somebody else: {serves}"

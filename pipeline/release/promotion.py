@@ -16,7 +16,7 @@ def served_by(target: Target) -> str:
     newest, release = found.newest, found.release
     if newest and newest.outcome == "under way":
         raise NotPromotedError(
-            f"release {newest.number} of {target.name} is under way",
+            f"release {newest.label} of {target.name} is under way",
             "Wait until it has ended, and promote then.",
         )
     if release is None:
@@ -24,7 +24,7 @@ def served_by(target: Target) -> str:
     if found.route == "moved":
         what = serving.points_elsewhere(found)
     elif found.route == "half-way":
-        what = f"{found.in_words()}, and by the ledger #{release.number} serves alone"
+        what = f"{found.in_words()}, and by the ledger {release.label} serves alone"
     else:
         return release.bundle
     raise NotPromotedError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from pipeline import labels
 from pipeline.bundle.manifest import Bundle
 from pipeline.config import LIVE
 from pipeline.errors import AttestationError, describe
@@ -119,7 +120,7 @@ class Rollback:
         return invoke.start_health_check(self._target.function, LIVE)
 
     def _move_live(self, version: str, release: Release) -> None:
-        doing = f"{LIVE} to version {version}: traffic is restored"
+        doing = f"{LIVE} to {labels.version(version)}: traffic is restored"
         with self._context.timeline.phase("switch", doing):
             self._switch.restore(version)
         # At once: whatever follows, no merge deploys it again.
@@ -130,7 +131,7 @@ class Rollback:
             quarantine.lift(self._target, self._bundle.id)
 
     def _check(self, version: str, health_before: Future[Health]) -> None:
-        with self._context.timeline.phase("check", f"{LIVE}, at version {version}"):
+        with self._context.timeline.phase("check", f"{LIVE}, at {labels.version(version)}"):
             self._context.health_before = health_before.result()
             self._context.health_after = invoke.require_health(
                 self._target.function, LIVE, no_worse_than=self._context.health_before

@@ -10,7 +10,7 @@ from itertools import islice, takewhile
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import runtimes
+from pipeline import labels, runtimes
 from pipeline.bundle import store
 from pipeline.release import quarantine, serving
 from pipeline.traffic import alias, invoke
@@ -92,7 +92,7 @@ def _half_way(records: Ledger, found: Serving, current: Release, newest: Release
 def _asked_for(target: Target, current: Release, number: int) -> Release:
     release = Ledger(target).get(number)
     if release is None or not may_be_asked_for(release, current):
-        raise _no_such_release(target, current, number)
+        raise _unusable(target, current, _why_not(target, current, number, release))
     return release
 
 
@@ -105,13 +105,30 @@ def _before(target: Target, current: Release) -> Release:
         if earlier and release.bundle != current.bundle:
             if not quarantine.contains(target, release.bundle):
                 return release
-    raise _no_such_release(target, current, None)
+    what = f"no release before {labels.release(restored)} can be restored"
+    raise _unusable(target, current, what)
 
 
 def may_be_asked_for(release: Release, current: Release) -> bool:
     """Return whether a person may restore a release by its number while `current` serves."""
     earlier = release.outcome == "succeeded" and release.number < current.number
     return earlier and release.version != current.version
+
+
+def number_of(target: Target, version: str) -> int:
+    """Return the number of the newest release that succeeded and has a version.
+
+    Raises ReleaseUnusableError if there is none.
+    """
+    succeeded = (release for release in Ledger(target).releases() if release.outcome == "succeeded")
+    for release in succeeded:
+        if release.version == version:
+            return release.number
+    raise ReleaseUnusableError(
+        f"no release of {target.name} that succeeded has {labels.version(version)}",
+        "--to takes the number of a release, such as 24, or a version of one, such as v16.",
+        command=f"python -m pipeline releases --environment {target.name}",
+    )
 
 
 def is_done(records: Ledger, live: Live | None, number: int) -> Release | None:
@@ -186,16 +203,22 @@ def _moved(environment: Environment, found: Serving) -> ReleaseUnusableError:
     )
 
 
-def _no_such_release(target: Target, current: Release, number: int | None) -> ReleaseUnusableError:
-    records = Ledger(target)
-    newest = records.newest() or current
-    if number is None:
-        what = f"no release before {current.restores or current.number} can be restored"
-    elif not 0 < number <= newest.number:
-        what = f"release {number} does not exist: there are 1 to {newest.number}"
-    else:
-        what = f"release {number} is not one that can be restored"
-    newest_ones = islice(records.releases(), _OFFERED)
+def _why_not(target: Target, current: Release, number: int, wanted: Release | None) -> str:
+    """Return why a release cannot be restored by its number while `current` serves."""
+    name = f"release {labels.release(number)}"
+    if wanted is None:
+        newest = Ledger(target).newest() or current
+        return f"{name} does not exist: there are {labels.release(1)} to {newest.label}"
+    if wanted.outcome != "succeeded":
+        return f"{name} did not succeed ({wanted.outcome}), so it cannot be restored"
+    if wanted.number == current.number:
+        return f"{name} serves already, as {labels.version(current.version)}"
+    return f"{name} has {labels.version(wanted.version)}, which serves already"
+
+
+def _unusable(target: Target, current: Release, what: str) -> ReleaseUnusableError:
+    """Return the error for what cannot be restored; its hint lists the releases that can."""
+    newest_ones = islice(Ledger(target).releases(), _OFFERED)
     others = (release for release in newest_ones if may_be_asked_for(release, current))
     return ReleaseUnusableError(what, _offer(target, others))
 
@@ -208,7 +231,9 @@ def _offer(target: Target, releases: Iterable[Release]) -> str:
     quarantined = quarantine.reasons(target, (release.bundle for release in offered))
     lines = ["Choose one with --to:"]
     for release in offered:
-        line = f"  {release.number:>4}  {release.began[:19]}Z  bundle {release.bundle[:12]}"
+        version = labels.version(release.version)
+        line = f"  {release.label:>5}  {version:>4}  {release.began[:19]}Z"
+        line += f"  bundle {release.bundle[:12]}"
         line += f"  by {release.actor}"
         line += f": {one_line(release.reason)}" if release.reason else ""
         line += "  (in quarantine)" if release.bundle in quarantined else ""
@@ -232,7 +257,7 @@ def fetch_bundle(target: Target, chosen: RollbackTarget) -> Bundle:
         )
         hint = "\n".join((_offer(target, islice(others, _WHOLE)), problem.hint))
         raise BundleError(
-            f"release {chosen.release.number} cannot be restored: {problem.message}", hint
+            f"release {chosen.release.label} cannot be restored: {problem.message}", hint
         ) from problem
 
 
@@ -253,8 +278,8 @@ def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | N
     if not _is_published(function, version, bundle):
         if chosen.current.bundle == bundle.id:
             raise ReleaseUnusableError(
-                f"version {version} of release {chosen.release.number} is gone, and with it its "
-                "settings, in which alone it differed from what serves",
+                f"{labels.version(version)} of release {chosen.release.label} is gone, and with it "
+                "its settings, in which alone it differed from what serves",
                 "Take the change of settings in terraform/ back, and deploy.",
             )
         return None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
+from pipeline import labels
 from pipeline.config import LIVE
 from pipeline.release.ledger import Ledger, Release
 from pipeline.release.lease import Lease
@@ -34,8 +35,8 @@ class Share:
     release: Release | None
 
     def in_words(self) -> str:
-        of = f" of #{self.release.number}" if self.release else ", which no release has,"
-        return f"v{self.version}{of} gets {self.percent:.4g} %"
+        of = f" of {self.release.label}" if self.release else ", which no release has,"
+        return f"{labels.version(self.version)}{of} gets {self.percent:.4g} %"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Serving:
         [first, *others] = self.shares
         if others:
             return ", ".join(share.in_words() for share in self.shares)
-        of = f" of #{first.release.number}" if first.release else ", which no release has,"
-        return f"v{first.version}{of} serves all calls"
+        of = f" of {first.release.label}" if first.release else ", which no release has,"
+        return f"{labels.version(first.version)}{of} serves all calls"
 
 
 def of(target: Target, live: Live | None) -> Serving:
@@ -130,7 +131,7 @@ def points_elsewhere(serving: Serving) -> str:
         where = f"somebody moved {LIVE}: {serving.in_words()}"
     if ledger is None:
         return f"{where}; no release in the ledger succeeded"
-    return f"{where}; by the ledger, v{ledger.version} of #{ledger.number} serves"
+    return f"{where}; by the ledger, {labels.version(ledger.version)} of {ledger.label} serves"
 
 
 def _shares(

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline import labels
 from pipeline.config import LIVE
 from pipeline.markdown import one_line
 from pipeline.release import serving
@@ -90,7 +91,7 @@ def _of_traffic(observation: Observation) -> Iterator[State]:
     if found.release is None:
         yield State(
             "first-release-failed",
-            f"#{newest.number} {ended(newest)}. No release ever succeeded, so there was nothing "
+            f"{newest.label} {ended(newest)}. No release ever succeeded, so there was nothing "
             f"to go back to: {found.in_words()}",
             "python -m pipeline build && python -m pipeline deploy "
             f"--environment {observation.environment.name}",
@@ -99,7 +100,7 @@ def _of_traffic(observation: Observation) -> Iterator[State]:
         yield State(
             "release-half-way",
             f"{found.in_words()}, and nobody watches that: "
-            f"#{found.half_way.number} {ended(found.half_way)}",
+            f"{found.half_way.label} {ended(found.half_way)}",
             _roll_back_to(observation, found.half_way.restores or _number(found.release)),
             believe=_LEDGER,
         )
@@ -108,14 +109,14 @@ def _of_traffic(observation: Observation) -> Iterator[State]:
     elif newest.outcome == "under way":
         yield State(
             "release-died",
-            f"#{newest.number} {ended(newest)}; {found.in_words()}",
+            f"{newest.label} {ended(newest)}; {found.in_words()}",
             _deploy_again(observation, "release-died", newest.bundle),
             believe=_LEDGER,
         )
     if newest.pending:
         yield State(
             "rollback-unfinished",
-            f"the rollback #{newest.number} has restored traffic, and has yet to do: "
+            f"the rollback {newest.label} has restored traffic, and has yet to do: "
             f"{', '.join(newest.pending)}",
             f"python -m pipeline rollback --environment {observation.environment.name} "
             "--only follow-up",
@@ -177,7 +178,7 @@ def _of_terraform(observation: Observation) -> Iterator[State]:
     elif ahead := _ahead(observation):
         yield State(
             "terraform-ahead",
-            f"{_applied_by(observation)}, and v{applied.version} is not what serves "
+            f"{_applied_by(observation)}, and {labels.version(applied.version)} is not what serves "
             f"({', '.join(ahead)}): {_serves(observation)}",
             _deploy_again(observation, "terraform-ahead"),
             believe=_LEDGER,
@@ -211,7 +212,7 @@ def _of_bundle(observation: Observation) -> Iterator[State]:
     if observation.quarantined:
         yield State(
             "live-quarantined",
-            f"#{release.number} serves, and its bundle is in quarantine: "
+            f"{release.label} serves, and its bundle is in quarantine: "
             f"{one_line(observation.quarantined)}",
             f"python -m pipeline deploy --environment {name} --bundle {release.bundle[:12]} "
             '--release-from-quarantine --reason "it serves"',
@@ -220,7 +221,7 @@ def _of_bundle(observation: Observation) -> Iterator[State]:
         commit = release.commit or "COMMIT"
         yield State(
             "bundle-missing",
-            f"the stored bundle {release.bundle[:12]} of #{release.number}, which serves, is not "
+            f"the stored bundle {release.bundle[:12]} of {release.label}, which serves, is not "
             f"whole: {observation.missing}. Callers do not notice; a plan, and a rollback to it "
             "later, fail",
             f"git worktree add ../then {commit} && (cd ../then && make build) && "
@@ -292,10 +293,10 @@ def _applied_by(observation: Observation) -> str:
     """Return for which release Terraform applied what it applied last."""
     newest, applied = observation.serving.newest, observation.applied
     assert applied
-    last = f"Terraform applied v{applied.version} last"
+    last = f"Terraform applied {labels.version(applied.version)} last"
     if newest is None or newest.outcome == "succeeded":
         return f"{last}, outside of any release"
-    of = f"#{newest.number}, which {_how(newest)}"
+    of = f"{newest.label}, which {_how(newest)}"
     # What died before it knew its version may have applied it, or not have come as far.
     return (
         f"{last}, for {of}" if newest.version == applied.version else f"{last}, by hand or for {of}"

@@ -125,7 +125,7 @@ def _warnings(comment: PlanComment) -> Iterator[str]:
     if release := comment.unfinished:
         what = f"a {release.kind} of bundle {code(release.bundle[:12])} by {code(release.actor)}"
         yield (
-            f"**Release {release.number}, {what}, {_UNFINISHED[release.outcome]}: "
+            f"**Release {code(release.label)}, {what}, {_UNFINISHED[release.outcome]}: "
             "what it may have done half-way is part of this plan.**"
         )
     if comment.quarantined:
@@ -201,10 +201,10 @@ def _packages(comment: PlanComment) -> Iterator[str]:
     if live is None:
         yield f"Nothing is live in {comment.environment} yet."
     else:
-        against = f"against release {live.number}, which is live"
+        against = f"against release {code(live.label)}, which is live"
         against += f": commit {_cell(live.commit[:12])}" if live.commit else ""
         if comment.live_manifest is None:
-            yield f"The bundle of release {live.number} is damaged in the store, or missing."
+            yield f"The bundle of release {code(live.label)} is damaged in the store, or missing."
     rows = [
         f"| {_cell(package.package.name)} | {package.package.size_bytes:,} | {_against(package)} "
         f"| {len(package.package.files):,} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pipeline import labels
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
 from pipeline.errors import PipelineError, describe
@@ -62,7 +63,7 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
     bundle = context.manifest.id[:12] if context.manifest else ""
     if context.release and context.release.pending:
         rest = "something has not followed" if context.problem else "Terraform follows"
-        return f"traffic is back at release {context.release.restores}, {rest}"
+        return f"traffic is back at release {_number(context.release.restores)}, {rest}"
     if context.problem and context.operation == "dry run" and context.proved:
         return "a rollback would restore traffic, and then fail"
     if context.problem:
@@ -78,10 +79,15 @@ def _headline(context: ReleaseContext, ending: Ending | None) -> str:
     if context.release is None:
         return f"nothing to do, it serves bundle {bundle} already"
     if context.operation == "follow-up":
-        return f"Terraform has followed the rollback to release {context.release.restores}"
+        return f"Terraform has followed the rollback to release {_number(context.release.restores)}"
     if context.restored:
-        return f"rolled back to release {context.restored.number}"
-    return f"release {context.release.number} serves bundle {bundle}"
+        return f"rolled back to release {_number(context.restored.number)}"
+    return f"release {_number(context.release.number)} serves bundle {bundle}"
+
+
+def _number(number: int | None) -> str:
+    """Return a release's number as code, or GitHub would link it as that of an issue."""
+    return code(labels.release(number))
 
 
 def _where(ending: Ending | None) -> str:
@@ -91,7 +97,7 @@ def _where(ending: Ending | None) -> str:
     if ending.live is None:
         return "nothing serves"
     stayed = ending.live_before and ending.live.same_route_as(ending.live_before)
-    return f"live {'stays at' if stayed else 'points to'} version {ending.live.version}"
+    return f"live {'stays at' if stayed else 'points to'} {labels.version(ending.live.version)}"
 
 
 def _by_whom(context: ReleaseContext) -> str:
@@ -163,7 +169,7 @@ def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
         if label == "serves" and context.moved:
             yield label, f"{context.moved}: somebody moved live"
         elif release:
-            text = f"release {release.number}, bundle {release.bundle[:12]}"
+            text = f"release {release.label}, bundle {release.bundle[:12]}"
             text += f", commit {release.commit[:12]}" if release.commit else ""
             text += f", by {release.actor} at {release.began[:19]}Z"
             yield label, text + (f": {release.reason}" if release.reason else "")
@@ -176,7 +182,7 @@ def what_follows(context: ReleaseContext) -> str:
         return "live is where the ledger says again, and no bundle goes into quarantine"
     if context.serving.bundle == context.manifest.id:
         return (
-            f"the settings of release {context.serving.number}, in which alone it was different, "
+            f"the settings of {context.serving.label}, in which alone it was different, "
             "are still in terraform/: take them back there, or the next release brings them again"
         )
     would = "would be" if context.operation == "dry run" else "is"
@@ -239,7 +245,7 @@ def _way_back(context: ReleaseContext, ending: Ending | None) -> Iterator[str]:
     if ending.way_back is None:
         yield "There is no release to go back to."
     else:
-        target = f"release {ending.way_back.number}, bundle {ending.way_back.bundle[:12]}"
+        target = f"release {ending.way_back.label}, bundle {ending.way_back.bundle[:12]}"
         yield f"If what serves now is bad, this restores {code(target)}:"
         # A rollback without a number finishes first what is pending.
         pending = context.release and context.release.pending

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline import labels
 from pipeline.markdown import one_line
 from pipeline.release import state
 from pipeline.release.ledger import Release
@@ -104,7 +105,7 @@ def _which(release: Release | None) -> str:
     if release is None:
         return ""
     since = (release.ended or release.began)[:19]
-    kind = f"rollback to #{release.restores}" if release.restores else release.kind
+    kind = f"rollback to {labels.release(release.restores)}" if release.restores else release.kind
     commit = f", commit {one_line(release.commit[:12])}" if release.commit else ""
     reason = f": {one_line(release.reason)}" if release.reason else ""
     return (
@@ -123,19 +124,19 @@ def _newest(status: Status) -> list[str]:
         assert sign
         what = ", ".join(newest.pending) or f"a {newest.kind} of bundle {newest.bundle[:12]}"
         return [
-            f"#{newest.number} is under way: {what}, by {one_line(newest.actor)}, since "
+            f"{newest.label} is under way: {what}, by {one_line(newest.actor)}, since "
             f"{newest.began[:19]}Z; last sign of life {sign.age_s:.0f} s ago"
         ]
     if newest.outcome == "succeeded":
         return ["none is under way"]
-    return [f"#{newest.number} {state.ended(newest)}"]
+    return [f"{newest.label} {state.ended(newest)}"]
 
 
 def _terraform(status: Status) -> list[str]:
     seen = status.observation
     if seen.applied is None or seen.applied.version is None:
         return ["has applied nothing"]
-    text = f"applied v{seen.applied.version} last"
+    text = f"applied {labels.version(seen.applied.version)} last"
     if seen.lock:
         text += f"; {one_line(seen.lock.who)} holds the lock of its state ({seen.lock.operation})"
     return [text]
@@ -149,11 +150,11 @@ def _api(status: Status) -> list[str]:
 
 
 def _way_back(status: Status) -> list[str]:
-    seen = status.observation
-    if seen.restorable is None:
+    seen, release = status.observation, status.observation.restorable
+    if release is None:
         return ["no release can be restored by default"]
     problem = f", but {seen.unrestorable}" if seen.unrestorable else ""
     return [
-        f"#{seen.restorable.number} ({seen.restorable.version}): python -m pipeline rollback "
+        f"{release.label} ({labels.version(release.version)}): python -m pipeline rollback "
         f"--environment {seen.environment.name}{problem}"
     ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import labels
 from pipeline.aws import absent_if, error_code, persistently
 from pipeline.config import LIVE
 from pipeline.errors import AwsError, LostRaceError
@@ -47,10 +48,12 @@ class Live:
     def in_words(self) -> str:
         """Return which version serves how much."""
         if not self.weights:
-            return f"version {self.version} serves all of it"
+            return f"{labels.version(self.version)} serves all of it"
         rest = 1 - sum(weight for _, weight in self.weights)
-        shares = [f"version {version} {100 * weight:.4g} %" for version, weight in self.weights]
-        return ", ".join([f"version {self.version} serves {100 * rest:.4g} %", *shares])
+        shares = [
+            f"{labels.version(version)} {100 * weight:.4g} %" for version, weight in self.weights
+        ]
+        return ", ".join([f"{labels.version(self.version)} serves {100 * rest:.4g} %", *shares])
 
     def same_route_as(self, other: Live) -> bool:
         return _same(self.route, other.route)
@@ -248,7 +251,7 @@ def _same(one: _Route, other: _Route) -> bool:
 
 def _lost_race(now: Live | None) -> LostRaceError:
     """Return the error that says that somebody else moved live, and where it points now."""
-    where = f"points to version {now.version}" if now else "is gone"
+    where = f"points to {labels.version(now.version)}" if now else "is gone"
     return LostRaceError(
         f"somebody else changed the alias {LIVE} meanwhile: it {where} now, and stays there",
         "See in the list of releases and in CloudTrail what was done, and decide again.",

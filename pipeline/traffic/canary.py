@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from pipeline import progress
+from pipeline import labels, progress
 from pipeline.traffic import alarms, analysis, invocations, invoke, smoke
 from pipeline.traffic.invocations import Invocation
 from pipeline.config import LIVE, OWN_CALLS_S, Rollout
@@ -62,7 +62,9 @@ class Canary:
         # An alarm that already fires says nothing about the canary.
         self._firing = self._alarms()
         for percent in self.steps.percents:
-            with self.timeline.phase(f"{percent:g} %", f"of {LIVE} to version {version}, watched"):
+            with self.timeline.phase(
+                f"{percent:g} %", f"of {LIVE} to {labels.version(version)}, watched"
+            ):
                 if percent < 100:
                     switch.shift(version, percent)
                 else:
@@ -71,7 +73,8 @@ class Canary:
                     callers = self._watch(old, version, bar)
                 compared = self._fill_up(callers, old, version)
                 log.info(f"         {percent:g} %: {analysis.summary(*compared)}")
-        log.info(f"         version {version} takes over: it is not worse than version {old}")
+        new_label, old_label = labels.version(version), labels.version(old)
+        log.info(f"         {new_label} takes over: it is not worse than {old_label}")
 
     def _watch(self, old: str, version: str, bar: Bar) -> list[Invocation]:
         """Read the log for as long as the step lasts, and return the callers' calls."""
@@ -121,8 +124,8 @@ class Canary:
         worse += [f"the alarm {name} fires" for name in sorted(self._alarms() - self._firing)]
         if worse:
             raise CanaryFailedError(
-                f"version {version} is worse than version {old} ({len(canary)} and {len(live)} "
-                f"calls compared): {'; '.join(worse)}",
+                f"{labels.version(version)} is worse than {labels.version(old)} "
+                f"({len(canary)} and {len(live)} calls compared): {'; '.join(worse)}",
                 "See the log of the new version.",
                 command=f"python -m pipeline logs --environment {self.target.name} "
                 f"--version {version}",
@@ -219,5 +222,5 @@ def _figures(seen: Sequence[Invocation], old: str, version: str) -> str:
     parts = []
     for each in (version, old):
         of_it = [call.failed for call in seen if call.version == each]
-        parts.append(f"version {each}: {len(of_it)} calls, {sum(of_it)} failed")
+        parts.append(f"{labels.version(each)}: {len(of_it)} calls, {sum(of_it)} failed")
     return "; ".join(parts)

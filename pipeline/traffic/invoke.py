@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline import labels
 from pipeline.aws import absent_if, error_code
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import CheckFailedError
@@ -104,12 +105,13 @@ def require_code(function: DeployedFunction, version: str, manifest: Manifest) -
     wanted = manifest.function.sha256_base64
     if published["CodeSha256"] != wanted:
         raise CheckFailedError(
-            f"version {version} has code {published['CodeSha256']}, the bundle has {wanted}",
+            f"{labels.version(version)} has code {published['CodeSha256']}, the bundle has "
+            f"{wanted}",
             "Another user or process changed the function: see CloudTrail. Then deploy again.",
         )
     if not has_layer(function.client, published, manifest):
         raise CheckFailedError(
-            f"the layer of version {version} is not the bundle's",
+            f"the layer of {labels.version(version)} is not the bundle's",
             "Another user or process changed the stored package or the function. Find it in "
             "CloudTrail, and see docs/runbook.md, A stored bundle is missing or damaged.",
         )
@@ -157,7 +159,7 @@ def wake(function: DeployedFunction, version: str) -> None:
     state = found.get("State", "Active")
     if state == "Active":
         return
-    log.warning(f"version {version} is {state}: it is called once, and waited for")
+    log.warning(f"{labels.version(version)} is {state}: it is called once, and waited for")
     get_health(function, version)
     function.wait_until_active(version)
 

@@ -7,6 +7,7 @@ import time
 from functools import cache
 from uuid import uuid4
 
+from pipeline import labels
 from pipeline.traffic import invocations, invoke, log_reader
 from pipeline.aws import absent_if
 from pipeline.traffic.invoke import Response
@@ -69,8 +70,9 @@ def _call_all(target: Target, version: str, key: str) -> None:
         status = answer.health.outcome
         if status != str(wanted.status):
             raise CheckFailedError(
-                f"smoke test failed: {wanted.request} on version {version} returned {status} "
-                f"(expected {wanted.status}): {answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"smoke test failed: {wanted.request} on {labels.version(version)} returned "
+                f"{status} (expected {wanted.status}): "
+                f"{answer.payload[:500]}\n{answer.log}".rstrip(),
                 (
                     f"Check the rights of the key in {target.environment.smoke_parameter}."
                     if status in ("401", "403")
@@ -79,7 +81,7 @@ def _call_all(target: Target, version: str, key: str) -> None:
             )
         if not wanted.is_held_by(answer.response()):
             raise CheckFailedError(
-                f"smoke test failed: {wanted.request} on version {version} returned no "
+                f"smoke test failed: {wanted.request} on {labels.version(version)} returned no "
                 f"{wanted.holds}: {answer.payload[:500]}",
                 "The expected members are in [[smoke]] of function.toml.",
             )
@@ -120,7 +122,7 @@ def _find_in_log(target: Target, version: str, request_id: str, began_ms: int) -
         if time.monotonic() > deadline:
             raise CheckFailedError(
                 f"{target.environment.log_group} has no line `START RequestId: {request_id}` of "
-                f"version {version}, or no `{_REQUEST_LINE}` with it",
+                f"{labels.version(version)}, or no `{_REQUEST_LINE}` with it",
                 "Check that the function may write its log, and the handler prints each request.",
             )
         time.sleep(1)

@@ -29,19 +29,17 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    answers = re.findall(
-        r"answered by version 1: [\d,]+, version 2: [\d,]+; failed: 0", done.stdout
-    )
+    answers = re.findall(r"answered by v1: [\d,]+, v2: [\d,]+; failed: 0", done.stdout)
     # Each line is printed where the calls are counted, and again at the end.
     assert len(answers) == 4 and answers[:2] == answers[2:], done.stdout
     assert '"drink":"coffee"' in done.stdout.replace('": "', '":"')
-    assert "No changes." in done.stdout and "rollback to 1" in done.stdout
+    assert "No changes." in done.stdout and "rollback to #1" in done.stdout
     assert re.search(r"total +[\d.]+ +47", done.stdout)
     assert list(scratch.iterdir()) == []
     _, _, summary = done.stdout.partition("== What happened\n")
     lines = summary.splitlines()
     assert [line[:11].strip() for line in lines] == [
-        *("release 1", "release 2", "", "release 3", "", "Terraform", "The page of"),
+        *("release #1", "release #2", "", "release #3", "", "Terraform", "The page of"),
     ]
     assert lines[-1].endswith((page / "index.html").as_uri())
     releases = release_page.read(page / "index.html")["releases"]

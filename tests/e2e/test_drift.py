@@ -184,5 +184,5 @@ def test_a_version_that_sleeps_is_woken_before_traffic_goes_back_to_it(project: 
     )
     done = project.run("rollback", *ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    assert f"version {before} is Inactive: it is called once, and waited for" in done.stderr
+    assert f"v{before} is Inactive: it is called once, and waited for" in done.stderr
     assert _live(project) == before

@@ -42,7 +42,7 @@ def test_a_version_that_fails_its_check_gets_no_traffic_and_the_next_one_works(
     assert "error[check-failed]" in failed.stderr and "OSError" in failed.stderr
     good, broken, _ = service.releases()
     assert broken["outcome"] == "failed" and "OSError" in broken["error"]
-    assert f"\ntraffic: unchanged: version {before} serves all of it\n" in failed.stderr
+    assert f"\ntraffic: unchanged: v{before} serves all of it\n" in failed.stderr
     logs = f"python -m pipeline logs --environment local --version {broken['version']}"
     assert f"\nrun: {logs}\n" in failed.stderr
     assert good["outcome"] == "succeeded" and service.live() == (good["version"], {})
@@ -64,8 +64,8 @@ def test_a_person_who_moves_live_meanwhile_wins(service: Service) -> None:
         )
         process.popen.send_signal(signal.SIGCONT)
         assert process.wait() == 1
-    assert "error[lost-race]" in process.stderr and f"version {other}" in process.stderr
-    moved = f"\ntraffic: moved by somebody else: version {other} serves all of it\n"
+    assert "error[lost-race]" in process.stderr and f"v{other}" in process.stderr
+    moved = f"\ntraffic: moved by somebody else: v{other} serves all of it\n"
     assert moved in process.stderr
     assert service.live() == (other, {})
     assert service.releases()[0]["outcome"] == "failed"

@@ -84,7 +84,7 @@ def test_a_stop_while_terraform_applies_leaves_nothing_half_done(service: Servic
         process.wait_for("apply")
         process.popen.send_signal(signal.SIGTERM)
         assert process.wait() == 1
-    assert f"\ntraffic: moved: version {old} serves all of it\n" in process.stderr
+    assert f"\ntraffic: moved: v{old} serves all of it\n" in process.stderr
     again = f"python -m pipeline rollback --environment local --to {old_release}"
     assert f"\nrun: {again}\n" in process.stderr
     restored = service.releases()[0]
@@ -122,12 +122,12 @@ def test_a_canary_whose_deployment_is_cancelled_or_dies_gives_its_traffic_back(
         assert (canary["bundle"], canary["outcome"]) == (bundle, "under way")
         for each in refused:
             assert each.returncode == 1 and "error[lost-race]" in each.stderr, each.stderr
-            assert f"is at work: release {canary['release']}, a deploy of" in each.stderr
+            assert f"is at work: release #{canary['release']}, a deploy of" in each.stderr
         assert service.live() == during and process.popen.poll() is None
         process.popen.send_signal(signal.SIGINT)
         assert process.wait() == 1
     assert service.live() == (before, {})
-    back = f"\ntraffic: back at version {before}: version {before} serves all of it\n"
+    back = f"\ntraffic: back at v{before}: v{before} serves all of it\n"
     assert back in process.stderr
     cancelled = service.releases()[0]
     assert (cancelled["release"], cancelled["outcome"], cancelled["error"]) == (

@@ -208,7 +208,7 @@ def test_sizes_are_those_of_the_packages_and_of_what_is_live(seen: Seen) -> None
     more = changed[0]["size_bytes"] - first[0]["size_bytes"]
     function, layer = _rows(seen["changed"].page)
     assert f"{changed[0]['size_bytes']:,} | {more:+,} (" in function and "unchanged" in layer
-    assert "| against release 1, which is live" in seen["changed"].page
+    assert "| against release `#1`, which is live" in seen["changed"].page
 
 
 def test_a_refused_plan_is_saved_with_its_differences(seen: Seen) -> None:
@@ -253,13 +253,13 @@ def test_each_step_gives_the_next_ones_its_outputs(seen: Seen) -> None:
 
 def test_each_summary_says_first_what_serves(seen: Seen) -> None:
     first, second = seen.ids["first"][:12], seen.ids["second"][:12]
-    assert seen["first"].headline == f"## local: release 1 serves bundle {first}"
-    assert seen["broken"].headline == "## local: deployment failed, live stays at version 1"
-    assert seen["second"].headline == f"## local: release 3 serves bundle {second}"
+    assert seen["first"].headline == f"## local: release `#1` serves bundle {first}"
+    assert seen["broken"].headline == "## local: deployment failed, live stays at v1"
+    assert seen["second"].headline == f"## local: release `#3` serves bundle {second}"
     nothing = f"## local: nothing to do, it serves bundle {second} already"
     assert seen["nothing"].headline == nothing
     assert seen["dry run"].headline == "## local: what a rollback would do"
-    assert seen["rollback"].headline == "## local: rolled back to release 1"
+    assert seen["rollback"].headline == "## local: rolled back to release `#1`"
 
 
 def test_the_first_release_has_nothing_before_it(seen: Seen) -> None:
@@ -281,7 +281,7 @@ def test_a_summary_says_what_changed_how_long_it_took_and_the_way_back(seen: See
     assert re.search(r"- `pymongo-layer.zip: unchanged, [\d,]+ bytes`\n", summary)
     phases = re.findall(r"^    section (.+)$", summary, re.MULTILINE)
     assert phases == ["inspect", "store", "plan", "apply", "smoke", "10", "100", "switch", "call"]
-    assert f"`release 1, bundle {seen.ids['first'][:12]}`" in summary
+    assert f"`release #1, bundle {seen.ids['first'][:12]}`" in summary
     assert "gh workflow run rollback.yml --ref main -f environment=local -f reason=" in summary
     assert "python -m pipeline rollback --environment local --reason" in summary
 
@@ -297,7 +297,7 @@ def test_the_summary_of_a_failed_deployment_says_why_and_how_live_is(seen: Seen)
     assert step.done.returncode == 1 and "error[check-failed]" in step.done.stderr
     assert "In the phase `smoke`:\n\n```\n" in step.summary and "OSError" in step.summary
     assert re.search(r"- now: `200 in \d+ ms`\n", step.summary)
-    assert "\nLive stays at version 1.\n" in step.summary
+    assert "\nLive stays at v1.\n" in step.summary
     # What the function wrote into its error is in the block of code, and nowhere else.
     block = re.search(r"phase `smoke`:\n\n```\n(.*?)^```$", step.summary, re.MULTILINE | re.DOTALL)
     assert block and step.summary.count("@everyone") == block[1].count("@everyone") > 0
@@ -352,8 +352,8 @@ def test_a_dry_run_says_what_the_rollback_then_does(seen: Seen) -> None:
     step = seen["dry run"]
     first, second = seen.ids["first"][:12], seen.ids["second"][:12]
     for text in (step.done.stdout, step.summary):
-        assert re.search(rf"release 3, bundle {second}, .*by ada at .*: faster", text)
-        assert re.search(rf"release 1, bundle {first}, .*by ada at .*: the </details> first", text)
+        assert re.search(rf"release #3, bundle {second}, .*by ada at .*: faster", text)
+        assert re.search(rf"release #1, bundle {first}, .*by ada at .*: the </details> first", text)
         assert re.search(r"lambda_function.zip: [\d,]+ → [\d,]+ bytes", text)
         assert f"  ~ {FUNCTION}: s3_key, source_code_hash\n" in text
         assert f"bundle {second} would be in quarantine" in text
@@ -371,7 +371,7 @@ def test_a_dry_run_of_what_cannot_be_done_fails_as_it_would(seen: Seen) -> None:
     step = seen["dry run to nowhere"]
     assert step.done.returncode == 1 and "error[release-unusable]" in step.done.stderr
     assert step.outputs == {}
-    assert step.headline == "## local: dry run of a rollback failed, live stays at version 1"
+    assert step.headline == "## local: dry run of a rollback failed, live stays at v1"
 
 
 def _rows(page: str) -> list[str]:

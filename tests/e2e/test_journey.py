@@ -168,8 +168,8 @@ def test_a_terminal_shows_how_far_a_deployment_is(journey: Journey) -> None:
     assert "1 of 2 resources  aws_lambda_function.service" in text
     assert "2 of 2 resources" in text
     assert re.search(r"([\d,]+) of \1 bytes +pymongo-layer.zip", text)
-    assert re.search(r"10 % .* s left +version 2: \d+ calls, 0 failed; version 1: [1-9]", text)
-    assert re.search(r"calls .* version 2: (\d+) calls, 0 failed; version 1: \1 calls", text)
+    assert re.search(r"10 % .* s left +v2: \d+ calls, 0 failed; v1: [1-9]", text)
+    assert re.search(r"calls .* v2: (\d+) calls, 0 failed; v1: \1 calls", text)
 
 
 def test_what_stays_on_a_terminal_is_what_a_log_has(journey: Journey) -> None:
@@ -203,7 +203,7 @@ def test_a_rollback_restores_the_layer(journey: Journey) -> None:
 def test_a_worse_canary_is_returned(journey: Journey) -> None:
     """The error names the figure; live is as before."""
     assert journey.worse.returncode == 1 and "error[canary-failed]" in journey.worse.stderr
-    assert "version 3 is worse than version 2" in journey.worse.stderr
+    assert "v3 is worse than v2" in journey.worse.stderr
     assert "errors" in journey.worse.stderr
     assert journey.live_after_worse == ("2", {})
 
@@ -285,7 +285,7 @@ def test_the_dashboard_is_marked_with_releases_and_rollbacks(journey: Journey) -
 
 def test_the_release_list_is_for_people_too(journey: Journey) -> None:
     table = journey.service.must("releases")
-    assert "rollback to 1" in table and journey.second_bundle[:12] in table
+    assert "rollback to #1" in table and journey.second_bundle[:12] in table
 
 
 def test_a_rolled_back_bundle_is_in_quarantine(journey: Journey) -> None:

@@ -361,7 +361,7 @@ def test_a_stored_bundle_that_is_missing(content: Service) -> None:
     refused = content.run("rollback", "--to", str(target["release"]))
     s3.put_object(**manifest, Body=stored, IfNoneMatch="*")
     assert refused.returncode == 1 and "error[bundle-unusable]" in refused.stderr
-    assert f"release {target['release']} cannot be restored: s3://" in refused.stderr
+    assert f"release #{target['release']} cannot be restored: s3://" in refused.stderr
 
 
 def test_a_role_that_is_refused(content: Service) -> None:

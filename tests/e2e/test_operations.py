@@ -128,7 +128,7 @@ def test_metrics_compare_the_release_with_the_one_before(seen: Seen) -> None:
 
 def test_metrics_are_a_table_for_people(seen: Seen) -> None:
     table = seen.production.must("metrics")
-    assert "release 2 (version 2)" in table and "release 1 (version 1)" in table
+    assert "#2 (v2)" in table and "#1 (v1)" in table
     for figure in ("invocations", "errors", "duration p95, ms", "memory used, MB", "cold starts"):
         assert figure in table
 
@@ -141,7 +141,7 @@ def test_metrics_of_nothing_are_a_clear_error(seen: Seen) -> None:
 def test_the_log_is_shown_by_version(seen: Seen) -> None:
     """With the two lines that people look for."""
     lines = seen.production.must("logs", "--since", "1d", "--version", "1").splitlines()
-    assert lines and all("Z [1] " in line for line in lines)
+    assert lines and all("Z [v1] " in line for line in lines)
     assert any("START RequestId: " in line for line in lines)
     assert any("Method: GET, Path: /api/health" in line for line in lines)
     assert " [2] " in seen.production.must("logs", "--since", "1d")
@@ -216,7 +216,7 @@ def test_prune_keeps_what_is_needed_and_what_it_deleted_comes_back(seen: Seen) -
 
     functions.update_alias(FunctionName=name, Name="live", RoutingConfig={})
     output = production.must("rollback", "--reason", "the second was bad")
-    assert "serves release 1 again" in output
+    assert "serves release #1 again" in output
     version, _ = production.live()
     assert version not in {"1", "2", "3", "4", "5", "6"}
     status, body = http.get(f"{seen.api}/api/health")

@@ -74,7 +74,7 @@ def test_a_locked_state_is_reported_with_its_holder(service: Service) -> None:
     assert done.returncode == 1
     assert "error[state-locked]" in done.stderr and "ada@desk" in done.stderr
     version, _ = service.live()
-    assert f"\ntraffic: not touched: version {version} serves all" in done.stderr
+    assert f"\ntraffic: not touched: v{version} serves all" in done.stderr
     assert service.releases() == before
     [way_out] = re.findall(r"python -m pipeline (unlock .*)", done.stderr)
     another = service.project.run(*way_out.replace("3b5b", "4c6c").split())

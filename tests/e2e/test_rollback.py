@@ -54,7 +54,7 @@ def test_a_stored_bundle_that_was_tampered_with_is_not_restored(service: Service
     s3.put_object(**layer, Body=good)
     assert done.returncode == 1 and "error[bundle-unusable]" in done.stderr
     assert (service.releases(), service.live()) == (releases, live)
-    assert f"\ntraffic: unchanged: version {live[0]} serves all of it\n" in done.stderr
+    assert f"\ntraffic: unchanged: v{live[0]} serves all of it\n" in done.stderr
 
 
 def test_a_layer_only_change_goes_there_and_back_and_there_again(service: Service) -> None:

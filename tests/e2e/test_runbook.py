@@ -89,7 +89,7 @@ def test_a_first_look(project: Project) -> None:
     http.get(f"{project.environment['API_URL']}/api/health")
     printed = follow(project, block)
     assert "START RequestId:" in printed and "Method: GET, Path: /api/health" in printed
-    assert "release 2 (version 2)" in printed and "release 1 (version 1)" in printed
+    assert "#2 (v2)" in printed and "#1 (v1)" in printed
 
 
 def test_a_stored_bundle_is_missing(project: Project) -> None:

@@ -46,7 +46,7 @@ def test_a_change_of_settings_alone_is_a_release(staging: Service) -> None:
         "timeout",
         "tracing_config.mode",
     ]
-    assert "as version 2" in staging.must("deploy", *bundle)
+    assert "as v2" in staging.must("deploy", *bundle)
     assert staging.configuration()["MemorySize"] == 512
     assert staging.must("plan", *bundle).strip() == "No changes."
     staging.project.environment.clear()

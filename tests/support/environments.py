@@ -34,7 +34,7 @@ def deployment(number: int, version: str | None = None, outcome: Outcome = "succ
         run=None,
         reason=None,
         plan_sha256=None,
-        error="version 9 is worse than version 1: errors" if outcome == "failed" else None,
+        error="v9 is worse than v1: errors" if outcome == "failed" else None,
     )
 
 

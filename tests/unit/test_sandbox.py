@@ -47,7 +47,7 @@ _ALL = {step.name: _GOOD for step in STEPS} | {RELEASE_AGAIN.name: Seen(0, "noth
         (BOOTSTRAP_AGAIN, Seen(0, "account 1 is ready", "No changes.\n"), ""),
         (BOOTSTRAP_AGAIN, Seen(0, "", "  ~ aws_s3_bucket.pipeline\n"), "succeeded, with changes"),
         (RELEASE_AGAIN, Seen(0, "nothing to do: staging serves bundle c0ffee already\n"), ""),
-        (RELEASE_AGAIN, Seen(0, "release 2: staging serves bundle"), "there was something to do"),
+        (RELEASE_AGAIN, Seen(0, "release #2: staging serves bundle"), "there was something to do"),
         (AFTER_CHANGE, Seen(0, "No changes.\n"), ""),
         (AFTER_CHANGE, Seen(0, "  ~ aws_lambda_alias.live: name\n"), "the plan is not empty"),
         (AFTER_CHANGE, Seen(0, "No changes.\nlive was moved\n"), "the plan is not empty"),

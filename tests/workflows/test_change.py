@@ -243,7 +243,7 @@ def test_the_ledger_names_the_commit_the_person_and_the_run(merge: Seen) -> None
 def test_the_summary_is_for_a_person_on_a_phone(merge: Seen) -> None:
     """What serves, what changed, the timeline as a picture, and how to go back."""
     for environment in ENVIRONMENTS:
-        assert f"## {environment}: release 2 serves bundle" in merge.run.summary
+        assert f"## {environment}: release `#2` serves bundle" in merge.run.summary
         assert f"rollback.yml --ref main -f environment={environment}" in merge.run.summary
     assert "```mermaid" in merge.run.summary
 
@@ -275,8 +275,12 @@ def test_a_rollback_serves_the_previous_release_though_main_is_broken(
     assert set(rollback.answers) == {"2", "1"}
     [role] = rollback.run.jobs["Roll back"].roles
     assert role.endswith(":role/mongo-client-production-rollback")
-    assert "## production: traffic is back at release 1, Terraform follows" in rollback.run.summary
-    assert "## production: Terraform has followed the rollback to release 1" in rollback.run.summary
+    assert (
+        "## production: traffic is back at release `#1`, Terraform follows" in rollback.run.summary
+    )
+    assert (
+        "## production: Terraform has followed the rollback to release `#1`" in rollback.run.summary
+    )
 
 
 def test_the_ledger_says_who_rolled_back_and_why(rollback: Seen) -> None:

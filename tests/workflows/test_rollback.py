@@ -81,7 +81,7 @@ def test_a_dry_run_shows_and_does_nothing(production: Production) -> None:
     assert not displayed.succeeded and displayed.outputs["restores"] == "1"
     assert "## production: a rollback would restore traffic, and then fail" in displayed.summary
     assert (
-        "restore: `release 1, bundle" in displayed.summary and "### To do it" in displayed.summary
+        "restore: `release #1, bundle" in displayed.summary and "### To do it" in displayed.summary
     )
     assert any("state" in line for line in displayed.log.splitlines() if "::" in line)
     numbers = [

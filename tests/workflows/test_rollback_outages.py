@@ -84,7 +84,7 @@ def test_until_traffic_is_back_only_github_and_aws_are_called(
     assert (newest["kind"], newest["restores"], newest["pending"]) == ("rollback", 1, [])
     assert newest["attested"] is True and newest["plan_sha256"]
     assert project.must("plan", *ENVIRONMENT, "--bundle", "live").strip() == "No changes."
-    assert "## production: Terraform has followed the rollback to release 1" in run.summary
+    assert "## production: Terraform has followed the rollback to release `#1`" in run.summary
     assert runner.artifact("release-page-production").is_dir()
 
 
@@ -110,11 +110,11 @@ def test_what_cannot_follow_is_finished_by_the_same_dispatch(
     assert "error[terraform-failed]: the attestation of lambda_function.zip" in output
     assert "terraform is not installed" in output
     assert "::error" in output or run.annotations, output
-    assert f"traffic: unchanged: version {served} serves all of it" in output
+    assert f"traffic: unchanged: v{served} serves all of it" in output
     target = restored["restores"]
     again = f"rollback.yml --ref main -f environment=production -f release={target} -f reason="
     assert again in output and again in run.summary
-    assert f"traffic is back at release {target}, something has not followed" in run.summary
+    assert f"traffic is back at release `#{target}`, something has not followed" in run.summary
 
     with network.serving(lambda: True) as hosts:
         run = _roll_back(runner, hosts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from pipeline.cli import deploy
 from pipeline.config import Environment
 from pipeline.timeline import Timeline
+from tests.support.environments import deployment
 
 _BUNDLE: Any = SimpleNamespace(id="b" * 64)
-_BEFORE: Any = SimpleNamespace(number=7, version="5", bundle="a" * 64)
-_AFTER: Any = SimpleNamespace(number=8, version="6")
+_BEFORE = replace(deployment(7, "5"), bundle="a" * 64)
+_AFTER = deployment(8, "6")
 
 
 @pytest.mark.parametrize(

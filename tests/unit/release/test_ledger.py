@@ -60,10 +60,10 @@ def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The error names the other one, and nothing is left behind."""
     release, records = _release(), Ledger(Target(account, _STAGING))
     records.begin(release)
-    with pytest.raises(LostRaceError, match=f"{release.actor} is at work: release 1") as refused:
+    with pytest.raises(LostRaceError, match=f"{release.actor} is at work: release #1") as refused:
         Ledger(Target(account, _STAGING)).begin(replace(release, actor="somebody"))
     assert "stop it where it runs, which puts live back" in refused.value.hint
-    with pytest.raises(LostRaceError, match="release 1"):
+    with pytest.raises(LostRaceError, match="release #1"):
         _release(records.newest())
     [found] = Ledger(Target(account, _STAGING)).releases()
     assert found == release
@@ -74,7 +74,7 @@ def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -
     """Two that plan at once: the second to begin learns of the first, though that is done."""
     before = _add(account)
     late, first = _release(before), _add(account)
-    with pytest.raises(LostRaceError, match=f"release {first.number}, a deploy"):
+    with pytest.raises(LostRaceError, match=f"release #{first.number}, a deploy"):
         Ledger(Target(account, _STAGING)).begin(late)
     assert Ledger(Target(account, _STAGING)).newest() == first
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_recorded_is_an_error(account: Aws, monkeypatch: pytest.M
         raise EndpointConnectionError(endpoint_url="s3")
 
     account.s3.meta.events.register("before-send.s3", refuse)
-    with pytest.raises(AwsError, match="release 1 failed, and that could not be recorded"):
+    with pytest.raises(AwsError, match="release #1 failed, and that could not be recorded"):
         records.end(replace(release, outcome="failed"))
 
 
@@ -184,9 +184,9 @@ def test_nobody_begins_while_something_follows_a_rollback(account: Aws) -> None:
     others = Ledger(Target(account, _STAGING))
     assert others.close_what_died() == restored
     with records.following(restored):
-        with pytest.raises(LostRaceError, match="is at work: release 1, a rollback"):
+        with pytest.raises(LostRaceError, match="is at work: release #1, a rollback"):
             others.close_what_died()
-        with pytest.raises(LostRaceError, match="is at work: release 1, a rollback"):
+        with pytest.raises(LostRaceError, match="is at work: release #1, a rollback"):
             with others.following(restored):
                 pass
     assert others.close_what_died() == restored
@@ -196,7 +196,7 @@ def test_nothing_follows_a_rollback_that_another_release_has_followed(account: A
     """Terraform would undo what that one did."""
     restored = _restored(account)
     _add(account)
-    with pytest.raises(LostRaceError, match="release 2 has begun since release 1"):
+    with pytest.raises(LostRaceError, match="release #2 has begun since release #1"):
         with Ledger(Target(account, _STAGING)).following(restored):
             pass
 

@@ -62,7 +62,7 @@ def test_nothing_is_taken_from_an_environment_while_it_releases(
     account: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _history(account, "succeeded", "under way")
-    with pytest.raises(NotPromotedError, match="release 2 of staging is under way"):
+    with pytest.raises(NotPromotedError, match="release #2 of staging is under way"):
         _served_by_staging(account, monkeypatch)
 
 

@@ -64,7 +64,7 @@ def test_the_release_before_comes_back_and_then_the_one_before_that(account: Aws
     _history(account, *ABC, back[0], quarantined="c")
     assert _chosen(account, "2") == (4, 1)
     _history(account, *ABC, *back, quarantined="cb")
-    with pytest.raises(ReleaseUnusableError, match="no release before 1"):
+    with pytest.raises(ReleaseUnusableError, match="no release before #1"):
         _chosen(account, "1")
 
 
@@ -147,12 +147,12 @@ def test_a_bundle_that_is_not_whole_is_refused_with_the_releases_that_can_be_res
     monkeypatch.setattr(store, "problem", lambda _, bundle: None if bundle in "ad" else "missing")
     chosen = rollback_target.choose(Target(account, _STAGING), Live("5", (), "r"), 2)
     with pytest.raises(
-        BundleError, match="release 2 cannot be restored: s3://.* missing"
+        BundleError, match="release #2 cannot be restored: s3://.* missing"
     ) as refused:
         rollback_target.fetch_bundle(Target(account, _STAGING), chosen)
     title, fourth, first, *_ = refused.value.hint.splitlines()
     assert title == "Choose one with --to:"
-    assert fourth.startswith("     4  ") and first.startswith("     1  ")
+    assert fourth.startswith("     #4  ") and first.startswith("     #1  ")
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws
     manifest_id = _MANIFEST.id
     _history(account, _deploy(manifest_id, "1"), _deploy(manifest_id, "2"))
     assert _chosen(account, "2", 1) == (2, 1)
-    with pytest.raises(ReleaseUnusableError, match="no release before 2"):
+    with pytest.raises(ReleaseUnusableError, match="no release before #2"):
         _chosen(account, "2")
     chosen = rollback_target.choose(Target(account, _STAGING), Live("2", (), "r"), 1)
-    with pytest.raises(ReleaseUnusableError, match="version 1 of release 1 is gone"):
+    with pytest.raises(ReleaseUnusableError, match="v1 of release #1 is gone"):
         rollback_target.preflight(Target(account, _STAGING), chosen, Bundle(_MANIFEST, b"", b""))
 
 

@@ -187,7 +187,7 @@ def test_a_half_way_rollback_is_finished_and_a_half_way_deployment_taken_back() 
 
 def test_a_failed_release_that_terraform_applied_is_named_with_its_error() -> None:
     [found] = state.find(_TROUBLE["terraform-ahead"])
-    assert "for #3, which failed: version 9 is worse than version 1: errors" in found.sentence
+    assert "for #3, which failed: v9 is worse than v1: errors" in found.sentence
     assert "v2 of #2 serves all calls" in found.sentence
     died = deployment(3, None, "interrupted")
     unsure = replace(

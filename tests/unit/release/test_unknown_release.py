@@ -38,10 +38,10 @@ def released(account: Aws) -> Aws:
 @pytest.mark.parametrize(
     ("number", "problem"),
     [
-        (77, "release 77 does not exist: there are 1 to 4"),
-        (0, "release 0 does not exist: there are 1 to 4"),
-        (3, "release 3 is not one that can be restored"),
-        (4, "release 4 is not one that can be restored"),
+        (77, "release #77 does not exist: there are #1 to #4"),
+        (0, "release #0 does not exist: there are #1 to #4"),
+        (3, "release #3 did not succeed (failed), so it cannot be restored"),
+        (4, "release #4 serves already, as v4"),
     ],
 )
 def test_an_unknown_release_is_refused_with_those_there_are(
@@ -52,5 +52,14 @@ def test_an_unknown_release_is_refused_with_those_there_are(
     assert refused.value.message == problem
     title, second, first = refused.value.hint.splitlines()
     assert title == "Choose one with --to:"
-    assert second.startswith("     2  ") and f"bundle {'2' * 12}  by " in second
-    assert first.startswith("     1  ") and f"bundle {'1' * 12}  by " in first
+    assert second.startswith("     #2    v2  ") and f"bundle {'2' * 12}  by " in second
+    assert first.startswith("     #1    v1  ") and f"bundle {'1' * 12}  by " in first
+
+
+def test_a_version_stands_for_the_newest_release_that_succeeded_with_it(released: Aws) -> None:
+    staging = Target(released, _STAGING)
+    assert rollback_target.number_of(staging, "2") == 2
+    for version in ("3", "9"):
+        with pytest.raises(ReleaseUnusableError, match=f"that succeeded has v{version}") as refused:
+            rollback_target.number_of(staging, version)
+        assert refused.value.command == "python -m pipeline releases --environment staging"

@@ -197,7 +197,8 @@ def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -
     """What differs then need not be somebody's work by hand."""
     text = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
     assert (
-        f"**Release 8, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may" in text
+        f"**Release `#8`, a deploy of bundle `{LIVE.id[:12]}` by `ada`, {words}: what it may"
+        in text
     )
     assert "half-way" not in _page(CODE)
 
@@ -229,7 +230,7 @@ def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
 def test_sizes_are_compared_with_what_is_live(size_bytes: int, sha256: str, cell: str) -> None:
     package = Package("lambda_function.zip", size_bytes, sha256, FILES)
     rows = _rows(_page(CODE, manifest=replace(NEW, function=package)))
-    header = "against release 7, which is live: commit c0ffeec0ffee"
+    header = "against release #7, which is live: commit c0ffeec0ffee"
     assert rows == [
         ["package", "zipped bytes", header, "files"],
         ["lambda_function.zip", f"{size_bytes:,}", cell, "1"],
@@ -245,7 +246,7 @@ def test_before_the_first_release_there_is_nothing_to_compare_with() -> None:
 
 def test_a_live_bundle_that_is_damaged_is_told() -> None:
     text = _page(CODE, live_manifest=None)
-    assert "The bundle of release 7 is damaged in the store, or missing.\n" in text
+    assert "The bundle of release `#7` is damaged in the store, or missing.\n" in text
     assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
 
 

@@ -110,7 +110,7 @@ FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "relea
 @pytest.mark.parametrize(
     ("context", "ending", "headline"),
     [
-        (_context(), _ending(), f"release 12 serves bundle {NEW.id[:12]}"),
+        (_context(), _ending(), f"release `#12` serves bundle {NEW.id[:12]}"),
         (
             _context(release=None),
             _ending(),
@@ -119,7 +119,7 @@ FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "relea
         (
             _context(operation="rollback", restored=_release(11)),
             _ending(),
-            "rolled back to release 11",
+            "rolled back to release `#11`",
         ),
         (
             _context(operation="dry run", restored=_release(11)),
@@ -134,10 +134,10 @@ FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "relea
         (
             _context(**FAILED),
             _ending("4", "4"),
-            "deployment failed, live stays at version 4",
+            "deployment failed, live stays at v4",
         ),
-        (_context(**FAILED), _ending("4", "2"), "deployment failed, live points to version 2"),
-        (_context(**FAILED), _ending(None, "1"), "deployment failed, live points to version 1"),
+        (_context(**FAILED), _ending("4", "2"), "deployment failed, live points to v2"),
+        (_context(**FAILED), _ending(None, "1"), "deployment failed, live points to v1"),
         (_context(**FAILED), _ending(None, None), "deployment failed, nothing serves"),
         (
             _context(**FAILED),
@@ -147,12 +147,12 @@ FAILED = {"problem": CheckFailedError("the check failed", "Look at it."), "relea
         (
             _context(**FAILED, operation="rollback", restored=_release(11)),
             _ending("5", "4"),
-            "rollback failed, live points to version 4",
+            "rollback failed, live points to v4",
         ),
         (
             _context(problem=LostRaceError("no"), operation="dry run", release=None),
             _ending("4", "4"),
-            "dry run of a rollback failed, live stays at version 4",
+            "dry run of a rollback failed, live stays at v4",
         ),
     ],
 )
@@ -182,7 +182,7 @@ def test_the_page_tells_what_who_and_how_long_in_order() -> None:
 
 def test_the_way_back_is_there_to_be_copied() -> None:
     text = page(_context(), _ending())
-    assert f"this restores `release 11, bundle {OLD.id[:12]}`:" in text
+    assert f"this restores `release #11, bundle {OLD.id[:12]}`:" in text
     assert _blocks(text)[-2:] == [
         'gh workflow run rollback.yml --ref main -f environment=production -f reason="…"\n',
         'python -m pipeline rollback --environment production --reason "…"\n',
@@ -205,7 +205,7 @@ def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
     assert "### What was to change" in text
     assert "In the phase `call`:\n\n```\nthe check failed\nTraceback\n\nLook at it.\n```\n" in text
     assert "- now: `503 in 40 ms`\n" in text
-    assert "\nLive stays at version 4.\n" in text
+    assert "\nLive stays at v4.\n" in text
     assert text.index("### Health of live") < text.index("### What failed")
     assert text.index("### What failed") < text.index("### Going back")
 

@@ -76,18 +76,18 @@ def test_if_it_cannot_go_back_that_is_an_error() -> None:
     with pytest.raises(ConnectionClosedError):
         switch.revert()
     functions.unreachable = 0
-    assert _traffic(switch) == "version 2 serves all of it, and it could not be taken back"
+    assert _traffic(switch) == "v2 serves all of it, and it could not be taken back"
 
 
 def test_what_serves_is_told_with_its_shares() -> None:
     """A move that this command intended is reported as its own, and no other one is."""
     functions = _Lambda("1", {})
     switch = _switch(functions)
-    assert _traffic(switch) == "unchanged: version 1 serves all of it"
+    assert _traffic(switch) == "unchanged: v1 serves all of it"
     switch.shift("2", 10)
-    assert _traffic(switch) == "moved: version 1 serves 90 %, version 2 10 %"
+    assert _traffic(switch) == "moved: v1 serves 90 %, v2 10 %"
     switch.revert()
-    assert _traffic(switch) == "back at version 1: version 1 serves all of it"
+    assert _traffic(switch) == "back at v1: v1 serves all of it"
 
 
 def _traffic(switch: AliasSwitch) -> str:
@@ -113,7 +113,7 @@ def test_what_a_person_did_meanwhile_stays() -> None:
     functions.update_alias(
         RevisionId="1", FunctionVersion="7", RoutingConfig={"AdditionalVersionWeights": {}}
     )
-    with pytest.raises(LostRaceError, match="version 7"):
+    with pytest.raises(LostRaceError, match="v7"):
         switch.revert()
     assert functions.route == ("7", {})
-    assert _traffic(switch) == "moved by somebody else: version 7 serves all of it"
+    assert _traffic(switch) == "moved by somebody else: v7 serves all of it"

@@ -204,7 +204,7 @@ def test_each_step_leaves_a_line_with_what_was_compared(
         output = "\n".join(caplog.messages)
         caplog.clear()
         assert f"10 %: {line}" in output and f"100 %: {line}" in output
-        assert output.endswith(f"version {NEW} takes over: it is not worse than version {OLD}")
+        assert output.endswith(f"v{NEW} takes over: it is not worse than v{OLD}")
 
 
 def test_callers_that_are_enough_leave_nothing_to_call() -> None:

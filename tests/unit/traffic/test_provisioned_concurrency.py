@@ -146,13 +146,13 @@ def test_weights_that_stay_are_an_error_and_live_goes_back(
     monkeypatch.setattr(alias, "_WEIGHTS_PATIENCE_S", 0)
     functions = _Lambda(looks=1000)
     switch = _switch(functions)
-    with pytest.raises(AwsError, match="version 1 100 %") as stuck:
+    with pytest.raises(AwsError, match="v1 100 %") as stuck:
         switch.promote("2")
     assert "get-provisioned-concurrency-config" in stuck.value.command
-    assert outcome.in_words(switch, _now(functions)).startswith("moved: version 2")
+    assert outcome.in_words(switch, _now(functions)).startswith("moved: v2")
     switch.revert()
     assert functions.alias["FunctionVersion"] == "1"
-    assert outcome.in_words(switch, _now(functions)).startswith("back at version 1")
+    assert outcome.in_words(switch, _now(functions)).startswith("back at v1")
 
 
 def test_whoever_moves_live_meanwhile_wins() -> None:
@@ -161,7 +161,7 @@ def test_whoever_moves_live_meanwhile_wins() -> None:
     switch.promote("2")
     functions.move_as_somebody_else("7")
     for move in (switch.revert, lambda: switch.promote("2")):
-        with pytest.raises(LostRaceError, match="version 7"):
+        with pytest.raises(LostRaceError, match="v7"):
             move()
     assert _now(functions).route == ("7", ())
 
