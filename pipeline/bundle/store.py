@@ -108,6 +108,14 @@ def fetch(aws: Aws, bundle_id: str) -> Bundle:
     return Bundle(stored, function_zip, layer_zip[0] if layer_zip else None).verify()
 
 
+def function_zip(aws: Aws, stored: Manifest) -> bytes:
+    """Return the function's package of a stored bundle; raise BundleError if it is not whole."""
+    archive = _get(aws, package_key(stored.function))
+    if sha256_hex(archive) != stored.function.sha256:
+        raise BundleError(f"{stored.function.name} of bundle {stored.id[:12]} is damaged", _TO_MEND)
+    return archive
+
+
 def _find_id(aws: Aws, start: str) -> str:
     listed = aws.s3.list_objects_v2(
         Bucket=aws.artifact_bucket, Prefix=_manifest_key(start)[: -len("/manifest.json")], MaxKeys=2

@@ -13,7 +13,10 @@ from pipeline.bundle.manifest import File, Manifest, Package, sha256_hex
 from pipeline.config import Environment
 from pipeline.release.ledger import Release
 from pipeline.traffic.statistics import Figures
-from pipeline.report.release_page.collect import ReleaseHistory
+from pipeline.release import serving
+from pipeline.release.serving import Serving
+from pipeline.report.release_page.collect import ReleaseHistory, with_predecessors
+from pipeline.report.release_page.source_diff import FileDifference
 from pipeline.timeline import Phase
 from pipeline.traffic.alias import Live
 
@@ -99,6 +102,7 @@ def release(number: int, **more: Any) -> Release:
         ended=(began + timedelta(seconds=83)).isoformat(timespec="milliseconds"),
         actor=_PEOPLE[number % len(_PEOPLE)],
         commit=manifest(number).commit,
+        subject=f"Subject of the commit of {number}",
         run=f"https://github.com/octo-org/mongo-client/actions/runs/{number}",
         reason=_REASONS[number % len(_REASONS)],
         plan_sha256="00" * 32,
@@ -131,16 +135,16 @@ def history(count: int) -> list[Release]:
 
 def page_history(releases: list[Release], **more: Any) -> ReleaseHistory:
     """Return the facts of a history whose older half the log has forgotten."""
-    serving = next((each for each in releases if each.outcome == "succeeded"), None)
-    earlier = [each for each in releases if each.outcome == "succeeded" and each != serving]
+    current = next((each for each in releases if each.outcome == "succeeded"), None)
+    earlier = [each for each in releases if each.outcome == "succeeded" and each != current]
     left = [each.number - 2 for each in releases if each.kind == "rollback"]
     manifests = {_bundle(each.number): manifest(each.number) for each in releases}
     made = ReleaseHistory(
         environment=PRODUCTION,
         made=(_FIRST + timedelta(hours=7 * len(releases) + 1)).isoformat(),
-        live=Live(serving.version or "", (), "revision") if serving else None,
+        found=found(releases, Live(current.version or "", (), "revision") if current else None),
+        states=(),
         releases=tuple(releases),
-        serving=serving,
         way_back=earlier[0].number if earlier else None,
         manifests=manifests,
         quarantined={
@@ -152,8 +156,21 @@ def page_history(releases: list[Release], **more: Any) -> ReleaseHistory:
         },
         figures={each.number: figures(each.number) for each in releases[: len(releases) // 2 + 1]},
         hours=720,
+        source={
+            each.number: [
+                FileDifference("lambda_function.py", 8, 1, ("@@ -1 +1 @@", "-old", "+new"))
+            ]
+            for each, before in with_predecessors(releases)
+            if each.bundle != before.bundle
+        },
+        links={"api": "https://api.example.com"},
     )
     return replace(made, **more)
+
+
+def found(releases: list[Release], live: Live | None) -> Serving:
+    """Return what serves, where no release is under way but the newest."""
+    return serving.explain(live, releases, alive=True)
 
 
 def written(folder: Path, page_history: ReleaseHistory) -> Path:

@@ -104,4 +104,4 @@ def test_the_rest_comes_on_demand(browser: Browser, pages: Callable[[int], Path]
     focus = "return document.activeElement.closest('details').id"
     assert browser.run(focus) == f"release-{_MANY - first}"
     browser.type("[name=text]", "#234")
-    assert browser.texts("#list summary .number") == ["234"]
+    assert browser.texts("#list summary .number") == ["#234"]

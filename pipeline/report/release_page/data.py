@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,12 +17,16 @@ from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.config import SERVICE
 from pipeline.release.rollback_target import may_be_asked_for
 from pipeline.release.outcome import how_to_roll_back
+from pipeline.release.state import State
 
 # What the page puts the number of a release in the place of.
 NUMBER = "{release}"
 
 # As many digits of a file's or package's digest as people compare.
 _DIGITS = 12
+# So many releases are named in a sentence.
+_NAMED = 3
+_RUN = re.compile(r"(https://[\w.-]+/[\w.-]+/[\w.-]+)/actions/runs/\d+")
 
 
 @dataclass
@@ -53,19 +58,26 @@ def document(history: ReleaseHistory) -> dict[str, Any]:
     """
     lists = _Lists(history)
     releases = [_release(history, release, lists) for release in history.releases]
-    live = history.live
     return {
         "service": SERVICE,
         "environment": history.environment.name,
         "made": _moment(history.made),
         "hours": history.hours,
-        "live": _known(version=live.version, weights=live.weights) if live else None,
+        "route": history.found.route,
+        "shares": [
+            _known(
+                version=share.version,
+                percent=round(share.percent, 4),
+                release=share.release.number if share.release else None,
+            )
+            for share in history.found.shares
+        ],
+        "states": [_state(found) for found in history.states],
         "serving": history.serving.number if history.serving else None,
         "wayBack": history.way_back,
-        "states": [
-            {"name": state.name, "sentence": printable(state.sentence), "command": state.command}
-            for state in history.states
-        ],
+        "noWayBack": _why_no_way_back(history) if history.way_back is None else None,
+        "links": dict(history.links),
+        "repository": _repository(history),
         "rollback": how_to_roll_back(history.environment, NUMBER),
         "releases": releases,
         "phases": lists.phases.entries,
@@ -130,6 +142,7 @@ def _release(history: ReleaseHistory, release: Release, lists: _Lists) -> dict[s
         ended=_moment(release.ended) if release.ended else None,
         actor=one_line(release.actor),
         commit=one_line(release.commit) if release.commit else None,
+        subject=one_line(release.subject) if release.subject else None,
         run=one_line(release.run) if release.run else None,
         reason=one_line(release.reason) if release.reason else None,
         error=printable(release.error) if release.error else None,
@@ -139,7 +152,72 @@ def _release(history: ReleaseHistory, release: Release, lists: _Lists) -> dict[s
         ],
         figures=_figures(figures) if figures else None,
         restore=_restore(history, release),
+        source=_source(history, release),
     )
+
+
+def _source(history: ReleaseHistory, release: Release) -> list[dict[str, Any]] | None:
+    """Return how the source differs from that of the release before, None if that is unknown.
+
+    The lines themselves are on the page only where there is no repository to link to: whoever may
+    read the page of a private repository need not be allowed to read its source.
+    """
+    found = history.source.get(release.number)
+    if found is None:
+        return None
+    with_lines = _repository(history) is None
+    return [
+        _known(
+            path=one_line(file.path),
+            added=file.added,
+            removed=file.removed,
+            lines=printable("\n".join(file.lines)).split("\n") if with_lines else None,
+        )
+        for file in found
+    ]
+
+
+def _repository(history: ReleaseHistory) -> str | None:
+    """Return the address of the repository on GitHub, by the newest release that a job made."""
+    runs = (_RUN.match(release.run) for release in history.releases if release.run)
+    return next((run[1] for run in runs if run), None)
+
+
+def _state(found: State) -> dict[str, Any]:
+    return _known(
+        name=found.name,
+        sentence=one_line(found.sentence),
+        command=one_line(found.command),
+        believe=one_line(found.believe) or None,
+        otherwise=one_line(found.otherwise) or None,
+    )
+
+
+def _why_no_way_back(history: ReleaseHistory) -> str:
+    """Return why a rollback without a number has nothing to restore."""
+    current = history.serving
+    if current is None:
+        return "No release has succeeded yet."
+    if history.found.route == "moved":
+        return "First decide which version is to serve: see above."
+    restored = current.restores or current.number
+    earlier = [
+        release
+        for release in history.releases
+        if release.outcome == "succeeded" and release.number < restored
+    ]
+    if not earlier:
+        return f"#{restored} is the first release that succeeded."
+    others = [release for release in earlier if release.bundle != current.bundle]
+    if not others:
+        return (
+            f"#{earlier[0].number} has the same bundle, and only other settings. "
+            "It can be restored by its number."
+        )
+    numbers = ", ".join(f"#{release.number}" for release in others[:_NAMED])
+    are = "are" if len(others) > 1 else "is"
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return f"{numbers}{more} {are} in quarantine. A person can restore a release by its number."
 
 
 def _figures(figures: Figures) -> dict[str, Any]:
@@ -149,6 +227,8 @@ def _figures(figures: Figures) -> dict[str, Any]:
         unknown=figures.unknown or None,
         cold=figures.cold_starts,
         init=figures.init_duration_p50_ms,
+        p95=figures.duration_p95_ms,
+        memory=figures.memory_used_mb,
     )
 
 
@@ -160,7 +240,7 @@ def _restore(history: ReleaseHistory, release: Release) -> bool | str | None:
         return None
     manifest = history.manifests.get(release.bundle)
     if not may_be_asked_for(release, history.serving):
-        return f"Version {release.version} serves already."
+        return f"v{release.version} serves already."
     if manifest is None:
         return "Its bundle is damaged in the store, or missing."
     if runtimes.updates_are_blocked(manifest.runtime, datetime.now(UTC).date()):

@@ -1,7 +1,6 @@
 // Figures over the releases, as pictures and as a table. A picture is as wide as its place.
 
-const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [360, 170, 52, 10, 10, 24];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [320, 112, 52, 8, 8, 20];
 
 const packageSize = (index) => (release) => packagesOf(release)[index]?.size;
 
@@ -11,32 +10,21 @@ function errorRate(figures) {
   return known ? (100 * figures.errors) / known : undefined;
 }
 
+const milliseconds = (ms) => `${ms < 10 ? ms.toFixed(1) : count.format(Math.round(ms))} ms`;
+
+const percent = (value) => `${value.toFixed(value && value < 10 ? 2 : 0)} %`;
+
+// What callers meet comes first. Every axis begins at 0.
 const CHARTS = [
-  { id: "function", title: "Function package", of: packageSize(0), words: size, fromZero: false, lacks: "the manifest is missing" },
-  { id: "layer", title: "Layer package", of: packageSize(1), words: size, fromZero: false, lacks: "there is no layer, or the manifest is missing" },
-  { id: "init", title: "Cold start: init duration, median", of: (release) => release.figures?.init,
-    words: (ms) => `${Math.round(ms)} ms`, fromZero: true, lacks: "the log has no cold start" },
-  { id: "errors", title: "Error rate", of: (release) => errorRate(release.figures),
-    words: (percent) => `${percent.toFixed(percent && percent < 10 ? 2 : 0)} %`, fromZero: true, lacks: "the log has no call" },
+  { id: "errors", title: "Error rate", of: (release) => errorRate(release.figures), words: percent, lacks: "the log has no call" },
+  { id: "p95", title: "Duration, p95 of warm calls", short: "p95", of: (release) => release.figures?.p95, words: milliseconds, lacks: "the log has no warm call" },
+  { id: "init", title: "Init duration, median of cold starts", short: "Init", of: (release) => release.figures?.init, words: milliseconds, lacks: "the log has no cold start" },
+  { id: "function", title: "Function package", of: packageSize(0), words: size, differs: true, lacks: "the manifest is missing" },
+  { id: "layer", title: "Layer package", of: packageSize(1), words: size, differs: true, lacks: "there is no layer, or the manifest is missing" },
 ];
 
-function draw(name, attributes, ...children) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-/** Return the lowest and highest value that an axis shows. */
-function range(values, fromZero) {
-  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
-  if (fromZero) return [0, (high || 1) * 1.1];
-  const margin = (high - low) * 0.15 || high * 0.05 || 1;
-  return [Math.max(0, low - margin), high + margin];
-}
-
 /** Return a chart: its picture is a slider, along which the releases are read out. */
-function chart({ id, title, of, words, fromZero, lacks }, releases) {
+function chart({ id, title, of, words, differs, lacks }, releases) {
   const oldestFirst = releases.toReversed();
   const points = oldestFirst.map((release, x) => ({ release, x, value: of(release) })).filter((point) => point.value !== undefined);
   const missing = releases.length - points.length;
@@ -45,19 +33,19 @@ function chart({ id, title, of, words, fromZero, lacks }, releases) {
     figure.lastChild.append(make("p", { class: "quiet" }, `${count.format(missing)} of ${plural(releases.length, "release")} ${missing === 1 ? "has" : "have"} no figure: ${lacks}.`));
   }
   if (!points.length) return figure;
-  const [low, high] = range(points.map((point) => point.value), fromZero);
+  const top = points.reduce((most, { value }) => Math.max(most, value), 0) || 1;
   const last = Math.max(1, oldestFirst.length - 1);
   const px = (point) => LEFT + ((WIDTH - LEFT - RIGHT) * point.x) / last;
-  const py = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (value - low)) / (high - low);
+  const py = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * value) / top;
   const at = (point) => `${px(point).toFixed(1)} ${py(point.value).toFixed(1)}`;
   const dots = (kind) => points.filter((point) => point.release.kind === kind).map((point) => `M${at(point)}h0`).join("");
   // A release without a figure is a gap in the line.
   const line = points.map((point, index) => `${index && points[index - 1].x === point.x - 1 ? "L" : "M"}${at(point)}`).join("");
   const marker = draw("circle", { r: 5, class: "marker" });
   const picture = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
-    ...axis(low, high, py, words, fromZero),
-    draw("text", { x: LEFT, y: HEIGHT - 6 }, String(oldestFirst[0].number)),
-    draw("text", { x: WIDTH - RIGHT, y: HEIGHT - 6, class: "end" }, oldestFirst.length > 1 ? `release ${oldestFirst.at(-1).number}` : ""),
+    ...axis(top, py, words),
+    draw("text", { x: LEFT, y: HEIGHT - 6 }, `#${oldestFirst[0].number}`),
+    draw("text", { x: WIDTH - RIGHT, y: HEIGHT - 6, class: "end" }, oldestFirst.length > 1 ? `#${oldestFirst.at(-1).number}` : ""),
     draw("path", { d: line, class: "line" }),
     draw("path", { d: dots("deploy"), class: points.length > 150 ? "dots many" : "dots" }),
     draw("path", { d: dots("rollback"), class: points.length > 150 ? "dots rollbacks many" : "dots rollbacks" }),
@@ -68,7 +56,7 @@ function chart({ id, title, of, words, fromZero, lacks }, releases) {
   const choose = (index) => {
     chosen = Math.min(points.length - 1, Math.max(0, index));
     const { release, value } = points[chosen];
-    const text = `Release ${release.number}, ${kindOf(release)}: ${words(value)}`;
+    const text = `#${release.number}, ${kindOf(release)}: ${words(value)}${differs ? against(points[chosen - 1]?.value, value) : ""}`;
     marker.setAttribute("cx", px(points[chosen]).toFixed(1));
     marker.setAttribute("cy", py(value).toFixed(1));
     readout.textContent = text;
@@ -105,14 +93,18 @@ function nearest(points, wanted) {
   return wanted - points[low].x < points[high].x - wanted ? low : high;
 }
 
-function* axis(low, high, py, words, fromZero) {
-  const ticks = fromZero ? [0, high / 2.2, high / 1.1] : [low, (low + high) / 2, high];
-  const differ = (more) => new Set(ticks.map((value) => words(value, more))).size === ticks.length;
-  const more = [0, 1, 2].find(differ) ?? 0;
-  for (const value of ticks) {
+/** Return in words how much larger a package is than the one before. */
+function against(old, now) {
+  if (old === undefined) return "";
+  if (old === now) return ", as large as before";
+  return `, ${now > old ? "+" : "−"}${size(Math.abs(now - old))}`;
+}
+
+function* axis(top, py, words) {
+  for (const value of [0, top]) {
     const y = py(value).toFixed(1);
     yield draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" });
-    yield draw("text", { x: LEFT - 6, y: Number(y) + 4, class: "end" }, words(value, more));
+    yield draw("text", { x: LEFT - 6, y: Number(y) + 4, class: "end" }, words(value));
   }
 }
 
@@ -122,9 +114,10 @@ function showCharts() {
     $("numbers").hidden = true;
     return;
   }
+  const span = data.hours < 48 ? plural(data.hours, "hour") : plural(Math.round(data.hours / 24), "day");
   $("figures-source").textContent =
-    "By release, the oldest on the left; squares are rollbacks. Cold starts and errors are those of each release's " +
-    `first calls in the function's log, which was read ${data.hours < 48 ? plural(data.hours, "hour") : plural(Math.round(data.hours / 24), "day")} back.`;
+    "The oldest release is on the left; squares are rollbacks. Errors and durations are those of each release's " +
+    `first calls in the log of the last ${span}.`;
   const limit = $("limit");
   const drawCharts = () => {
     const releases = data.releases.slice(0, Number(limit.value) || undefined);
@@ -137,11 +130,13 @@ function showCharts() {
   numbers.addEventListener("toggle", () => {
     const target = numbers.querySelector("div");
     if (!numbers.open || target.children.length) return;
-    const columns = ["Release", "Kind", ...CHARTS.map(({ title }) => `#${title}`), "#Calls"];
-    target.append(table("Figures of each release", columns, data.releases, (release) => [
-      linkTo(release.number), kindOf(release),
-      ...CHARTS.map(({ of, words }) => (of(release) === undefined ? "not known" : words(of(release)))),
-      release.figures ? count.format(release.figures.calls) : "not known",
-    ]));
+    const [calls, packages] = [CHARTS.slice(0, 3), CHARTS.slice(3)];
+    const columns = (charts) => charts.map((each) => `~${each.short ?? each.title}`);
+    const cells = (charts, release) => charts.map(({ of, words }) => (of(release) === undefined ? "–" : words(of(release))));
+    target.append(
+      table("First calls of each release", ["Release", ...columns(calls), "~Calls"], data.releases, (release) =>
+        [linkTo(release.number), ...cells(calls, release), release.figures ? count.format(release.figures.calls) : "–"]),
+      table("Packages of each release", ["Release", ...columns(packages)], data.releases, (release) =>
+        [linkTo(release.number), ...cells(packages, release)]));
   });
 }

@@ -34,40 +34,74 @@ function compareFiles(old, now) {
     });
 }
 
-/** Say in a sentence what a difference comes to. */
-function inSentence({ known, settings, needs, files, packages }) {
-  if (!known) return "not known, for a manifest is damaged or missing";
-  const differences = ["added", "removed", "changed"]
-    .map((how) => [how, files.filter((file) => file.how === how).length])
-    .filter(([, number]) => number)
-    .map(([how, number]) => `${plural(number, "file")} ${how}`);
-  differences.push(...needs.map(([name, old, now]) => `${name} ${old} → ${now}`));
-  differences.push(...settings.map(([name, old, now]) => `${name} ${old} → ${now}`));
-  if (packages.length && !files.length) differences.push("the same files, compressed differently");
-  return differences.join(", ") || "the same bundle";
+/** Return the source that differs from the release that served before, if that is what is compared. */
+const sourceOf = (old, now) => (before(now) === old ? now.source ?? [] : []);
+
+const lineCount = ({ added, removed }) => `+${count.format(added)} −${count.format(removed)} lines`;
+
+/** Return a difference in a few words: lines of source, dependencies, files, settings. */
+function inSentence(difference, old, now) {
+  if (!difference.known) return "not known, because a manifest is damaged or missing";
+  const { needs, settings, files, packages } = difference;
+  const source = sourceOf(old, now);
+  const others = files.filter((file) => !source.some(({ path }) => path === file.path));
+  const texts = source.map((file) => `${file.path} ${lineCount(file)}`);
+  texts.push(...needs.map(([name, left, right]) => `${name} ${left} → ${right}`));
+  texts.push(...settings.map(([name, left, right]) => `${name} ${left} → ${right}`));
+  for (const how of ["added", "removed", "changed"]) {
+    const number = others.filter((file) => file.how === how).length;
+    if (number) texts.push(`${plural(number, "file")} ${how}`);
+  }
+  if (packages.length && !files.length) texts.push("the same files, packed in another way");
+  return texts.join(", ") || "the same bundle";
 }
 
-function changedFiles({ files }, caption) {
-  const bytes = (number) => (number === undefined ? "–" : size(number));
-  return table(caption, ["File", "How", "#Before", "#After", "Package"], files, (file) =>
-    [code(file.path), badge(file.how, file.how), bytes(file.old), bytes(file.now), file.package]);
+/** Return what a file's difference comes to, in bytes or in lines. */
+function changeOf(file, source) {
+  const lines = source.find(({ path }) => path === file.path);
+  if (lines) return lineCount(lines);
+  if (file.how !== "changed") return size(file.now ?? file.old);
+  const more = file.now - file.old;
+  return more ? `${more > 0 ? "+" : "−"}${size(Math.abs(more))}` : "same size";
 }
+
+function changedFiles({ files }, caption, source) {
+  return table(caption, ["File", "How", "~Difference"], files, (file) =>
+    [code(file.path), badge(file.how, file.how), changeOf(file, source)]);
+}
+
+/** Return the lines of source that differ, where the page has them, or the link to them. */
+function* lines(old, now) {
+  const address = compareAddress(old, now);
+  if (address) yield make("p", {}, outside(address, `The lines that differ, on GitHub`));
+  for (const file of sourceOf(old, now)) {
+    if (!file.lines) continue;
+    const kinds = { "+": "plus", "-": "minus", "@": "place" };
+    const text = file.lines.map((line) => make("span", { class: kinds[line[0]] }, `${line}\n`));
+    const label = `${file.path}, ${lineCount(file)}`;
+    yield make("h4", {}, code(file.path), ` ${lineCount(file)}`);
+    yield make("pre", { class: "diff", role: "group", "aria-label": label, tabindex: "0" }, text);
+  }
+}
+
+/** Return the number of a release in a field: 24 or #24. */
+const numberIn = (field) => Number(field.value.replace("#", ""));
 
 /** Compare the releases whose numbers the form holds. */
 function compare(form) {
-  const [old, now] = [form.old, form.new].map((input) => byNumber.get(Number(input.value)));
+  const [old, now] = [form.old, form.new].map((input) => byNumber.get(numberIn(input)));
   const target = $("difference");
   target.replaceChildren();
   if (!old || !now) {
-    const missing = old ? form.new.value : form.old.value;
-    $("verdict").textContent = missing ? `There is no release ${missing}.` : "Give the numbers of two releases.";
+    const missing = old ? form.new : form.old;
+    $("verdict").textContent = missing.value ? `There is no release #${numberIn(missing)}.` : "Enter the numbers of two releases.";
     return;
   }
   const difference = compareBundles(old, now);
-  $("verdict").textContent = `From release ${old.number} to release ${now.number}: ${inSentence(difference)}.`;
+  $("verdict").textContent = `From #${old.number} to #${now.number}: ${inSentence(difference, old, now)}.`;
   if (!difference.known) return;
   const [left, right] = [bundleOf(old), bundleOf(now)];
-  const columns = ["", `Release ${old.number}`, `Release ${now.number}`];
+  const columns = ["", `#${old.number}`, `#${now.number}`];
   const bytes = (each) => (each ? size(each.size) : "–");
   const sizes = packagePairs(old, now).map(([a, b]) => [(a ?? b).name, bytes(a), bytes(b)]);
   const rows = [
@@ -75,24 +109,25 @@ function compare(form) {
     ...["runtime", "handler", "architecture"].map((name) => [name[0].toUpperCase() + name.slice(1), left[name], right[name]]),
     ...sizes,
   ];
-  target.append(table("What they are", ["What", ...columns.slice(1)], rows));
+  target.append(table("Bundles", ["What", ...columns.slice(1)], rows));
   if (difference.needs.length) target.append(table("Dependencies with another version", ["Name", ...columns.slice(1)], difference.needs));
-  if (difference.files.length) target.append(changedFiles(difference, "Files that differ"));
+  if (difference.files.length) target.append(changedFiles(difference, "Files that differ", sourceOf(old, now)));
+  target.append(...lines(old, now));
 }
 
 function compareButtons(release) {
   const serving = byNumber.get(data.serving);
   const go = (old, now) => () => {
-    Object.assign($("choice").old, { value: old.number });
-    Object.assign($("choice").new, { value: now.number });
+    Object.assign($("choice").old, { value: `#${old.number}` });
+    Object.assign($("choice").new, { value: `#${now.number}` });
     compare($("choice"));
     $("compare").scrollIntoView();
     $("compare").focus({ preventScroll: true });
   };
   const old = before(release);
   return [
-    old ? make("button", { type: "button", onclick: go(old, release) }, `Compare with release ${old.number}, before it`) : "",
+    old ? make("button", { type: "button", onclick: go(old, release) }, `Compare with #${old.number}, before it`) : "",
     serving && serving !== release
-      ? make("button", { type: "button", onclick: go(release, serving) }, `Compare with release ${serving.number}, which serves`) : "",
+      ? make("button", { type: "button", onclick: go(release, serving) }, `Compare with #${serving.number}, which is live`) : "",
   ];
 }

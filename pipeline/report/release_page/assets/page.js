@@ -6,6 +6,21 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byNumber = new Map(data.releases.map((release) => [release.number, release]));
 const served = data.releases.filter((release) => release.outcome === "succeeded");
 
+// The release that served before each one.
+const predecessors = new Map();
+let later = [];
+for (const release of data.releases) {
+  if (release.outcome === "succeeded") {
+    for (const each of later) predecessors.set(each, release);
+    later = [];
+  }
+  later.push(release);
+}
+const before = (release) => predecessors.get(release);
+
+// What each rollback left is no longer superseded by a better one, but rolled back.
+const rolledBack = new Set(served.filter(({ kind }) => kind === "rollback").map(before));
+
 const $ = (id) => document.getElementById(id);
 
 /** Return an element with attributes, listeners (`on…`) and children; strings become text. */
@@ -17,6 +32,15 @@ function make(name, attributes = {}, ...children) {
     else if (value !== false && value !== undefined) element.setAttribute(key, value);
   }
   element.append(...children.flat().filter((child) => child !== undefined && child !== ""));
+  return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function draw(name, attributes, ...children) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
   return element;
 }
 
@@ -38,16 +62,27 @@ function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Return how long ago a moment is. */
 function ago(moment) {
   const minutes = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 60_000));
-  if (minutes < 60) return `${plural(minutes, "minute")} ago`;
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
   const hours = Math.round(minutes / 60);
-  return hours < 48 ? `${plural(hours, "hour")} ago` : `${plural(Math.round(hours / 24), "day")} ago`;
+  if (hours < 48) return `${hours} h ago`;
+  const days = Math.round(hours / 24);
+  return days < 60 ? `${days} days ago` : `${Math.round(days / 30.4)} months ago`;
 }
 
 const inWords = (moment) => `${moment.slice(0, 10)} ${moment.slice(11, 16)}`;
 
-const when = (moment) => make("time", { datetime: moment }, inWords(moment));
+const when = (moment) => make("time", { datetime: moment }, inWords(moment), " UTC");
+
+/** Return an age that is brought up to date each minute; the time itself is its title. */
+const age = (moment) => make("time", { datetime: moment, class: "age", title: `${inWords(moment)} UTC` }, ago(moment));
+
+setInterval(() => {
+  for (const each of document.querySelectorAll("time.age")) each.textContent = ago(each.dateTime);
+}, 60_000);
 
 const short = (digits) => digits.slice(0, 12);
 
@@ -58,16 +93,25 @@ const bundleOf = (release) => data.bundles[release.bundle];
 /** Return the packages of a release's bundle, or none if its manifest is gone. */
 const packagesOf = (release) => (bundleOf(release).packages ?? []).map((each) => data.packages[each]);
 
-/** Return the release that served before this one. */
-function before(release) {
-  return served.find((each) => each.number < release.number);
+const kindOf = (release) =>
+  release.kind === "rollback" ? `rollback to #${release.restores ?? "?"}` : "deployment";
+
+const linkTo = (number) => make("a", { href: `#release-${number}` }, `#${number}`);
+
+const outside = (address, ...text) => make("a", { href: address, rel: "noreferrer" }, ...text);
+
+const isCommit = (text) => /^[0-9a-f]{7,64}$/.test(text ?? "");
+
+/** Return a commit, which is a link where the repository is known. */
+function commitOf({ commit }, text = code(short(commit))) {
+  return data.repository && isCommit(commit) ? outside(`${data.repository}/commit/${commit}`, text) : text;
 }
 
-const kindOf = (release) =>
-  release.kind === "rollback" ? `rollback to ${release.restores ?? "?"}` : "deployment";
-
-const linkTo = (number) =>
-  make("a", { href: `#release-${number}` }, `release ${number}`);
+/** Return the address of the difference between the commits of two releases, if GitHub has one. */
+function compareAddress(old, now) {
+  const known = data.repository && isCommit(old.commit) && isCommit(now.commit) && old.commit !== now.commit;
+  return known ? `${data.repository}/compare/${old.commit}...${now.commit}` : undefined;
+}
 
 function notify(text) {
   $("toast").textContent = text;
@@ -90,28 +134,25 @@ function command(text) {
   return make("div", { class: "command" }, words, button);
 }
 
-/** Return how to go back to a release: from anywhere, and at a desk. */
+/** Return the commands that roll back to a release: through GitHub, if it deploys here, and at a desk. */
 function wayBack(number) {
-  const [anywhere, desk] = data.rollback.map((text) => text.replace("{release}", number));
-  return [
-    make("p", { class: "quiet" }, "From anywhere, through GitHub:"),
-    command(anywhere),
-    make("p", { class: "quiet" }, "At a desk, with credentials:"),
-    command(desk),
-  ];
+  const commands = data.rollback.map((text) => text.replace("{release}", number));
+  const [desk, github] = commands.reverse();
+  if (!github) return [command(desk)];
+  return [command(github), make("details", { class: "desk" }, make("summary", {}, "With AWS credentials, without GitHub"), command(desk))];
 }
 
-/** Return a table; `rows` are lists of what cells hold, numbers to the right. */
+/** Return a table; `rows` are lists of what cells hold; a column of numbers begins with `~`. */
 function table(caption, columns, rows, cellOfRow = (row) => row) {
   const head = columns.map((each) =>
-    make("th", { scope: "col", class: each.startsWith("#") ? "number" : undefined }, each.replace("#", "")),
+    make("th", { scope: "col", class: each.startsWith("~") ? "number" : undefined }, each.replace("~", "")),
   );
   const body = make("tbody");
   const showSome = () => {
     const from = body.rows.length;
     for (const row of rows.slice(from, from + 200)) {
       const cells = cellOfRow(row).map((cell, index) => {
-        const kind = columns[index].startsWith("#") ? "number" : undefined;
+        const kind = columns[index].startsWith("~") ? "number" : undefined;
         return make(index ? "td" : "th", { scope: index ? undefined : "row", class: kind }, cell);
       });
       body.append(make("tr", {}, cells));

@@ -1,7 +1,7 @@
 // What happens when the page opens: first what people look for, then the rest.
 
 function start() {
-  $("made").append("As of ", when(data.made), " UTC");
+  $("made").append("Made ", age(data.made), ", ", when(data.made));
   showLive();
   const form = $("filter");
   form.addEventListener("input", () => filter(form));
@@ -11,6 +11,7 @@ function start() {
     showMore();
     $("list").children[next]?.querySelector("summary").focus();
   });
+  form.hidden = data.releases.length < FILTERED_FROM;
   filter(form);
   const choice = $("choice");
   choice.addEventListener("submit", (event) => {
@@ -18,8 +19,8 @@ function start() {
     compare(choice);
   });
   if (served.length > 1) {
-    choice.old.value = served[1].number;
-    choice.new.value = served[0].number;
+    choice.old.value = `#${served[1].number}`;
+    choice.new.value = `#${served[0].number}`;
   }
   const goToHash = () => {
     const requested = /^#release-(\d+)$/.exec(location.hash);
