@@ -12,9 +12,9 @@ from selenium.webdriver.common.keys import Keys
 
 from pipeline.report.release_page.collect import ReleaseHistory
 from pipeline.release.outcome import how_to_roll_back
-from pipeline.release import serving
-from pipeline.release.state import State
+from pipeline.release import state
 from pipeline.traffic.alias import Live
+from tests.support.environments import observed
 from tests.page import factories
 from tests.page.browser import Browser
 
@@ -379,16 +379,23 @@ def test_what_is_not_as_it_was_released_is_named_as_status_names_it(
         (Live("9", (), "r"), "v9 gets the traffic, and no release has it."),
         (None, "Nothing is live."),
     ):
-        found = factories.found(releases, live)
-        moved = State(
-            "live-moved", serving.points_elsewhere(found), "pipeline repair", "the ledger", "pipe"
+        seen = observed(live, *releases)
+        [moved] = [each for each in state.find(seen) if each.name == "live-moved"]
+        page_history = factories.page_history(
+            releases, found=seen.serving, states=(moved,), way_back=None
         )
-        page_history = factories.page_history(releases, found=found, states=(moved,))
         browser.open(factories.written(tmp_path, page_history))
-        shown = browser.text("#live")
-        assert f"live-moved: {serving.points_elsewhere(found)}. Believe the ledger." in shown
-        assert browser.texts("#live .notice .command code") == ["pipeline repair"]
-        assert "Or pipe" in shown and text in shown
+        text_of_page = browser.text("#live")
+        assert (
+            f"live-moved: {moved.sentence}. Believe the ledger." in text_of_page
+            and text in text_of_page
+        )
+        assert browser.texts("#live .notice .command code") == [moved.command]
+        assert f"Or {moved.otherwise}" in text_of_page or not moved.otherwise
+        assert (
+            "No release to roll back to. First decide which version is to serve" in text_of_page
+            or (text != "v2\n")
+        )
         assert browser.complaints() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,13 @@ import pytest
 from pipeline.release import quarantine, rollback_target
 from pipeline.report.release_page import collect, data
 from pipeline.aws import Aws, create_object
-from pipeline.bundle.manifest import Manifest
+from pipeline.bundle.manifest import Manifest, Package
 from pipeline.errors import ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
+from pipeline.packaging import zip_writer
+from pipeline.traffic import log_reader
 from pipeline.traffic.alias import Live
+from pipeline.traffic.statistics import Figures
 from pipeline.target import Target
 from tests.page import factories
 
@@ -56,12 +60,15 @@ class Log:
     def get_paginator(self, _: str) -> Log:
         return self
 
-    def paginate(self, *, startTime: int, endTime: int, **more: Any) -> Iterator[dict[str, Any]]:
+    def paginate(
+        self, *, startTime: int, endTime: int = sys.maxsize, **more: Any
+    ) -> Iterator[dict[str, Any]]:
         yield {
             "events": [
                 {"logStreamName": stream, "timestamp": at, "message": line}
                 for stream, at, line in self.lines
-                if startTime <= at <= endTime and stream.startswith(more["logStreamNamePrefix"])
+                if startTime <= at <= endTime
+                and stream.startswith(more.get("logStreamNamePrefix", ""))
             ]
         }
 
@@ -173,7 +180,7 @@ def test_a_manifest_that_is_missing_or_damaged_is_left_out(account: Aws, log: Lo
 
 def test_an_environment_without_a_release_is_told_too(account: Aws, log: Log) -> None:
     text = _document(account)
-    assert (text["releases"], text["live"], text["serving"]) == ([], None, None)
+    assert (text["releases"], text["shares"], text["serving"]) == ([], [], None)
 
 
 def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
@@ -198,7 +205,7 @@ def test_the_releases_that_can_be_restored_are_those_that_a_rollback_takes(
         else:
             assert (offer, way.release.number) == (True, number)
     assert {number for number, offer in offered.items() if offer is True} == {1, 4, 5, 6}
-    assert offered[3] == "Version 3 serves already." and offered[2] is offered[8] is None
+    assert offered[3] == "v3 serves already." and offered[2] is offered[8] is None
 
 
 def test_a_release_whose_runtime_is_too_old_says_so(account: Aws, log: Log) -> None:
@@ -225,9 +232,27 @@ def test_each_release_has_the_figures_of_its_own_calls(account: Aws, log: Log) -
     log.call("1", began[3] + second_s, init_ms=150)
     log.call("1", began[3] + second_s, answered=False)
     text = {release["number"]: release.get("figures") for release in _document(account)["releases"]}
-    assert text[1] == {"calls": 3, "errors": 1, "cold": 1, "init": 140.0}
-    assert text[2] == {"calls": 2, "errors": 1, "cold": 1, "init": 180.0}
-    assert text[3] == {"calls": 2, "errors": 0, "unknown": 1, "cold": 1, "init": 150.0}
+    of_all = {"cold": 1, "p95": 2.5, "memory": 88}
+    assert text[1] == of_all | {"calls": 3, "errors": 1, "init": 140.0}
+    assert text[2] == of_all | {"calls": 2, "errors": 1, "init": 180.0}
+    assert text[3] == of_all | {"calls": 2, "errors": 0, "unknown": 1, "init": 150.0}
+
+
+def test_the_figures_agree_with_those_of_metrics(account: Aws, log: Log) -> None:
+    """Both count a 5xx as an error, and an unknown outcome as unknown, from the same lines."""
+    release = _lately(1, 5)
+    _record(account, release)
+    began = datetime.fromisoformat(release.began)
+    for number in range(40):
+        at = began + timedelta(minutes=number)
+        log.call("1", at, init_ms=9, bad=number % 8 == 0, answered=number % 10 != 1)
+    [found] = _document(account)["releases"]
+    calls = log_reader.read(Target(account, factories.PRODUCTION), int(1000 * began.timestamp()))
+    metrics = Figures.of(calls)
+    assert (metrics.invocations, metrics.errors, metrics.unknown) == (40, 5, 4)
+    figures = found["figures"]
+    assert (figures["calls"], figures["errors"], figures["unknown"]) == (40, 5, 4)
+    assert figures.get("p95") == metrics.duration_p95_ms
 
 
 def test_a_release_whose_calls_the_log_forgot_has_no_figures(account: Aws, log: Log) -> None:
@@ -246,3 +271,47 @@ def test_of_a_busy_releases_calls_the_first_thousands_are_read(account: Aws, log
         log.call("1", began)
     [release] = _document(account)["releases"]
     assert release["figures"]["calls"] == 1_666  # of three lines each
+
+
+def test_the_source_of_a_release_is_compared_with_that_of_the_release_before(
+    account: Aws, log: Log
+) -> None:
+    """If both packages are whole in the store. Two releases of a bundle differ in nothing."""
+    texts = {1: "a\nb\n", 2: "a\nc\nd\n", 3: "a\nc\nd\n# token " + "ghp_" + "a1B2" * 9 + "\n"}
+    manifests = {}
+    for number, text in texts.items():
+        archive = zip_writer.write_zip({"lambda_function.py": text.encode()})
+        package = Package.of("lambda_function.zip", archive)
+        manifests[number] = factories.manifest(number, function=package)
+        _store(account, manifests[number])
+        create_object(account, f"packages/{package.sha256}/{package.name}", archive)
+    local = {number: {"bundle": each.id, "run": None} for number, each in manifests.items()}
+    again = factories.release(4, **local[3])
+    missing = factories.release(5, run=None)
+    releases = [factories.release(number, **more) for number, more in local.items()]
+    _record(account, *releases, again, missing)
+    found = {release["number"]: release.get("source") for release in _document(account)["releases"]}
+    assert found[2] == [
+        {
+            "path": "lambda_function.py",
+            "added": 2,
+            "removed": 1,
+            "lines": ["@@ -1,2 +1,3 @@", " a", "-b", "+c", "+d"],
+        }
+    ]
+    assert found[3][0]["added"] == 1 and "ghp_" not in json.dumps(found[3])
+    assert found[1] is found[4] is found[5] is None
+
+
+def test_the_console_is_linked_on_aws_alone(account: Aws, log: Log) -> None:
+    assert _document(account)["links"] == {}
+    on_aws = account.session.client("lambda")
+    target = Target(replace(account, functions=on_aws), factories.PRODUCTION)
+    links = collect._links(target, "https://api.example.com")
+    console = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
+    assert links == {
+        "api": "https://api.example.com",
+        "log": f"{console}#logsV2:log-groups/log-group/"
+        "$252Faws$252Flambda$252Fmongo-client-production",
+        "dashboard": f"{console}#dashboards/dashboard/mongo-client-production",
+    }

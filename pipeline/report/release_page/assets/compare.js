@@ -85,16 +85,16 @@ function* lines(old, now) {
 }
 
 /** Return the number of a release in a field: 24 or #24. */
-const numberIn = (field) => Number(field.value.replace("#", ""));
+const releaseNumber = (field) => Number(field.value.replace("#", ""));
 
 /** Compare the releases whose numbers the form holds. */
 function compare(form) {
-  const [old, now] = [form.old, form.new].map((input) => byNumber.get(numberIn(input)));
+  const [old, now] = [form.old, form.new].map((input) => byNumber.get(releaseNumber(input)));
   const target = $("difference");
   target.replaceChildren();
   if (!old || !now) {
     const missing = old ? form.new : form.old;
-    $("verdict").textContent = missing.value ? `There is no release #${numberIn(missing)}.` : "Enter the numbers of two releases.";
+    $("verdict").textContent = missing.value ? `There is no release #${releaseNumber(missing)}.` : "Enter the numbers of two releases.";
     return;
   }
   const difference = compareBundles(old, now);
