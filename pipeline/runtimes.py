@@ -89,6 +89,10 @@ RUNTIMES = {
 }
 
 
+# Of function and layers together, unzipped: 250 MB in "Lambda quotas", AWS Lambda developer guide,
+# counted in MiB. Its 50 MB for a zip are those of a direct upload; packages go by way of S3.
+MAX_UNZIPPED_BYTES = 250 << 20
+
 # Lambda's name of an architecture: ELF's number of the machine (EM_X86_64, EM_AARCH64), and the
 # platform as the file names of Python's extension modules have it.
 MACHINES = {

@@ -63,22 +63,16 @@ class Package:
         return sum(file.size_bytes for file in self.files)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"sha256_base64": self.sha256_base64}
+        files = [asdict(file) for file in self.files]
+        return asdict(self) | {"files": files, "sha256_base64": self.sha256_base64}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        package = cls(
-            name=str(data["name"]),
-            size_bytes=int(data["size_bytes"]),
-            sha256=str(data["sha256"]),
-            files=tuple(
-                File(str(file["path"]), int(file["size_bytes"]), str(file["sha256"]))
-                for file in data["files"]
-            ),
+        files = tuple(
+            File(str(file["path"]), int(file["size_bytes"]), str(file["sha256"]))
+            for file in data["files"]
         )
-        if data["sha256_base64"] != package.sha256_base64:
-            raise ValueError(f"sha256 and sha256_base64 of {package.name} differ")
-        return package
+        return cls(str(data["name"]), int(data["size_bytes"]), str(data["sha256"]), files)
 
 
 @dataclass(frozen=True)
@@ -121,46 +115,62 @@ class Manifest:
             "architecture": self.architecture,
         }
 
-    def to_text(self) -> str:
-        """Return the text of manifest.json."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that manifest.json holds."""
         source = {
             "commit": self.commit,
             "layer_recipe_sha256": self.layer_recipe_sha256,
             "dependencies": self.dependencies,
-            "own_files": self.own_files,
+            "own_files": list(self.own_files),
         }
-        document = {"id": self.id, "content": self._content(), "source": source}
-        return json.dumps(document, indent=2, sort_keys=True) + "\n"
+        return {"id": self.id, "content": self._content(), "source": source}
+
+    def to_text(self) -> str:
+        """Return the text of manifest.json."""
+        return json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Read the document of manifest.json, whatever its id and derived digests are.
+
+        Raises ValueError if it is no manifest.
+        """
+        try:
+            content, source = document["content"], document["source"]
+            return cls(
+                function=Package.from_json(content["function"]),
+                layer=None if content["layer"] is None else Package.from_json(content["layer"]),
+                layer_lock_sha256=content["layer_lock_sha256"],
+                handler=str(content["handler"]),
+                runtime=str(content["runtime"]),
+                architecture=str(content["architecture"]),
+                commit=source["commit"],
+                layer_recipe_sha256=source["layer_recipe_sha256"],
+                # Bundles that were stored before these names existed can still be restored.
+                dependencies={
+                    name: str(release) for name, release in source.get("dependencies", {}).items()
+                },
+                own_files=tuple(map(str, source.get("own_files", ()))),
+            )
+        except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"not a manifest: {type(error).__name__} {error}") from error
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Read manifest.json.
 
-        Raises ValueError (of which json's error is one) if it is no manifest, or if its id is
-        not the sha256 of its content.
+        Raises ValueError (of which json's error is one) if it is no manifest, or if its id or the
+        digest of a package is not that of its content.
         """
         try:
             document = json.loads(text)
-            content = document["content"]
-            if content["schema"] != SCHEMA:
-                raise ValueError(f"schema {content['schema']} is not {SCHEMA}")
-            manifest = cls(
-                function=Package.from_json(content["function"]),
-                layer=Package.from_json(content["layer"]) if content["layer"] else None,
-                layer_lock_sha256=content["layer_lock_sha256"],
-                handler=str(content["handler"]),
-                runtime=str(content["runtime"]),
-                architecture=str(content["architecture"]),
-                commit=document["source"]["commit"],
-                layer_recipe_sha256=document["source"]["layer_recipe_sha256"],
-                # Bundles that were stored before there were these names can still be restored.
-                dependencies=dict(document["source"].get("dependencies", {})),
-                own_files=tuple(map(str, document["source"].get("own_files", ()))),
-            )
-            if document["id"] != manifest.id:
-                raise ValueError(f"id {document['id']} is not the sha256 of the content")
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"not a manifest: {type(error).__name__} {error}") from error
+        except RecursionError as error:
+            raise ValueError("not a manifest: it is nested too deeply") from error
+        manifest = cls.from_json(document)
+        if document["content"] != manifest._content():
+            raise ValueError("its content is not of the form that build writes")
+        if document["id"] != manifest.id:
+            raise ValueError(f"id {document['id']} is not the sha256 of the content")
         return manifest
 
 

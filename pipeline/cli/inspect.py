@@ -12,7 +12,7 @@ from pipeline.cli import console
 from pipeline.cli.help import examples
 from pipeline.errors import BundleError
 from pipeline.inspection import report
-from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 from pipeline.inspection.inspector import inspect_bundle, refuse_findings, today
 from pipeline.inspection.report import Report
 

@@ -14,11 +14,7 @@ from pipeline.bundle.function_files import belongs
 from pipeline.inspection.zip_reader import Entry, OpenedPackage
 from pipeline.config import FUNCTION_PACKAGE, HANDLER_PATH
 from pipeline.inspection.rules import Finding, Rule
-
-# AWS Lambda developer guide, "Lambda quotas": 250 MB for function and layers together, unzipped,
-# counted in MiB. Its 50 MB for a zip are those of a direct upload; packages go by way of S3. More
-# than this is not unpacked, so it bounds what a hostile zip can cost as well.
-MAX_UNZIPPED_BYTES = 250 << 20
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 
 # What of a layer the runtime looks into: "Packaging your layer content", Lambda developer guide.
 _LAYER_FOLDERS = ("python/", "lib/", "bin/")

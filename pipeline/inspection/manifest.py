@@ -6,7 +6,6 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
-from types import NoneType, UnionType
 from typing import Any
 
 from pipeline.bundle.manifest import File, Manifest, Package, SCHEMA
@@ -17,60 +16,8 @@ from pipeline.runtimes import MACHINES, RUNTIMES, _NOTICE_DAYS, updates_are_bloc
 # 65,535 files with long names, and some to spare.
 MAX_MANIFEST_BYTES = 32 << 20
 
-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
 _HANDLER = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){1,20}", re.ASCII)
-
-
-class _MalformedError(Exception):
-    """The manifest is not of the shape that build writes."""
-
-
-class _Sha256(str):
-    """Stands for 64 hexadecimal digits where the shape of a value is stated."""
-
-
-class _MaybeSha256(_Sha256):
-    """The same, or null."""
-
-
-_Shape = Mapping[str, type | UnionType]
-
-
-_DOCUMENT: _Shape = {"id": _Sha256, "content": dict, "source": dict}
-
-
-_SOURCE: _Shape = {
-    "commit": str | NoneType,
-    "layer_recipe_sha256": _MaybeSha256,
-    "dependencies": dict,
-    "own_files": list,
-}
-
-
-_CONTENT: _Shape = {
-    "schema": int,
-    "function": dict,
-    "layer": dict | NoneType,
-    "layer_lock_sha256": _MaybeSha256,
-    "handler": str,
-    "runtime": str,
-    "architecture": str,
-}
-
-
-_PACKAGE: _Shape = {
-    "name": str,
-    "size_bytes": int,
-    "sha256": _Sha256,
-    "sha256_base64": str,
-    "files": list,
-}
-
-
-_FILE: _Shape = {"path": str, "size_bytes": int, "sha256": _Sha256}
 
 
 def read_manifest(text: bytes) -> tuple[Manifest | None, list[Finding]]:
@@ -81,14 +28,15 @@ def read_manifest(text: bytes) -> tuple[Manifest | None, list[Finding]]:
         findings.append(Finding(rule, MANIFEST, None, message))
 
     try:
-        document = _fields(_parse(text), _DOCUMENT, "it")
+        document = _parse(text)
         schema = document["content"].get("schema")
         if schema != SCHEMA:
             report(Rule.MANIFEST_SCHEMA, f"its schema is {_shown(schema)}, known is {SCHEMA}")
             return None, findings
-        manifest = _manifest(document)
-    except _MalformedError as error:
-        report(Rule.MANIFEST_MALFORMED, str(error))
+        manifest = Manifest.from_json(document)
+        _check_form(document, manifest)
+    except ValueError as error:
+        report(Rule.MANIFEST_MALFORMED, f"{error!s:.200}")
         return None, findings
     for key, package in zip(("function", "layer"), manifest.packages(), strict=False):
         if document["content"][key]["sha256_base64"] != package.sha256_base64:
@@ -152,65 +100,60 @@ def _shown(value: object) -> str:
 
 def _parse(text: bytes) -> Any:
     if len(text) > MAX_MANIFEST_BYTES:
-        raise _MalformedError(f"it is over {MAX_MANIFEST_BYTES:,} bytes")
+        raise ValueError(f"it is over {MAX_MANIFEST_BYTES:,} bytes")
     try:
-        return json.loads(text.decode())
+        document = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise _MalformedError(f"it is not JSON: {error}") from error
+        raise ValueError(f"it is not JSON: {error}") from error
+    match document:
+        case {"content": dict(), "source": dict()}:
+            return document
+    raise ValueError("it has no content and no source")
 
 
-def _fields(data: Any, shape: _Shape, what: str) -> dict[str, Any]:
-    """Return `data` if it is an object with exactly the members that `shape` names."""
-    if not isinstance(data, dict) or data.keys() != shape.keys():
-        raise _MalformedError(f"{what} has other members than {', '.join(shape)}")
-    for key, kind in shape.items():
-        value = data[key]
-        if kind in (_Sha256, _MaybeSha256):
-            is_digest = isinstance(value, str) and bool(_SHA256.fullmatch(value))
-            fits = is_digest or (value is None and kind is _MaybeSha256)
-        else:
-            fits = isinstance(value, kind) and not isinstance(value, bool)
-        if not fits:
-            raise _MalformedError(f"{key} of {what} is not valid")
-    return data
+def _check_form(document: dict[str, Any], manifest: Manifest) -> None:
+    """Raise ValueError unless the document is what `manifest`, read from it, is written as.
 
-
-def _manifest(document: dict[str, Any]) -> Manifest:
-    content = _fields(document["content"], _CONTENT, "its content")
-    # Bundles that were stored before it was named have no `own_files`.
-    source = _fields({"own_files": []} | document["source"], _SOURCE, "its source")
-    about_layer = (content["layer"], content["layer_lock_sha256"], source["layer_recipe_sha256"])
+    What is derived from the rest may be another string: the id, and digests in base64.
+    """
+    about_layer = manifest.layer, manifest.layer_lock_sha256, manifest.layer_recipe_sha256
     if None in about_layer and about_layer != (None, None, None):
-        raise _MalformedError("it contradicts itself about the layer")
-    if not all(isinstance(version, str) for version in source["dependencies"].values()):
-        raise _MalformedError("a dependency's version is not a string")
-    if not all(isinstance(path, str) for path in source["own_files"]):
-        raise _MalformedError("a path of own_files is not a string")
-    return Manifest(
-        function=_package(content["function"], FUNCTION_PACKAGE),
-        layer=_package(content["layer"], LAYER_PACKAGE) if content["layer"] is not None else None,
-        layer_lock_sha256=content["layer_lock_sha256"],
-        handler=content["handler"],
-        runtime=content["runtime"],
-        architecture=content["architecture"],
-        commit=source["commit"],
-        layer_recipe_sha256=source["layer_recipe_sha256"],
-        dependencies=source["dependencies"],
-        own_files=tuple(source["own_files"]),
-    )
+        raise ValueError("it contradicts itself about the layer")
+    digests = list(about_layer[1:] if manifest.layer else ())
+    for name, package in zip((FUNCTION_PACKAGE, LAYER_PACKAGE), manifest.packages(), strict=False):
+        if package.name != name:
+            raise ValueError(f"it calls {name} {_shown(package.name)}")
+        digests += [package.sha256, *(file.sha256 for file in package.files)]
+        if len({file.path for file in package.files}) != len(package.files):
+            raise ValueError(f"it names a file of {name} twice")
+    if wrong := [each for each in digests if not _is_sha256(each)]:
+        raise ValueError(f"{_shown(wrong[0])} is no sha256")
+    if not isinstance(manifest.commit, str | None):
+        raise ValueError("commit is not a string")
+    # Bundles that were stored before it was named have no `own_files`.
+    given = document | {"source": {"own_files": []} | document["source"]}
+    if place := _difference(given, manifest.to_json()):
+        raise ValueError(f"{place} is not valid")
 
 
-def _package(data: Any, name: str) -> Package:
-    fields = _fields(data, _PACKAGE, f"what it says of {name}")
-    if fields["name"] != name:
-        raise _MalformedError(f"it calls {name} {_shown(fields['name'])}")
-    files = tuple(
-        File(**_fields(file, _FILE, f"file {number} of {name}"))
-        for number, file in enumerate(fields["files"], start=1)
-    )
-    if len({file.path for file in files}) != len(files):
-        raise _MalformedError(f"it names a file of {name} twice")
-    return Package(name, fields["size_bytes"], fields["sha256"], files)
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and bool(_SHA256.fullmatch(value))
+
+
+def _difference(given: Any, written: Any, place: str = "it") -> str | None:
+    """Return the place of the first difference, or None."""
+    if place == "it.id" or place.endswith(".sha256_base64"):
+        return None if isinstance(given, str) else place
+    if isinstance(given, dict) and isinstance(written, dict) and given.keys() == written.keys():
+        parts = [(given[key], written[key], f"{place}.{key}") for key in given]
+    elif isinstance(given, list) and isinstance(written, list) and len(given) == len(written):
+        parts = [
+            (*both, f"{place}[{number}]")
+            for number, both in enumerate(zip(given, written, strict=True))
+        ]
+    else:
+        return None if type(given) is type(written) and given == written else place
+    return next(filter(None, (_difference(*part) for part in parts)), None)
 
 
 def check_runtime(name: str, today: datetime.date, manifest: str) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import github
 from pipeline.bundle.function_files import belongs
-from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 from pipeline.config import FUNCTION_FILE, FUNCTION_PACKAGE, ROOT, SOURCE
 from pipeline.inspection.rules import Finding
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import distributions, version
@@ -16,8 +17,10 @@ from pipeline import progress
 from pipeline.bundle import bytecode
 from pipeline.bundle.manifest import sha256_hex
 from pipeline.config import ARCHITECTURE, FUNCTION, ROOT, RUNTIME
+from pipeline.errors import LayerError
 from pipeline.packaging import pip, trimming, zip_writer
 from pipeline.packaging.lock import Lock
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 
 _OPTIONS = FUNCTION["layer"]
 
@@ -61,13 +64,16 @@ def build_layer(lock: Lock, function: Mapping[str, bytes]) -> Layer:
         target, wheels = Path(folder, "python"), Path(folder, "wheels")
         wheels.mkdir()
         own = [package.requirement(wheels) for package in lock.own]
-        pip.install([*lock.lines, *own], wheels, target)
+        # A wheel that is too large zipped is refused before it is downloaded.
+        limit = None if _OPTIONS["exclude"] else MAX_UNZIPPED_BYTES
+        pip.install([*lock.lines, *own], wheels, target, limit)
         installed = {
             path.relative_to(target).as_posix(): path
             for path in target.rglob("*")
             if path.is_file()
         }
         kept = trimming.trim(installed, _OPTIONS["exclude"], _OPTIONS["stubs"], function)
+        _check_size(kept)
         own_names = {line.partition("=")[0] for line in own}
         dependencies: dict[str, str] = {}
         own_files: set[str] = set()
@@ -89,6 +95,21 @@ def build_layer(lock: Lock, function: Mapping[str, bytes]) -> Layer:
         archive = zip_writer.write_zip(contents, executable, bar.update)
     own_paths = tuple(sorted(f"python/{path}" for path in own_files))
     return Layer(archive, dependencies, own_paths, _left_out(len(installed), len(kept)))
+
+
+def _check_size(kept: trimming.Files) -> None:
+    """Raise LayerError if the layer alone is too large for Lambda, before it is zipped."""
+    sizes = Counter[str]()
+    for path, file in kept.items():
+        if not (_OPTIONS["bytecode_only"] and path.endswith(".py")):
+            sizes[path.partition("/")[0]] += file.stat().st_size
+    if sizes.total() > MAX_UNZIPPED_BYTES:
+        largest = ", ".join(f"{name} {size:,}" for name, size in sizes.most_common(5))
+        raise LayerError(
+            f"the layer unzips to {sizes.total():,} bytes ({largest}, ...), and AWS accepts "
+            f"{MAX_UNZIPPED_BYTES:,} for layer and function together",
+            pip.TOO_LARGE,
+        )
 
 
 def _left_out(installed: int, kept: int) -> str:

@@ -26,6 +26,10 @@ _NO_CHECK = "--disable-pip-version-check"
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")  # pip's --progress-bar raw
 _FILE = re.compile(r"\s*(?:Downloading|Using cached) (\S+)")
 
+TOO_LARGE = (
+    "Lock fewer or smaller packages, or leave files out (`exclude`, docs/layer.md). A larger "
+    "function needs a container image, which this pipeline does not deploy."
+)
 _NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 # At verbosity 2: links that pip passes over, and pages that it cannot read.
 _PASSED_OVER = re.compile(r"Skipping link: (.*?): \S*/([^/\s#]+)")
@@ -36,11 +40,14 @@ _UNREADABLE = re.compile(
 )
 
 
-def install(requirements: list[str], wheels: Path, target: Path) -> None:
+def install(
+    requirements: list[str], wheels: Path, target: Path, limit_bytes: int | None = None
+) -> None:
     """Install the requirements, lines with hashes, as pip would on Lambda: from its index, and from
     the folder `wheels`.
 
-    Raises LayerError if one is not to be had for Lambda, or is not what was locked.
+    Raises LayerError if one is not to be had for Lambda, is not what was locked, or is larger than
+    `limit_bytes`.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "requirements.txt")
@@ -51,7 +58,7 @@ def install(requirements: list[str], wheels: Path, target: Path) -> None:
         command += ["--progress-bar", "raw", "--find-links", str(wheels)]
         command += [*lambda_platform.pip_options(), "--requirement", str(file)]
         with progress.step("install") as bar:
-            status, complaints = _run(command, bar)
+            status, complaints = _run(command, bar, limit_bytes)
     if status != 0:
         raise _explained(complaints)
 
@@ -68,8 +75,11 @@ def build_wheel(source: Path, wheels: Path) -> None:
         )
 
 
-def _run(command: list[str], bar: progress.Bar) -> tuple[int, str]:
-    """Run pip to its end; return its exit status, and what it wrote to standard error."""
+def _run(command: list[str], bar: progress.Bar, limit_bytes: int | None) -> tuple[int, str]:
+    """Run pip to its end; return its exit status, and what it wrote to standard error.
+
+    Raises LayerError at the first file that is larger than the limit, before it is downloaded.
+    """
     name = ""
     # Not a pipe: it is read only at the end.
     with tempfile.TemporaryFile("w+") as complaints:
@@ -82,6 +92,13 @@ def _run(command: list[str], bar: progress.Bar) -> tuple[int, str]:
                     name = found[1].rpartition("/")[2]
                 if found := _PROGRESS.match(line):
                     done, total = int(found[1]), int(found[2])
+                    if limit_bytes and total > limit_bytes:
+                        process.terminate()
+                        raise LayerError(
+                            f"{name} has {total:,} bytes, and AWS accepts {limit_bytes:,} for "
+                            "layer and function together",
+                            TOO_LARGE,
+                        )
                     bar.update(done, f"{done:,} of {total:,} bytes  {name}", total=total)
         complaints.seek(0)
         return process.returncode, complaints.read()

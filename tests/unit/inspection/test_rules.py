@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inspection.entries import MAX_UNZIPPED_BYTES, check_unzipped_size
+from pipeline.inspection.entries import check_unzipped_size
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 from pipeline.inspection.inspector import inspect_bundle
 from pipeline.inspection.zip_reader import CHUNK_BYTES, DamageError, open_package
 from pipeline.config import FUNCTION_PACKAGE, LAYER_PACKAGE

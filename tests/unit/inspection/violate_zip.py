@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.inspection.entries import MAX_UNZIPPED_BYTES
+from pipeline.runtimes import MAX_UNZIPPED_BYTES
 from pipeline.config import LAYER_PACKAGE
 from pipeline.inspection.rules import Rule
 from tests.unit.inspection.violations import PYMONGO, breaks

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,23 @@ def test_a_release_that_is_not_in_the_index(index: Path, tmp_path: Path) -> None
     write_wheel(index, "shop", _FILES, release="2.0")
     with pytest.raises(LayerError, match="pip finds no shop 1.0: it is not in its index"):
         _install(tmp_path, "shop==1.0 --hash=sha256:" + "0" * 64)
+
+
+def test_a_wheel_that_is_too_large_is_not_downloaded(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size is known before its content comes."""
+    line = write_wheel(index, "torch", {"torch/large.so": bytes(1 << 20)})
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(index))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("PIP_FIND_LINKS", f"http://127.0.0.1:{server.server_port}/")
+        try:
+            with pytest.raises(LayerError, match="torch-1.0-py3-none-any.whl has 1,04") as caught:
+                pip.install([line], tmp_path, tmp_path / "layer", limit_bytes=1 << 19)
+        finally:
+            server.shutdown()
+    assert "container image" in caught.value.hint and not (tmp_path / "layer").exists()
 
 
 def test_an_index_that_cannot_be_reached(

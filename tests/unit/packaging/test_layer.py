@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.bundle import bytecode
 from pipeline.errors import LayerError
+from pipeline.packaging.layer import _check_size
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -71,6 +72,20 @@ def test_the_handler_passes_its_tests_on_the_layer(layer: Path) -> None:
     assert _python(layer, "-c", origin).returncode == 0
     done = _python(layer, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_layer_that_lambda_would_refuse_is_not_zipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which packages are so large."""
+    monkeypatch.setattr("pipeline.packaging.layer.MAX_UNZIPPED_BYTES", 1_500)
+    (tmp_path / "file").write_bytes(bytes(1_000))
+    _check_size({"torch/a.so": tmp_path / "file"})
+    with pytest.raises(
+        LayerError, match="2,000 bytes .torch 2,000, ....,.*accepts 1,500"
+    ) as caught:
+        _check_size({"torch/a.so": tmp_path / "file", "torch/b.so": tmp_path / "file"})
+    assert "container image" in caught.value.hint
 
 
 def test_source_that_does_not_compile_is_an_error() -> None:
