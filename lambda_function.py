@@ -30,15 +30,15 @@ import os
 import re
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Collection as Items, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cache
+from http.client import HTTPConnection, HTTPSConnection
 from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple, Protocol
-from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import pymongo
 from bson import json_util
@@ -232,6 +232,8 @@ def act(action: "Action", request: Request, context: Context) -> Answer:
             collection = client[fields["database"]][fields["collection"]]
             status, result = action.run(collection, fields)
             return Answer(status, write_result(result, _WRITERS[media_type]), media_type)
+        except MemoryError:
+            raise ApiError(413, "ReadSizeLimitExceeded", _TOO_LARGE) from None
         except (BSONError, TypeError, ValueError, OverflowError, RecursionError) as error:
             # pymongo's, of a value that BSON cannot hold, or of an update that is none.
             raise ApiError(400, "InvalidParameter", str(error)) from error
@@ -298,7 +300,7 @@ def identify(request: Request) -> Caller:
 def api_keys() -> dict[str, frozenset[str]]:
     """Return the scope of each key, by its hash; raise ValueError if API_KEYS is malformed."""
     try:
-        keys = json.loads(os.environ.get("API_KEYS") or "{}", object_pairs_hook=_without_doubles)
+        keys = json.loads(os.environ.get("API_KEYS") or "{}")
         scopes = {one: frozenset(scope.split()) for one, scope in keys.items()}
         words = frozenset().union(*scopes.values())
         if all(map(_HASH.fullmatch, keys)) and all(map(_WORD.fullmatch, words)):
@@ -348,8 +350,7 @@ def _brackets(text: str) -> int:
     return text.count("{") + text.count("[")
 
 
-def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
-    value = _without_doubles(pairs)
+def _from_extended(value: Document) -> Any:
     # To MongoDB $regex is an operator, and a reference an object like others. json_util would make
     # values of them, in which the other names could not be seen.
     if "$regex" in value or "$ref" in value:
@@ -360,18 +361,11 @@ def _from_extended(pairs: list[tuple[str, Any]]) -> Any:
     return json_util.object_hook(value, _EXTENDED)
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> Document:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("an object has the same name twice")
-    return value
-
-
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"JSON has no {name}")
 
 
-_READER = json.JSONDecoder(object_pairs_hook=_from_extended, parse_constant=_refuse_constant)
+_READER = json.JSONDecoder(object_hook=_from_extended, parse_constant=_refuse_constant)
 
 
 class Field(NamedTuple):
@@ -656,19 +650,20 @@ def read_parameter(name: str, limit_s: float) -> str:
     if url := os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
         # AWS Lambda with SnapStart: those of the snapshot would expire.
         headers = {"authorization": os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]}
-        given = _send(urllib.request.Request(url, headers=headers), limit_s)
+        given = _send(url, headers, None, limit_s)
         key_id, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["Token"]
     else:
         key_id, secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
         token = os.environ.get("AWS_SESSION_TOKEN")
     region = os.environ["AWS_REGION"]
-    url = os.environ.get("AWS_ENDPOINT_URL") or f"https://ssm.{region}.amazonaws.com"
+    suffix = ".cn" if region.startswith("cn-") else ""
+    url = os.environ.get("AWS_ENDPOINT_URL") or f"https://ssm.{region}.amazonaws.com{suffix}"
     body = json.dumps({"Name": name, "WithDecryption": True}).encode()
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     scope = f"{now[:8]}/{region}/ssm/aws4_request"
     headers = {  # in alphabetical order
         "content-type": "application/x-amz-json-1.1",
-        "host": urllib.request.Request(url).host,
+        "host": urlsplit(url).netloc,
         "x-amz-date": now,
         **({"x-amz-security-token": token} if token else {}),
         "x-amz-target": "AmazonSSM.GetParameter",
@@ -682,17 +677,20 @@ def read_parameter(name: str, limit_s: float) -> str:
         key = hmac.digest(key, part.encode(), "sha256")
     signature = f"SignedHeaders={signed}, Signature={key.hex()}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, {signature}"
-    value: str = _send(urllib.request.Request(url, body, headers), limit_s)["Parameter"]["Value"]
+    value: str = _send(url, headers, body, limit_s)["Parameter"]["Value"]
     return value
 
 
-def _send(request: urllib.request.Request, limit_s: float) -> Document:
-    try:
-        with urllib.request.urlopen(request, timeout=limit_s) as response:
-            answer: Document = json.load(response)
-            return answer
-    except HTTPError as error:
-        raise LookupError(f"{error.code}: {error.read(1_000).decode(errors='replace')}") from None
+def _send(url: str, headers: dict[str, str], body: bytes | None, limit_s: float) -> Document:
+    parts = urlsplit(url)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    with closing(connect(parts.netloc, timeout=limit_s)) as connection:
+        connection.request("POST" if body else "GET", parts.path or "/", body, headers)
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
+    if response.status != 200:
+        raise LookupError(f"{response.status}: {text[:1_000]}")
+    return _dict(json.loads(text))
 
 
 def error_of(error: PyMongoError) -> ApiError:
@@ -743,19 +741,20 @@ def write_result(result: Document, write: Callable[[Any], str]) -> str:
     texts, size_bytes = [], 0
     with result["documents"] as cursor:
         while documents := cursor.to_list(_BATCH):
-            text = write(documents)[1:-1]
+            text = write(documents)
             documents.clear()  # before the next ones are read
-            size_bytes = _check_size(text, size_bytes + 1)  # the comma
-            texts.append(text)
+            size_bytes = _check_size(text, size_bytes - 1)  # a comma replaces its two brackets
+            texts.append(text[1:-1])
     return f'{{"documents":[{",".join(texts)}]}}'
 
 
 def _check_size(text: str, before_bytes: int) -> int:
     # Of JSON text within the response that Lambda writes, which is JSON itself.
-    size_bytes = before_bytes + len(text.encode()) + text.count('"') + text.count("\\")
-    if size_bytes > _LIMIT_BYTES:
-        raise ApiError(413, "ReadSizeLimitExceeded", _TOO_LARGE)
-    return size_bytes
+    if before_bytes + len(text) <= _LIMIT_BYTES:  # else it may be too large to encode
+        size_bytes = before_bytes + len(text.encode()) + text.count('"') + text.count("\\")
+        if size_bytes <= _LIMIT_BYTES:
+            return size_bytes
+    raise ApiError(413, "ReadSizeLimitExceeded", _TOO_LARGE)
 
 
 def _write_plain(value: Any) -> str:

@@ -107,7 +107,6 @@ def test_without_configured_keys_the_data_routes_are_closed(
         json.dumps({sha256(KEY): "read:"}),
         json.dumps({sha256(KEY): "read:shop."}),
         json.dumps({sha256(KEY): "read write", sha256("other"): "reed"}),
-        f'{{"{sha256(KEY)}": "read", "{sha256(KEY)}": "read write"}}',
     ],
 )
 def test_malformed_keys_close_the_data_routes_and_the_log_says_so(

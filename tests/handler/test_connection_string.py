@@ -259,6 +259,33 @@ def test_the_request_for_the_parameter_is_signed_as_botocore_signs_it(
     assert signature_of(method, store.url + path, headers, body, token) == headers["authorization"]
 
 
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-central-1", "ssm.eu-central-1.amazonaws.com"),
+        ("us-gov-west-1", "ssm.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "ssm.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_parameter_is_requested_at_the_region_s_endpoint(
+    container: Container, ssm: Any, monkeypatch: pytest.MonkeyPatch, region: str, host: str
+) -> None:
+    """The same as botocore's, which knows the endpoints of every partition."""
+    requested = []
+
+    def send(url: str, headers: dict[str, str], *_: object) -> Document:
+        requested.append((url, headers["host"]))
+        return {"Parameter": {"Value": "mongodb://x"}}
+
+    monkeypatch.setattr(container.module, "_send", send)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_REGION", region)
+
+    assert boto3.client("ssm", region).meta.endpoint_url == f"https://{host}"
+    assert container.module.read_parameter(PARAMETER, 1.0) == "mongodb://x"
+    assert requested == [(f"https://{host}", host)]
+
+
 def signature_of(
     method: str, url: str, headers: dict[str, str], body: bytes, token: str | None
 ) -> str:

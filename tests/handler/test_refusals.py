@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo import monitoring
 from pymongo.collection import Collection
 
 from scratch import events
@@ -107,14 +109,26 @@ def test_a_field_of_the_wrong_kind_is_named(
         '{"a": ' + "9" * 5_000 + "}",
         '{"a":' * 100_000,
         "\ufeff{}",
-        '{"a": 1, "a": 1}',
-        '{"a": [{"b": 1, "c": 2, "b": 3}]}',
-        '{"a": {"$oid": "5d505646cf6d4fe581014ab2", "$oid": "5d505646cf6d4fe581014ab2"}}',
     ],
 )
 def test_bad_json_is_refused(container: Container, body: str) -> None:
     """Neither JSON nor Extended JSON that is malformed is a server's error."""
     assert_refused(post(container, "findOne", body), "InvalidParameter", "JSON")
+
+
+def test_of_two_members_with_one_name_the_last_is_checked_and_used(
+    container: Container, collection: Collection[Document]
+) -> None:
+    """So no operator gets past the check behind another member of the same name."""
+    collection.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
+    place = {"database": collection.database.name, "collection": collection.name}
+    body = json.dumps(TARGET | place)[:-1]
+    query, code = '"filter": {"n": 2}', '"filter": {"$where": "true"}'
+
+    reply = post(container, "findOne", f"{body}, {code}, {query}}}")
+    assert reply.json == {"document": {"_id": 2, "n": 2}}
+    reply = post(container, "findOne", f"{body}, {query}, {code}}}")
+    assert_refused(reply, "ArgumentsNotAllowed", status=403)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +346,61 @@ def test_the_limit_counts_bytes_as_lambda_does(
     for action in ("findOne", "find"):
         assert container.act(action, collection, filter={"_id": "fits"}).status == 200
         assert container.act(action, collection, filter={"_id": "too large"}).status == 413
+
+
+def test_an_answer_that_does_not_fit_into_the_memory_is_refused(
+    container: Container, collection: Collection[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the caller's error, so it must not fire the alarm for 5xx."""
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Collection, "find_one", fail)
+    reply = container.act("findOne", collection)
+
+    assert_refused(reply, "ReadSizeLimitExceeded", "fewer fields", status=413)
+
+
+def test_documents_are_read_a_thousand_at_a_time(
+    container: Container, collection: Collection[Document], commands: list[Document]
+) -> None:
+    """A reply of MongoDB's has up to 16 MB, which become ten times as much memory."""
+    collection.insert_many({"_id": n} for n in range(2_500))
+    requests: dict[str, Document] = {
+        "find": {"limit": 0},
+        "aggregate": {"pipeline": [{"$match": {}}]},
+    }
+    for action, fields in requests.items():
+        commands.clear()
+        reply = container.act(action, collection, **fields)
+
+        assert [document["_id"] for document in reply.json["documents"]] == [*range(2_500)]
+        first, *others = commands
+        assert first.get("cursor", first).get("batchSize") == 1_000
+        assert [command["batchSize"] for command in others] == [1_000, 1_000]
+
+
+@pytest.fixture
+def commands() -> Iterator[list[Document]]:
+    """The commands that clients which are made from now on send, but for their first ones."""
+    sent: list[Document] = []
+
+    class Listener(monitoring.CommandListener):
+        def started(self, event: monitoring.CommandStartedEvent) -> None:
+            if event.command_name in ("find", "aggregate", "getMore"):
+                sent.append(dict(event.command))
+
+        def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+            pass
+
+        def failed(self, event: monitoring.CommandFailedEvent) -> None:
+            pass
+
+    listeners = monitoring._LISTENERS.command_listeners
+    listeners.append(listener := Listener())
+    yield sent
+    listeners.remove(listener)
 
 
 def test_an_unexpected_error_is_told_to_the_log_and_not_to_the_caller(

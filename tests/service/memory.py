@@ -63,6 +63,13 @@ def _made(count: int, value: Any) -> dict[str, Any]:
     return {"collection": "one", "pipeline": [{"$project": {"a": made}}]}
 
 
+def _text(part: str, first: str = "") -> dict[str, Any]:
+    """Return a pipeline that makes one document of a text: 2**20 times a part."""
+    twice = {"$concat": ["$$value", "$$value"]}
+    times = {"$reduce": {"input": {"$range": [0, 20]}, "initialValue": part, "in": twice}}
+    return {"collection": "one", "pipeline": [{"$project": {"a": {"$concat": [first, times]}}}]}
+
+
 _MANY: list[dict[str, Any]] = [{"$project": {"a": {"$range": [0, 1_000_000]}}}, {"$unwind": "$a"}]
 _OBJECT = {"$arrayToObject": [[{"k": {"$toString": "$$i"}, "v": {}}]]}  # with a name of its own
 _NAN = {"$literal": {"$numberDouble": "NaN"}}
@@ -74,6 +81,10 @@ _ANSWERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "16 MB of numbers": ("aggregate", _made(1_200_000, "$$i")),
     "16 MB of NaN": ("aggregate", _made(600_000, {"a": _NAN})),
     "16 MB of objects with other names": ("aggregate", _made(520_000, _OBJECT)),
+    "16 MB of text": ("aggregate", _text("a" * 15)),
+    # Python keeps each character in four bytes as soon as one needs them.
+    "16 MB of text, one character of it wide": ("aggregate", _text("a" * 15, "\U0001f600")),
+    "16 MB of escapes": ("aggregate", _text("\x01" * 15)),
     "1,000 documents of 16 KB": (
         "aggregate",
         {
@@ -99,7 +110,13 @@ def _bodies() -> Iterator[tuple[str, tuple[str, str]]]:
         "doubles": (f"{n}.5" for n in range(600_000)),
     }
     for name, values in filters.items():
-        yield f"a filter of {name}", ("findOne", _body(f'"filter":{{"a":[{",".join(values)}]}}'))
+        members = f'"a":[{",".join(values)}]'
+        yield f"a filter of {name}", ("findOne", _body(f'"filter":{{{members}}}'))
+        if name == "objects with other names":
+            yield (
+                f"a filter of {name}, and a wide character",
+                ("findOne", _body(f'"filter":{{"b":"\U0001f600",{members}}}')),
+            )
     members = ",".join(f'"{n}":1' for n in range(450_000))
     yield "a filter of many members", ("findOne", _body(f'"filter":{{{members}}}'))
     documents = ",".join(f'{{"a":{n}}}' for n in range(100_000))
