@@ -842,7 +842,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     int: lambda v: f'{{"$number{"Int" if -(2**31) <= v < 2**31 else "Long"}":"{v}"}}',
     float: lambda v: f'{{"$numberDouble":"{repr(v) if math.isfinite(v) else json.dumps(v)}"}}',
     Int64: lambda value: f'{{"$numberLong":"{value}"}}',
-    ObjectId: lambda value: f'{{"$oid":"{value}"}}',
+    ObjectId: lambda value: f'{{"$oid":"{value.binary.hex()}"}}',
     DBRef: lambda value: _write_extended(value.as_doc()),
 }
 _WRITERS = {"application/json": _write_plain, "application/ejson": _write_extended}
