@@ -6,7 +6,7 @@ share that the memory stands for: 256 MB of 1,769 ("Configure Lambda function me
 So the process is stopped for the rest of each 20 ms once it has initialised.
 
 The alternatives are the same handler on SAM's build of the layer, and the same with boto3 for the
-parameter.
+parameter. The parameter and the database are read without TLS, which all would need alike.
 """
 
 from __future__ import annotations
