@@ -38,6 +38,7 @@ def lambda_handler(event, context):
     answer["headers"]["x-demo"] = "this is the changed handler"
     return answer
 """
+_CORRECTION = ("this is the changed handler", "this is the corrected handler")
 
 # What the same steps took when a person typed them, in seconds, by our phase that replaces each.
 _BY_HAND = {
@@ -101,8 +102,8 @@ class _Demo:
         self._call("POST", "/api/data/v1/action/insertOne", document={"drink": "coffee"})
         self._call("POST", "/api/data/v1/action/findOne", filter={"drink": "coffee"})
         _title("Change the handler, and deploy that while a client keeps calling")
-        with (self._source / "lambda_function.py").open("a") as handler:
-            handler.write(_CHANGE)
+        handler = self._source / "lambda_function.py"
+        handler.write_text(handler.read_text() + _CHANGE)
         started = time.monotonic()
         self._pipeline("build --out build")
         build_s = time.monotonic() - started
@@ -116,8 +117,13 @@ class _Demo:
         _title("Terraform agrees: with the restored bundle there is nothing to change")
         releases = json.loads(self._pipeline("releases --environment local --json", quiet=True))
         self._pipeline(f"plan --environment local --bundle {releases[0]['bundle']}")
-        self._pipeline("releases --environment local")
         _show_timeline(releases[1], build_s)
+        _title("Deploy the corrected change")
+        handler.write_text(handler.read_text().replace(*_CORRECTION))
+        self._pipeline("build --out build")
+        self._pipeline("deploy --environment local --bundle build --reason", "the correction")
+        self._pipeline("releases --environment local")
+        releases = json.loads(self._pipeline("releases --environment local --json", quiet=True))
         _title("Write the release page")
         self._pipeline("page --environment local --out", str(self._page))
         return [

@@ -39,11 +39,23 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
     _, _, summary = done.stdout.partition("== What happened\n")
     lines = summary.splitlines()
     assert [line[:11].strip() for line in lines] == [
-        *("release #1", "release #2", "", "release #3", "", "Terraform", "The page of"),
+        *("release #1", "release #2", "", "release #3", "", "release #4"),
+        *("Terraform", "The page of"),
     ]
     assert lines[-1].endswith((page / "index.html").as_uri())
-    releases = release_page.read(page / "index.html")["releases"]
+    data = release_page.read(page / "index.html")
+    # The demo ends with a release that can be rolled back from: the page shows how.
+    assert (data["serving"], data["wayBack"]) == (4, 3)
+    assert data["rollback"] == [
+        'python -m pipeline rollback --environment local --to {release} --reason "…"'
+    ]
+    releases = data["releases"]
+    corrected = ['answer["headers"]["x-demo"] = "this is the corrected handler"']
+    [source] = releases[0]["source"]
+    assert source["path"] == "lambda_function.py" and source["added"] == 10
+    assert [line[1:].strip() for line in source["lines"] if "corrected" in line] == corrected
     assert [(release["number"], release["kind"], release["reason"]) for release in releases] == [
+        (4, "deploy", "the correction"),
         (3, "rollback", "we liked the old one better"),
         (2, "deploy", "the change"),
         (1, "deploy", "the first release"),

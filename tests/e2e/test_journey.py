@@ -307,7 +307,8 @@ def test_the_release_page_has_the_journey(journey: Journey, tmp_path: Path) -> N
         ("deploy", "succeeded"),
         ("deploy", "succeeded"),
     ]
-    assert (data["live"]["version"], data["serving"], data["wayBack"]) == ("1", 4, None)
+    assert (data["shares"][0]["version"], data["serving"], data["wayBack"]) == ("1", 4, None)
+    assert data["noWayBack"] == "#1 is the first release that succeeded."
     fourth, third, second, first = data["releases"]
     assert data["bundles"][first["bundle"]]["id"] == journey.first_bundle
     assert "the second was bad" in data["bundles"][second["bundle"]]["quarantined"]

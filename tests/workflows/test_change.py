@@ -252,7 +252,7 @@ def test_each_deployment_leaves_a_release_page(merge: Seen) -> None:
     """With what its role may read: the ledger, the manifests, where live points, the log."""
     assert set(merge.pages) == set(ENVIRONMENTS)
     for environment, page in merge.pages.items():
-        assert (page["environment"], page["live"]["version"]) == (environment, "2")
+        assert (page["environment"], page["shares"][0]["version"]) == (environment, "2")
         assert [release["number"] for release in page["releases"]] == [2, 1]
         assert page["wayBack"] == 1 and page["releases"][1]["restore"] is True
         newest = page["releases"][0]
@@ -293,6 +293,6 @@ def test_the_ledger_says_who_rolled_back_and_why(rollback: Seen) -> None:
 def test_the_site_shows_the_rollback(rollback: Seen, runner: Runner) -> None:
     """At once: that is when people look. Written by the tree that works, and with its role."""
     page = release_page.read_site(runner.hub.sites[1])
-    assert (page["environment"], page["live"]["version"]) == ("production", "1")
+    assert (page["environment"], page["shares"][0]["version"]) == ("production", "1")
     assert [release["kind"] for release in page["releases"]] == ["rollback", "deploy", "deploy"]
     assert "https://octo-org.github.io/mongo-client/" in rollback.run.summary
