@@ -52,7 +52,7 @@ def test_the_demo_takes_a_change_there_and_back(tmp_path: Path) -> None:
     releases = data["releases"]
     corrected = ['answer["headers"]["x-demo"] = "this is the corrected handler"']
     [source] = releases[0]["source"]
-    assert source["path"] == "lambda_function.py" and source["added"] == 10
+    assert source["path"] == "lambda_function.py" and source["added"] == 9
     assert [line[1:].strip() for line in source["lines"] if "corrected" in line] == corrected
     assert [(release["number"], release["kind"], release["reason"]) for release in releases] == [
         (4, "deploy", "the correction"),

@@ -24,8 +24,8 @@ RECORDING = "demo.svg"
 _PHONE, _DESK = (390, 844), (1100, 1195)
 # Of each picture of the page: the window, the colours, and where in the page.
 SHOTS = {
-    "page-phone-light.png": (_PHONE, "light", "#releases"),
-    "page-phone-dark.png": (_PHONE, "dark", "#releases"),
+    "page-phone-light.png": (_PHONE, "light", ""),
+    "page-phone-dark.png": (_PHONE, "dark", ""),
     "page-desk-light.png": (_DESK, "light", ""),
     "page-desk-dark.png": (_DESK, "dark", ""),
 }
