@@ -46,6 +46,7 @@ _EDITS = (
     ),
     ("pyproject.toml", r"\[\[tool\.mypy\.overrides\]\]\n# They are installed with(.+\n)*\n", ""),
     ("pyproject.toml", r'\[\[tool\.mypy\.overrides\]\]\nmodule = \["benchmarks(.+\n)*\n', ""),
+    ("pyproject.toml", r'(?<=, )"demo", ', ""),
     # Packages that the function uses may warn of what only their authors can change.
     ("pyproject.toml", r'filterwarnings = \["error"\]', 'filterwarnings = ["default"]'),
     (
