@@ -187,7 +187,7 @@ def _require_session(valid_s: float | None, takes_s: float) -> None:
     if valid_s is not None and valid_s < takes_s:
         raise AwsError(
             f"the AWS credentials expire in {valid_s:.0f} s, and this deployment takes up to "
-            f"{takes_s:g} s; nothing was done",
+            f"{takes_s:g} s",
             aws.RENEW,
         )
 
@@ -203,9 +203,9 @@ def _refuse_another_plan(planned: PlannedChanges, approved: str | None) -> None:
     """Raise PlanChangedError if a plan was approved, and this is not it."""
     if approved is not None and planned.sha256 != approved:
         raise PlanChangedError(
-            f"the plan is not the one that was approved: its sha256 is {planned.sha256}, "
+            f"the plan is not the approved one: its sha256 is {planned.sha256}, "
             f"approved was {approved}; nothing was applied",
-            "Look at the new plan, and approve it: re-run all jobs of the workflow.",
+            "To approve the new plan, re-run all jobs of the workflow.",
         )
 
 

@@ -113,7 +113,8 @@ def former_name(
 
     def take(context: click.Context, option: click.Parameter, value: Any) -> None:
         if context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            console.notice(f"{old} is now {new}; the next release removes the old name")
+            # No annotation on GitHub: drift.yml uses an old name while deployed trees may be older.
+            console.say(f"{old} is now {new}; the next release removes the old name", "yellow")
             context.params[parameter] = value
             context.set_parameter_source(parameter, ParameterSource.COMMANDLINE)
 

@@ -167,8 +167,8 @@ def _load(target: Target, reference: str, live: Release | None) -> Bundle:
         return store.load(target.aws, reference)
     if live is None:
         raise ReleaseUnusableError(
-            f"no bundle is live in {target.name}: nothing was ever released to it",
-            "Plan with a bundle that you have built: --bundle build",
+            f"no bundle is live: {target.name} has no releases",
+            "Plan with a local bundle: --bundle build",
         )
     return store.fetch(target.aws, live.bundle)
 

@@ -177,7 +177,7 @@ def _preflight(
         if context.quarantined and not context.reason and context.operation != "dry run":
             raise QuarantinedError(
                 context.quarantined,
-                "If it may serve again, say why: --reason '…'. That takes it out of quarantine.",
+                "To restore it, use --reason '…'. That releases it from quarantine.",
             )
         version = rollback_target.preflight(target, chosen, bundle)
         context.proved = True

@@ -16,16 +16,16 @@ def require(bundle: str) -> None:
     by_hand = f"gh workflow run deploy.yml --ref main -f bundle={bundle} -f reason='…'"
     if environment is None:
         raise ApprovalError(
-            "the plan is not the one that the pull request showed, and there is no environment "
-            f"{APPROVAL}. Make it, and re-run the failed jobs; or read the plan, and if it is "
+            "the plan differs from the pull request's, and there is no environment "
+            f"{APPROVAL}. Create it, and re-run the failed jobs; or read the plan, and if it is "
             f"right: {by_hand}",
-            "`python -m pipeline doctor` says how to make it. A private repository has "
+            "`python -m pipeline doctor` prints the command. A private repository has "
             "environments with GitHub Pro, Team or Enterprise only.",
         )
     rules = {rule["type"] for rule in environment["protection_rules"]}
     if "required_reviewers" not in rules:
         raise ApprovalError(
-            "the plan is not the one that the pull request showed, and the environment "
-            f"{APPROVAL} asks nobody. Read the plan, and if it is right: {by_hand}",
+            "the plan differs from the pull request's, and the environment "
+            f"{APPROVAL} has no reviewers. Read the plan, and if it is right: {by_hand}",
             f"Or name reviewers of {APPROVAL}, if the repository can have them.",
         )

@@ -41,9 +41,9 @@ def cancel_deployments(target: Target) -> Release | None:
                 cancelled.add(in_the_way.number)
     if cancelled and newest and newest.outcome == "succeeded":
         raise LostRaceError(
-            f"release {newest.label}, a {newest.kind} of bundle {newest.bundle[:12]}, ended well "
+            f"release {newest.label}, a {newest.kind} of bundle {newest.bundle[:12]}, succeeded "
             "before it was cancelled, and serves now; nothing was changed",
-            "See whether it is good (`python -m pipeline releases`), and decide again.",
+            "Check it (`status`), and roll back again if it is bad.",
         )
     return newest
 

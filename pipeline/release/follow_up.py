@@ -71,7 +71,7 @@ def _let_terraform_follow(
         raise LostRaceError(
             f"{LIVE} {f'points to {labels.version(live.version)}' if live else 'is gone'}; release "
             f"{release.label} had moved it to {labels.version(release.version)}",
-            "See what was done (`python -m pipeline releases`, CloudTrail), and decide again.",
+            "Check what was done (`status`, CloudTrail), and decide again.",
         )
     published = apply(context, bundle, context.switch, allowed)
     publish.call_api(context, published)

@@ -217,15 +217,15 @@ class Ledger:
             recorded = self._create(release, "end")
         except (ClientError, BotoCoreError) as error:
             raise AwsError(
-                f"release {release.label} {release.outcome}, and that could not be recorded: "
+                f"release {release.label} {release.outcome}, but the ledger could not be written: "
                 f"{describe(error)}",
-                "The ledger has it under way, until the next deployment or rollback closes it.",
+                "It is under way in the ledger until the next deployment or rollback closes it.",
             ) from error
         if not recorded:
             raise LostRaceError(
                 f"release {release.label} was closed as interrupted by a later command",
-                "Look at what serves now.",
-                command=f"python -m pipeline releases --environment {self._environment.name}",
+                "Check what serves now.",
+                command=f"python -m pipeline status --environment {self._environment.name}",
             )
         if release.pending:
             self._lease.hand_over()
@@ -256,8 +256,8 @@ class Ledger:
         if newest is None or newest.number != release.number:
             raise LostRaceError(
                 f"release {newest.label if newest else '?'} has begun since release "
-                f"{release.label}, so nothing follows that one any more",
-                "See how it went: `python -m pipeline releases`.",
+                f"{release.label}, so that one is not finished any more",
+                "`releases` shows how it ended.",
             )
 
     def _key(self, number: int, part: _Part) -> str:

@@ -17,10 +17,10 @@ def served_by(target: Target) -> str:
     if newest and newest.outcome == "under way":
         raise NotPromotedError(
             f"release {newest.label} of {target.name} is under way",
-            "Wait until it has ended, and promote then.",
+            "Wait until it has ended, and promote it then.",
         )
     if release is None:
-        raise NotPromotedError(f"nothing was ever released to {target.name}")
+        raise NotPromotedError(f"{target.name} has no releases")
     if found.route == "moved":
         what = serving.points_elsewhere(found)
     elif found.route == "half-way":
@@ -28,8 +28,8 @@ def served_by(target: Target) -> str:
     else:
         return release.bundle
     raise NotPromotedError(
-        f"{target.name} does not serve what its ledger says: {what}",
-        "See what to do there, do it, and promote then.",
+        f"{target.name} does not serve the release of its ledger: {what}",
+        "Repair it first. `status` has the command.",
         command=f"python -m pipeline status --environment {target.name}",
     )
 
@@ -43,11 +43,11 @@ def require_promoted(target: Target, before: str, bundle_id: str) -> None:
     )
     problem = ""
     if not served:
-        problem = f"bundle {bundle_id[:12]} never served in {before}"
+        problem = f"bundle {bundle_id[:12]} has not been released to {before}"
     elif quarantine.contains(first, bundle_id):
         problem = f"bundle {bundle_id[:12]} was rolled back in {before}"
     if problem:
         raise NotPromotedError(
-            f"{problem}, and {target.name} takes only what did well there",
+            problem,
             f"Deploy it to {before} first, or use --skip-promotion-check --reason '…'",
         )

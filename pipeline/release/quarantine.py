@@ -63,7 +63,7 @@ def require_free(target: Target, bundle_id: str) -> None:
     text = reason(target, bundle_id)
     if text:
         raise QuarantinedError(
-            text, "If it may be deployed again, say so: --release-from-quarantine --reason '…'"
+            text, "To deploy it again, use --release-from-quarantine --reason '…'"
         )
 
 

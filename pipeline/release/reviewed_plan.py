@@ -61,10 +61,12 @@ def _member(content: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.getinfo(name).file_size > _MOST_BYTES:
-                raise GitHubError(f"{name} of the pull request's run is too large", "See its run.")
+                raise GitHubError(
+                    f"{name} of the pull request's run is too large", "Check that run."
+                )
             return archive.read(name)
     except (KeyError, zipfile.BadZipFile) as error:
         raise GitHubError(
-            f"the artifact of the pull request's run does not hold {name}: {error}",
-            "See the artifacts of its run of ci.yml.",
+            f"the artifact of the pull request's run has no {name}: {error}",
+            "Check the artifacts of its run of ci.yml.",
         ) from error

@@ -126,7 +126,7 @@ def number_of(target: Target, version: str) -> int:
             return release.number
     raise ReleaseUnusableError(
         f"no release of {target.name} that succeeded has {labels.version(version)}",
-        "--to takes the number of a release, such as 24, or a version of one, such as v16.",
+        "Use the number of a release, such as 24, or its version, such as v16, for --to.",
         command=f"python -m pipeline releases --environment {target.name}",
     )
 
@@ -177,7 +177,7 @@ def _deployed_after(records: Ledger, current: Release) -> Release | None:
 
 def _nothing_to_restore(environment: Environment, found: Serving) -> ReleaseUnusableError:
     if found.newest is None:
-        return ReleaseUnusableError(f"nothing was ever released to {environment.name}")
+        return ReleaseUnusableError(f"{environment.name} has no releases")
     return ReleaseUnusableError(
         f"no release of {environment.name} ever succeeded, so there is none to restore: "
         f"{found.in_words()}",
@@ -278,9 +278,9 @@ def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | N
     if not _is_published(function, version, bundle):
         if chosen.current.bundle == bundle.id:
             raise ReleaseUnusableError(
-                f"{labels.version(version)} of release {chosen.release.label} is gone, and with it "
-                "its settings, in which alone it differed from what serves",
-                "Take the change of settings in terraform/ back, and deploy.",
+                f"{labels.version(version)} was deleted, and its bundle is the one that serves, so "
+                "only settings would change",
+                "Revert the change of settings in terraform/, and deploy.",
             )
         return None
     invoke.wake(function, version)

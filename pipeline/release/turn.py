@@ -41,7 +41,7 @@ def require(target: Target, commit: str) -> None:
     if why := overtaken(target, commit):
         raise SupersededError(
             f"{why}; nothing was deployed",
-            "There is nothing to do. To go back to an older release, run the rollback.",
+            "Nothing to do. To return to an older release, run a rollback.",
             command=f"gh workflow run rollback.yml --ref main -f environment={target.name} "
             "-f reason='…'",
         )

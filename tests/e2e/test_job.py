@@ -164,7 +164,7 @@ def test_nothing_is_live_before_the_first_release(seen: Seen) -> None:
     """A folder with the name `live` is not what `--bundle live` means."""
     step = seen["nothing live"]
     assert step.done.returncode == 1 and "error[release-unusable]" in step.done.stderr
-    assert "nothing was ever released" in step.done.stderr
+    assert "has no releases" in step.done.stderr
     assert (step.page, step.outputs) == ("", {})
 
 

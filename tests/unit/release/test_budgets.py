@@ -59,7 +59,7 @@ def test_the_job_has_the_time_that_is_counted_with_and_the_session_lasts_longer(
 
 def test_shares_that_lambda_may_round_are_refused() -> None:
     assert _steps("[0.25, 12.5, 100]", 0).percents == (0.25, 12.5, 100)
-    with pytest.raises(ValueError, match="two digits"):
+    with pytest.raises(ValueError, match="two decimal places"):
         _steps("[0.125, 100]", 0)
 
 

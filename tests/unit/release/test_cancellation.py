@@ -67,7 +67,7 @@ def test_one_that_ends_well_before_that_is_left_for_a_person_to_judge(
 ) -> None:
     records, release = _begun(account)
     monkeypatch.setattr(github, "cancel", lambda _: _ends(records, release, "succeeded"))
-    with pytest.raises(LostRaceError, match="ended well before it was cancelled"):
+    with pytest.raises(LostRaceError, match="succeeded before it was cancelled"):
         cancel_deployments(Target(account, _STAGING))
 
 

@@ -89,7 +89,7 @@ def test_what_cannot_be_recorded_is_an_error(account: Aws, monkeypatch: pytest.M
         raise EndpointConnectionError(endpoint_url="s3")
 
     account.s3.meta.events.register("before-send.s3", refuse)
-    with pytest.raises(AwsError, match="release #1 failed, and that could not be recorded"):
+    with pytest.raises(AwsError, match="release #1 failed, but the ledger could not be written"):
         records.end(replace(release, outcome="failed"))
 
 

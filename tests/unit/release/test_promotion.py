@@ -54,7 +54,7 @@ def test_what_an_environment_serves_is_the_newest_that_succeeded(
 def test_nothing_is_taken_from_an_environment_that_never_served(
     account: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(NotPromotedError, match="nothing was ever released to staging"):
+    with pytest.raises(NotPromotedError, match="staging has no releases"):
         _served_by_staging(account, monkeypatch, None)
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_taken_from_an_environment_whose_traffic_was_moved(
 ) -> None:
     """To another version, or a part of it."""
     _history(account, "succeeded")
-    with pytest.raises(NotPromotedError, match="does not serve what its ledger says"):
+    with pytest.raises(NotPromotedError, match="does not serve the release of its ledger"):
         _served_by_staging(account, monkeypatch, live)
 
 
@@ -89,8 +89,8 @@ def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws)
     quarantine.add(Target(account, _STAGING), "bundle-1", releases[-1])
     for bundle, problem in (
         ("bundle-1", "was rolled back in staging"),
-        ("bundle-2", "never served in staging"),
-        ("elsewhere", "never served in staging"),
+        ("bundle-2", "has not been released to staging"),
+        ("elsewhere", "has not been released to staging"),
     ):
         with pytest.raises(NotPromotedError, match=problem) as refused:
             promotion.require_promoted(Target(account, _PRODUCTION), "staging", bundle)

@@ -84,7 +84,7 @@ def test_an_expired_artifact_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_artifact_without_the_plan_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(GitHubError, match="does not hold production/plan.json"):
+    with pytest.raises(GitHubError, match="has no production/plan.json"):
         _find(monkeypatch, _artifact(3, "2026"), file="../plan.json")
 
 
@@ -92,7 +92,7 @@ def test_an_artifact_without_the_plan_is_an_error(monkeypatch: pytest.MonkeyPatc
     ("rules", "problem"),
     [
         (None, "there is no environment production-approval"),
-        (["branch_policy"], "asks nobody"),
+        (["branch_policy"], "has no reviewers"),
         (["branch_policy", "required_reviewers"], ""),
     ],
 )
