@@ -62,7 +62,7 @@ def test_a_plain_function_is_tested_built_and_inspected(fresh: Project) -> None:
             text=True,
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
-    linter = [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"]
+    linter = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
     done = subprocess.run(linter, cwd=fresh.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     targets = subprocess.check_output(
