@@ -14,12 +14,14 @@ from pipeline.errors import UsageError
 class Field(NamedTuple):
     """A key: the type of its value, its default (None: it is required), and what strings match.
 
-    In a list or a table, each string has to match. Without a pattern no value is looked at.
+    In a list or a table, each string has to match. Without a pattern no value is looked at. `form`
+    describes the pattern to people.
     """
 
     kind: type
     default: Any
     pattern: str = ""
+    form: str = ""
 
 
 _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"  # inside the repository, relative to its root
@@ -29,7 +31,9 @@ _PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\]+"  # inside the repository, relative to 
 FUNCTION: Mapping[str, Field] = {
     "name": Field(str, None, r"[a-z][a-z0-9-]{1,32}[a-z0-9]"),
     "description": Field(str, "", r".{0,256}"),
-    "handler": Field(str, None, r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"),
+    "handler": Field(
+        str, None, r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", "module.function, or package.module.function"
+    ),
     "runtime": Field(str, None, r"python3\.\d+"),
     "architecture": Field(str, None, r"x86_64|arm64"),
     "source": Field(str, ".", _PATH),
@@ -48,7 +52,9 @@ LAYER: Mapping[str, Field] = {
     "bytecode_only": Field(bool, False),
 }
 _SMOKE: Mapping[str, Field] = {
-    "request": Field(str, None, r"(GET|POST|PUT|PATCH|DELETE) /\S*"),
+    "request": Field(
+        str, None, r"(GET|POST|PUT|PATCH|DELETE) /\S*", "a method and a path: GET /api/orders"
+    ),
     "status": Field(int, None),
     "body": Field(dict, {}),
     "holds": Field(dict, {}),
@@ -101,8 +107,9 @@ def _checked(table: Any, fields: Mapping[str, Field], place: str) -> dict[str, A
         if not isinstance(value, field.kind):
             raise UsageError(what, f"It must be {_KINDS[field.kind]}.")
         if not all(_matches(string, field.pattern) for string in _strings(value) if field.pattern):
+            form = f"be {field.form}" if field.form else f"match the pattern {field.pattern}"
             within = "" if field.kind is str else "Each of them must be a string. "
-            raise UsageError(what, f"{within}It must match the pattern {field.pattern}")
+            raise UsageError(what, f"{within}It must {form}.")
     return {name: table.get(name, field.default) for name, field in fields.items()}
 
 

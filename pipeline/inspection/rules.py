@@ -109,8 +109,9 @@ class Rule(Enum):
     )
     IMPORT_NOT_PROVIDED = (
         "The standard library, the runtime, the layer or the function itself has what it imports.",
-        "Add the package to layer/requirements.in, run `make lock ONLY=layer/requirements`, and "
-        "build again. If the function works without it, import it within try … except ImportError.",
+        "A module of this repository: name its file in `files` of function.toml. A package: add it "
+        "to layer/requirements.in, run `make lock ONLY=layer/requirements`, and build again. If "
+        "the function works without it, import it within try … except ImportError.",
     )
     INVALID_ELF = "Each shared object is a whole ELF file.", _LOCK
     WRONG_ARCHITECTURE = (

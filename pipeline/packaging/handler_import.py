@@ -49,17 +49,18 @@ def try_import(bundle: Bundle, runtime_packages: Path) -> str:
     if problem is None:
         return f"{manifest.handler} can be imported from the built packages"
     if problem["refused"]:
-        raise HandlerImportError(f"{problem['message']}\n{problem['trace']}".rstrip(), _REMEDY)
+        raise HandlerImportError(f"{problem['message']}\n{problem['trace']}".rstrip(), _HINT)
     return (
         f"importing {manifest.handler} raised {problem['message']}: here it has neither its "
         "environment variables nor AWS"
     )
 
 
-_REMEDY = (
-    "A missing module: add its package to layer/requirements.in, run `make lock "
-    "ONLY=layer/requirements`, and build again. One that [layer] in function.toml leaves out: take "
-    "it out of `exclude`."
+_HINT = (
+    "A missing module of this repository: name its file or folder in `files` of function.toml. Of "
+    "another package: add it to layer/requirements.in, run `make lock ONLY=layer/requirements`, "
+    "and build again. One that [layer] in function.toml leaves out: remove its pattern from "
+    "`exclude`."
 )
 
 

@@ -81,6 +81,7 @@ def test_what_lambda_would_say_is_said(source: str, layer: dict[str, bytes], mes
     assert message in error.value.message
     assert 'File "/tmp' not in error.value.message
     assert "make lock ONLY=layer/requirements" in error.value.hint
+    assert "`files` of function.toml" in error.value.hint
 
 
 def test_the_lines_that_led_there_are_shown() -> None:
