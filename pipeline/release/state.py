@@ -247,8 +247,8 @@ def _of_callers(observation: Observation, callers: Callers) -> Iterator[State]:
             logs,
         )
         return
-    if is_under_way(observation) or observation.serving.release is None:
-        return  # its own checks decide; or they have, of a first release
+    if observation.serving.route != "released":
+        return  # the release under way decides by its own checks; any other state comes first
     back = _roll_back(observation) or logs
     if fails or firing - {"duration"}:
         others = tuple(sorted(firing - {"duration"}))
