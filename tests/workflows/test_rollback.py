@@ -83,7 +83,8 @@ def test_a_dry_run_shows_and_does_nothing(production: Production) -> None:
     assert (
         "restore: `release #1, bundle" in displayed.summary and "### To do it" in displayed.summary
     )
-    assert any("state" in line for line in displayed.log.splitlines() if "::" in line)
+    marks = [line for line in displayed.log.splitlines() if "::" in line]
+    assert any("state" in mark for mark in marks), displayed.log
     numbers = [
         release["release"] for release in deployed.releases(production.project, "production")
     ]
