@@ -61,10 +61,10 @@ def _show(found: Report) -> None:
     if info.runtime:
         line = f"function {info.handler} on {info.runtime}, {info.architecture}"
         console.result(report.printable(line))
-    if info.deprecated:
+    if info.runtime_deprecated:
         console.result(
-            f"runtime  AWS deprecates {info.runtime} on {info.deprecated}, "
-            f"and blocks updates from {info.updates_blocked} on"
+            f"runtime  AWS deprecates {info.runtime} on {info.runtime_deprecated}, "
+            f"and blocks updates from {info.runtime_updates_blocked} on"
         )
     columns = ["package", "files", "zipped bytes", "unzipped bytes", "of 250 MB"]
     console.table("", columns, rows)

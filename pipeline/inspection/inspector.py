@@ -189,8 +189,8 @@ def _context(manifest: Manifest | None, packages: list[OpenedPackage]) -> Bundle
         handler=manifest.handler if manifest else None,
         architecture=manifest.architecture if manifest else None,
         runtime=manifest.runtime if manifest else None,
-        deprecated=runtime.deprecated if runtime else None,
-        updates_blocked=runtime.updates_blocked if runtime else None,
+        runtime_deprecated=str(runtime.deprecated) if runtime else None,
+        runtime_updates_blocked=str(runtime.updates_blocked) if runtime else None,
         packages=tuple(
             PackageInfo(
                 name=package.name,

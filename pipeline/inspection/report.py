@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline import github
@@ -27,14 +26,15 @@ class PackageInfo:
 class BundleInfo:
     """What a bundle is, as far as it could be read.
 
-    `deprecated` and `updates_blocked` are the days on which AWS does that to the runtime.
+    `runtime_deprecated` and `runtime_updates_blocked` are the days on which AWS does that to the
+    runtime, such as 2029-06-30.
     """
 
     handler: str | None
     architecture: str | None
     runtime: str | None
-    deprecated: datetime.date | None
-    updates_blocked: datetime.date | None
+    runtime_deprecated: str | None
+    runtime_updates_blocked: str | None
     packages: tuple[PackageInfo, ...]
 
     @property
@@ -59,28 +59,15 @@ class Report:
         return sorted({finding.rule.id for finding in self.findings})
 
     def as_json(self) -> dict[str, Any]:
-        info = self.info
+        unzipped_bytes = self.info.unzipped_bytes
         return {
             "bundle": self.bundle_id,
             "clean": not self.findings,
-            "facts": {
-                "handler": info.handler,
-                "architecture": info.architecture,
-                "runtime": info.runtime,
-                "runtime_deprecated": _iso(info.deprecated),
-                "runtime_updates_blocked": _iso(info.updates_blocked),
-                "packages": [
-                    {
-                        "name": package.name,
-                        "files": package.files,
-                        "size_bytes": package.size_bytes,
-                        "unzipped_bytes": package.unzipped_bytes,
-                    }
-                    for package in info.packages
-                ],
-                "unzipped_bytes": info.unzipped_bytes,
+            "facts": asdict(self.info)
+            | {
+                "unzipped_bytes": unzipped_bytes,
                 "unzipped_limit_bytes": MAX_UNZIPPED_BYTES,
-                "unzipped_limit_percent": percent(info.unzipped_bytes, MAX_UNZIPPED_BYTES),
+                "unzipped_limit_percent": percent(unzipped_bytes, MAX_UNZIPPED_BYTES),
             },
             "findings": [finding.as_json() for finding in self.findings],
             "allowed": [finding.as_json() | {"reason": why} for finding, why in self.allowed],
@@ -123,7 +110,3 @@ def printable(text: str) -> str:
 
 def percent(size_bytes: int, limit_bytes: int) -> float:
     return round(100 * size_bytes / limit_bytes, 2)
-
-
-def _iso(date: datetime.date | None) -> str | None:
-    return date.isoformat() if date else None
