@@ -90,7 +90,7 @@ class Aws:
     def identity_provider(self) -> str | None:
         """Return the ARN of the account's OIDC provider for GitHub, if it has one."""
         found = self.iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-        arns = [each["Arn"] for each in found]
+        arns = [provider["Arn"] for provider in found]
         return next((arn for arn in arns if arn.endswith(f":oidc-provider/{_ISSUER}")), None)
 
     @property

@@ -56,7 +56,11 @@ def rules_problem(repository: str) -> str:
     """Check that main has all rules of the file, from any ruleset."""
     wanted = json.loads(RULESET.read_text("utf-8"))["rules"]
     active = github.get(f"repos/{repository}/rules/branches/main") or []
-    missing = [rule["type"] for rule in wanted if not any(_covers(each, rule) for each in active)]
+    missing = [
+        rule["type"]
+        for rule in wanted
+        if not any(_covers(active_rule, rule) for active_rule in active)
+    ]
     return f"missing or incomplete on main: {', '.join(missing)}" if missing else ""
 
 
@@ -72,7 +76,7 @@ def _covers(active: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _is_met(has: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
-        return all(each in (has or []) for each in wanted)
+        return all(value in (has or []) for value in wanted)
     return bool(has or 0) >= wanted if isinstance(wanted, bool) else int(has or 0) >= wanted
 
 
@@ -95,7 +99,7 @@ def subject_problem(repository: str) -> str:
 
 def trust_problem(trust: Mapping[str, Any], role: str, repository: str) -> str:
     """Check that a role trusts this repository only, and a role that writes only its workflow."""
-    statements = [_claims(each) for each in trust["Statement"]]
+    statements = [_claims(statement) for statement in trust["Statement"]]
     trusted = [
         whom
         for statement, claims in zip(trust["Statement"], statements, strict=True)
@@ -103,7 +107,7 @@ def trust_problem(trust: Mapping[str, Any], role: str, repository: str) -> str:
     ]
     owner, _, name = repository.partition("/")
     ours = rf"repo:{re.escape(owner)}(@\d+)?/{re.escape(name)}(@\d+)?:.*"
-    if not all(re.fullmatch(ours, each) for each in trusted):
+    if not all(re.fullmatch(ours, subject) for subject in trusted):
         return f"it trusts {', '.join(trusted)}"
     if not all(claims.get("repository_id") for claims in statements):
         return "it does not compare the repository's id"

@@ -56,7 +56,9 @@ class Timeline:
         refused, and the axis counts seconds from 0 (`%s`) in every time zone.
         https://mermaid.js.org/syntax/gantt.html
         """
-        tick_s = next((each for each in _TICKS_S if self.seconds <= 10 * each), 60)
+        tick_s = next(
+            (candidate_s for candidate_s in _TICKS_S if self.seconds <= 10 * candidate_s), 60
+        )
         lines = ["gantt", "    dateFormat x", "    axisFormat %s s"]
         lines += [f"    tickInterval {tick_s}second", "    todayMarker off"]
         start_ms = 0

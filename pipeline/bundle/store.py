@@ -135,7 +135,7 @@ def _find_id(aws: Aws, start: str) -> str:
 def _nearest(aws: Aws, reference: str) -> str:
     """Return "Did you mean …?" for a folder with a bundle, or a stored one, of a similar name."""
     manifests = Path(reference).parent.glob(f"*/{MANIFEST}")
-    requested = did_you_mean(reference, (str(each.parent) for each in manifests))
+    requested = did_you_mean(reference, (str(manifest_file.parent) for manifest_file in manifests))
     return requested or nearest_ids(aws, reference)
 
 
@@ -152,7 +152,7 @@ def nearest_ids(aws: Aws, start: str) -> str:
         ids = [item["Key"].split("/")[1] for page in pages for item in page.get("Contents", [])]
     except (ClientError, BotoCoreError):
         return ""
-    return did_you_mean(start, (each[:length] for each in ids), alike=0.75)
+    return did_you_mean(start, (bundle_id[:length] for bundle_id in ids), alike=0.75)
 
 
 def _manifest_key(bundle_id: str) -> str:

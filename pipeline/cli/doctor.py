@@ -91,7 +91,9 @@ def _examine(repository: str | None) -> Iterator[Finding]:
         boundary = str(environment.permissions_boundary)
         yield _look(f"policy {boundary}", bootstrap, lambda: _policy(account, boundary))
         api = environment.api_policy
-        others = {Environment(each).function_name for each in DEPLOYED_FROM_GITHUB if each != name}
+        others = {
+            Environment(other).function_name for other in DEPLOYED_FROM_GITHUB if other != name
+        }
         yield _look(f"policy {api}", bootstrap, lambda: _keeps_apart(account, api, others))
         for purpose in PURPOSES:
             role = environment.role_name(purpose)
@@ -127,7 +129,7 @@ def _terraform() -> Finding:
 def _provider() -> Finding:
     locked = [
         re.search(r'hashicorp/aws" \{\n  version += "([\d.]+)"', lock.read_text())
-        for lock in (each / ".terraform.lock.hcl" for each in (TERRAFORM_DIR, BOOTSTRAP_DIR))
+        for lock in (folder / ".terraform.lock.hcl" for folder in (TERRAFORM_DIR, BOOTSTRAP_DIR))
     ]
     versions = {found[1] if found else "none" for found in locked}
     if len(versions) == 1 and "none" not in versions:
@@ -188,7 +190,7 @@ def _keeps_apart(account: Aws, policy: str, others: set[str]) -> str:
     if document is None:
         return "it does not exist"
     pages = account.apis.get_paginator("get_apis").paginate()
-    apis = [each for page in pages for each in page["Items"] if each["Name"] in others]
+    apis = [api for page in pages for api in page["Items"] if api["Name"] in others]
     unknown = [api["Name"] for api in apis if api["ApiId"] not in document]
     return f"it does not deny the API {', '.join(unknown)} yet" if unknown else ""
 

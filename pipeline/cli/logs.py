@@ -146,7 +146,7 @@ class _Wanted:
 
 def _show(events: Iterable[Any]) -> None:
     """Print events, oldest first."""
-    for event in sorted(events, key=lambda each: each["timestamp"]):
+    for event in sorted(events, key=lambda event: event["timestamp"]):
         moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
         version = re.search(r"\[([^\]]+)\]", event["logStreamName"])
         console.result(

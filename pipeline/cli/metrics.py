@@ -46,8 +46,8 @@ def command(environment: Environment, hours: float, as_json: bool) -> None:
     if as_json:
         console.result_json(
             [
-                {"release": release.number, "version": release.version, **asdict(each)}
-                for release, each in zip(displayed, figures, strict=True)
+                {"release": release.number, "version": release.version, **asdict(measured)}
+                for release, measured in zip(displayed, figures, strict=True)
             ]
         )
         return

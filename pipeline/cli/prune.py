@@ -80,7 +80,7 @@ def _choose(target: Target, keep: int) -> _Pruning:
     """
     function = target.function
     needed = _aliased(target.function) | _released(target, keep)
-    newest_needed = max((int(each) for each in needed if each.isdigit()), default=0)
+    newest_needed = max((int(version) for version in needed if version.isdigit()), default=0)
     versions: dict[str, int] = {}
     layers_in_use: set[str] = set()
     for page in function.client.get_paginator("list_versions_by_function").paginate(
@@ -97,7 +97,7 @@ def _choose(target: Target, keep: int) -> _Pruning:
         LayerName=target.environment.layer_name
     )
     listed = [layer_version for page in pages for layer_version in page["LayerVersions"]]
-    newest = max((each["Version"] for each in listed), default=0)
+    newest = max((layer_version["Version"] for layer_version in listed), default=0)
     for layer in listed:
         if layer["LayerVersionArn"] not in layers_in_use and layer["Version"] != newest:
             size = function.client.get_layer_version(

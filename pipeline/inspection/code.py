@@ -86,5 +86,5 @@ def check_provided(
         top_level = {name.partition(".")[0] for name in absolute}
         for name in imports.needs_from_layer(top_level) - provided:
             message = f"it imports {name}, which neither Python nor the runtime nor the bundle has"
-            line = min(at for each, at in absolute.items() if each.partition(".")[0] == name)
+            line = min(at for module, at in absolute.items() if module.partition(".")[0] == name)
             yield Finding(Rule.IMPORT_NOT_PROVIDED, FUNCTION_PACKAGE, path, message, line)

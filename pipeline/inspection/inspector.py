@@ -128,7 +128,7 @@ def _sort_out(
     keys = {finding: (finding.rule.id, finding.path or finding.package) for finding in findings}
     return (
         tuple(finding for finding in findings if keys[finding] not in reasons),
-        tuple((each, reasons[key]) for each, key in keys.items() if key in reasons),
+        tuple((finding, reasons[key]) for finding, key in keys.items() if key in reasons),
     )
 
 
@@ -144,7 +144,7 @@ def _check_against(
     manifest: Manifest, package: OpenedPackage, contents: Mapping[str, Contents]
 ) -> list[Finding]:
     """Return the findings about what is different from what the manifest says of the package."""
-    stated = next(each for each in manifest.packages() if each.name == package.name)
+    stated = next(listed for listed in manifest.packages() if listed.name == package.name)
     findings = manifest_rules.check_package(stated, package.size_bytes, package.sha256())
     if package.is_readable:
         paths = {entry.path for entry in package.entries if not entry.is_folder}

@@ -126,7 +126,7 @@ def _check_form(document: dict[str, Any], manifest: Manifest) -> None:
         digests += [package.sha256, *(file.sha256 for file in package.files)]
         if len({file.path for file in package.files}) != len(package.files):
             raise ValueError(f"it names a file of {name} twice")
-    if wrong := [each for each in digests if not _is_sha256(each)]:
+    if wrong := [digest for digest in digests if not _is_sha256(digest)]:
         raise ValueError(f"{_shown(wrong[0])} is no sha256")
     if not isinstance(manifest.commit, str | None):
         raise ValueError("commit is not a string")

@@ -69,18 +69,18 @@ class OwnPackage(NamedTuple):
         """Raise LayerError unless pyproject.toml pins what builds it: wheels name their builder."""
         try:
             project = tomllib.loads((self.place / "pyproject.toml").read_text("utf-8"))
-            requires = [Requirement(each) for each in project["build-system"]["requires"]]
+            requires = [Requirement(tool) for tool in project["build-system"]["requires"]]
         except (OSError, ValueError, KeyError, TypeError, InvalidRequirement) as error:
             raise self._error(
                 f"cannot be built: pyproject.toml has no usable [build-system] ({error!r})",
                 "Add one (docs/layer.md), or let the function's zip hold the folder: `files` in "
                 "function.toml.",
             ) from error
-        for each in requires:
-            if not any(specifier.operator == "==" for specifier in each.specifier):
+        for tool in requires:
+            if not any(specifier.operator == "==" for specifier in tool.specifier):
                 raise self._error(
-                    f"is built with any release of {each.name}: its wheel could differ tomorrow",
-                    f'Pin it in pyproject.toml: [build-system] requires = ["{each.name}==…"].',
+                    f"is built with any release of {tool.name}: its wheel could differ tomorrow",
+                    f'Pin it in pyproject.toml: [build-system] requires = ["{tool.name}==…"].',
                 )
 
     def _within(self, path: Path) -> str:

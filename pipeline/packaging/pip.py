@@ -124,7 +124,9 @@ def _not_found(requirement: str) -> LayerError:
     output = done.stdout + done.stderr
     name, _, version = requirement.partition("==")
     found = _PASSED_OVER.findall(output)
-    if others := sorted({each for why, file in found for each in _made_for(why, file, version)}):
+    if others := sorted(
+        {platform for why, file in found for platform in _made_for(why, file, version)}
+    ):
         more = f" and {len(others) - _MOST} others" if len(others) > _MOST else ""
         return LayerError(
             f"{name} {version} has no wheel for {RUNTIME} on {ARCHITECTURE}: there is only "

@@ -53,7 +53,7 @@ def _artifact(repository: str, run: int, name: str) -> int | None:
     kept = [
         artifact for artifact in (found["artifacts"] if found else []) if not artifact["expired"]
     ]
-    return int(max(kept, key=lambda each: str(each["created_at"]))["id"]) if kept else None
+    return int(max(kept, key=lambda artifact: str(artifact["created_at"]))["id"]) if kept else None
 
 
 def _member(content: bytes, name: str) -> bytes:

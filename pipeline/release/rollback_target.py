@@ -171,7 +171,7 @@ def where_live_belongs(releases: Iterable[Release], live: Live) -> str:
 
 def _deployed_after(records: Ledger, current: Release) -> Release | None:
     """Return the newest deployment after the release that serves: it ended half way."""
-    later = takewhile(lambda each: each.number > current.number, records.releases())
+    later = takewhile(lambda release: release.number > current.number, records.releases())
     return next((release for release in later if release.kind == "deploy"), None)
 
 

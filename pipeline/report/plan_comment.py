@@ -66,7 +66,9 @@ class PlanComment:
     def packages(self) -> list[PackageSizes]:
         live = self.live_manifest.packages() if self.live_manifest else ()
         by_name = {package.name: package for package in live}
-        return [PackageSizes(each, by_name.get(each.name)) for each in self.manifest.packages()]
+        return [
+            PackageSizes(package, by_name.get(package.name)) for package in self.manifest.packages()
+        ]
 
     @property
     def empty(self) -> bool:

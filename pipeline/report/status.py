@@ -36,11 +36,11 @@ def lines(status: Status) -> Iterator[str]:
     yield from _rows("API", _api(status))
     yield from _rows("back", _way_back(status))
     yield ""
-    for each in status.states:
-        yield each.in_words()
-        yield from _rows("  believe", [each.believe] if each.believe else [])
-        yield from _rows("  run", [each.command])
-        yield from _rows("  or", [each.otherwise] if each.otherwise else [])
+    for need in status.states:
+        yield need.in_words()
+        yield from _rows("  believe", [need.believe] if need.believe else [])
+        yield from _rows("  run", [need.command])
+        yield from _rows("  or", [need.otherwise] if need.otherwise else [])
     if status.is_content:
         yield "alias, ledger, $LATEST and Terraform agree, and nothing needs a person"
 
@@ -52,7 +52,7 @@ def document(status: Status) -> dict[str, Any]:
     return {
         "environment": seen.environment.name,
         "content": status.is_content,
-        "states": [asdict(each) for each in status.states],
+        "states": [asdict(need) for need in status.states],
         "serving": found.release.to_json() if found.release else None,
         "route": found.route,
         "shares": [

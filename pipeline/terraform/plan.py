@@ -115,7 +115,9 @@ class PlannedChanges:
     def refuse_destruction(self, allowed: Collection[str]) -> None:
         """Raise PlanRefusedError if a guarded resource goes whose address is not `allowed`."""
         refused = [
-            each for each in self.destroyed() if not {each, without_index(each)} & set(allowed)
+            address
+            for address in self.destroyed()
+            if not {address, without_index(address)} & set(allowed)
         ]
         if refused:
             raise PlanRefusedError(

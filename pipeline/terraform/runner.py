@@ -104,7 +104,7 @@ class Terraform:
         self._init(aws)
         given = self._folder / "given.tfvars.json"
         given.write_text(json.dumps({**self._stack.variables, **variables}))
-        files = [each for each in (self._stack.variables_file, given) if each]
+        files = [file for file in (self._stack.variables_file, given) if file]
         path = self._folder / "plan"
         with progress.step("plan"):
             self._run(
@@ -314,7 +314,7 @@ _accepted: dict[str, str] = {}
 
 
 def _values(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: each.get("value") for name, each in outputs.items()}
+    return {name: output.get("value") for name, output in outputs.items()}
 
 
 def _message(line: str) -> dict[str, Any] | None:
@@ -337,11 +337,11 @@ def _failure(
         if (message := _message(line)) and message.get("@level") == "error"
         if "diagnostic" in message
     ]
-    for each in found:
-        if each["summary"] == "Error acquiring the state lock":
-            return _locked(each["detail"], stack)
-    messages = [_tell(each, directory) for each in found] or ["".join(lines) + errors]
-    place = next((each["range"] for each in found if "range" in each), None)
+    for diagnostic in found:
+        if diagnostic["summary"] == "Error acquiring the state lock":
+            return _locked(diagnostic["detail"], stack)
+    messages = [_tell(diagnostic, directory) for diagnostic in found] or ["".join(lines) + errors]
+    place = next((diagnostic["range"] for diagnostic in found if "range" in diagnostic), None)
     return TerraformError(
         f"terraform {command} failed:\n" + "\n".join(messages).strip(),
         file=f"{directory}/{place['filename']}" if place else None,

@@ -135,7 +135,7 @@ class AliasSwitch:
 
     def pointed_to(self, live: Live) -> bool:
         """Return whether this tried to let live point where it does."""
-        return any(_same(self._meant(live), each) for each in self._tried)
+        return any(_same(self._meant(live), route) for route in self._tried)
 
     def is_back(self, live: Live) -> bool:
         """Return whether live points where it did before the release."""

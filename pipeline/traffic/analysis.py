@@ -128,7 +128,7 @@ def _summary(calls: Sequence[Invocation]) -> str:
 
 
 def _rates(figure: str, bad: list[int], tried: list[int], level: float) -> Comparison:
-    shares = [100 * each / of if of else None for each, of in zip(bad, tried, strict=True)]
+    shares = [100 * count / of if of else None for count, of in zip(bad, tried, strict=True)]
     p = fisher(bad[0], tried[0], bad[1], tried[1]) if all(tried) else None
     return Comparison(figure, " %", shares[0], shares[1], p, p is not None and p < level)
 

@@ -103,7 +103,7 @@ class Canary:
         Returns the calls that decided: the canary's and live's.
         """
         known = [call.version for call in callers if call.known]
-        seen = [known.count(each) for each in (old, version)]
+        seen = [known.count(counted) for counted in (old, version)]
         if min(seen) < self.steps.least_calls:
             callers = self._call_both(old, version)
             self._judge(callers, old, version)
@@ -144,7 +144,7 @@ class Canary:
                 if time.monotonic() > until_s:
                     log.warning("         they take too long: what there is has to do")
                     break
-                made += [self._call(each, key, turn) for each in (version, old)]
+                made += [self._call(called, key, turn) for called in (version, old)]
                 bar.update(done, _figures(made, old, version))
         return made
 
@@ -220,7 +220,7 @@ def _whole_minutes(since_s: float, now_s: float) -> tuple[datetime, datetime] | 
 def _figures(seen: Sequence[Invocation], old: str, version: str) -> str:
     """Return in words how many calls there were of either version, and how many failed."""
     parts = []
-    for each in (version, old):
-        of_it = [call.failed for call in seen if call.version == each]
-        parts.append(f"{labels.version(each)}: {len(of_it)} calls, {sum(of_it)} failed")
+    for compared in (version, old):
+        of_it = [call.failed for call in seen if call.version == compared]
+        parts.append(f"{labels.version(compared)}: {len(of_it)} calls, {sum(of_it)} failed")
     return "; ".join(parts)

@@ -45,8 +45,10 @@ def get_differences(function: DeployedFunction, before: str, after: str) -> list
     """Name the settings that two published versions do not share; none if AWS cannot be reached."""
     try:
         both = [
-            function.client.get_function_configuration(FunctionName=function.name, Qualifier=each)
-            for each in (before, after)
+            function.client.get_function_configuration(
+                FunctionName=function.name, Qualifier=version
+            )
+            for version in (before, after)
         ]
     except (ClientError, BotoCoreError):
         return []
@@ -60,7 +62,7 @@ def _at(configuration: Mapping[str, Any], name: str) -> Any:
         value = (value or {}).get(part)
     if isinstance(value, list):
         # Of a layer only which one it is; the order of others (subnets) says nothing.
-        return sorted(each["Arn"] if isinstance(each, Mapping) else each for each in value)
+        return sorted(item["Arn"] if isinstance(item, Mapping) else item for item in value)
     return value
 
 
@@ -70,7 +72,7 @@ def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
     for name in _SETTINGS:
         value = _at(configuration, name)
         if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": each for key, each in value.items()}
+            found |= {f"{name}.{key}": member for key, member in value.items()}
         else:
             found[name] = value
     return found

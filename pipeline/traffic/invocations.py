@@ -113,16 +113,16 @@ class Invocations:
         return [
             Invocation(
                 request_id,
-                each.version,
-                each.began_ms,
-                each.duration_ms,
-                each.memory_mb,
-                each.init_ms,
-                failed=(failed := each.failed or id(each) in loose),
-                known=each.answered or failed,
+                request.version,
+                request.began_ms,
+                request.duration_ms,
+                request.memory_mb,
+                request.init_ms,
+                failed=(failed := request.failed or id(request) in loose),
+                known=request.answered or failed,
             )
-            for request_id, each in self._requests.items()
-            if each.duration_ms is not None
+            for request_id, request in self._requests.items()
+            if request.duration_ms is not None
         ]
 
     def keep(self, most: int) -> None:
@@ -131,7 +131,7 @@ class Invocations:
             newest = sorted(self._requests.items(), key=lambda item: item[1].began_ms)[-most:]
             self._requests = dict(newest)
             since_ms = newest[0][1].began_ms
-            self._loose = [each for each in self._loose if each[1] >= since_ms]
+            self._loose = [call for call in self._loose if call[1] >= since_ms]
 
     def _request(self, request_id: str, stream: str, time_ms: int) -> _Request:
         if request_id not in self._requests:
@@ -150,9 +150,10 @@ class Invocations:
             by_stream[request.stream].append(request)
         for stream, time_ms in self._loose:
             fits = [
-                each
-                for each in by_stream[stream]
-                if each.began_ms <= time_ms and (each.ended_ms is None or time_ms <= each.ended_ms)
+                request
+                for request in by_stream[stream]
+                if request.began_ms <= time_ms
+                and (request.ended_ms is None or time_ms <= request.ended_ms)
             ]
             if fits:
                 yield min(fits, key=attrgetter("answered", "began_ms"))

@@ -171,8 +171,8 @@ def warm(function: DeployedFunction, version: str, at_once: int) -> Health:
     """
     with ThreadPoolExecutor(at_once) as pool:
         calls = [pool.submit(get_health, function, version) for _ in range(at_once)]
-        found = [each.result() for each in calls]
-    return next((each for each in found if each.outcome == "200"), found[0])
+        found = [pending.result() for pending in calls]
+    return next((health for health in found if health.outcome == "200"), found[0])
 
 
 def start_health_check(function: DeployedFunction, qualifier: str) -> Future[Health]:

@@ -61,9 +61,9 @@ def _substitute(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return Template(value).safe_substitute(values)
     if isinstance(value, Mapping):
-        return {key: _substitute(each, values) for key, each in value.items()}
+        return {key: _substitute(member, values) for key, member in value.items()}
     if isinstance(value, list):
-        return [_substitute(each, values) for each in value]
+        return [_substitute(item, values) for item in value]
     return value
 
 

@@ -92,7 +92,7 @@ def _manifests(target: Target, bundles: Mapping[str, Release]) -> dict[str, Mani
         found = pool.map(
             lambda release: rollback_target.manifest_of(target.aws, release), bundles.values()
         )
-        return {bundle: each for bundle, each in zip(bundles, found, strict=True) if each}
+        return {bundle: item for bundle, item in zip(bundles, found, strict=True) if item}
 
 
 def _source(

@@ -35,7 +35,7 @@ def read(target: Target, releases: Iterable[Release], hours: float) -> dict[int,
     }
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         found = pool.map(lambda span: _figures(target, span), spans.values())
-        return {number: each for number, each in zip(spans, found, strict=True) if each}
+        return {number: item for number, item in zip(spans, found, strict=True) if item}
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class _Span:
     def days(self) -> Iterator[str]:
         """Yield the first two days of it at most, as names of log streams write them."""
         first, last = (
-            datetime.fromtimestamp(each / 1000, UTC).date()
-            for each in (self.since_ms, self.until_ms)
+            datetime.fromtimestamp(moment_ms / 1000, UTC).date()
+            for moment_ms in (self.since_ms, self.until_ms)
         )
         for day in (first, first + timedelta(days=1)):
             if day <= last:
