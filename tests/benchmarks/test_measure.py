@@ -29,7 +29,7 @@ def test_the_cpu_of_a_child_includes_that_of_its_children(tmp_path: Path) -> Non
     assert measure.run_child([sys.executable, "-c", nested], cwd=tmp_path).cpu_s >= 0.3
 
 
-def test_a_child_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
+def test_a_child_that_fails_is_reported_with_its_output(tmp_path: Path) -> None:
     with pytest.raises(measure.ChildFailedError, match="exited 3: why"):
         command = [sys.executable, "-c", "print('why'); raise SystemExit(3)"]
         measure.run_child(command, cwd=tmp_path)

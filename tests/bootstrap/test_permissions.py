@@ -206,7 +206,7 @@ def test_a_wildcard_stands_where_aws_has_no_finer_resource(policies: Policies) -
                     assert granted in _FOR_EVERYTHING, (name, granted)
 
 
-def test_the_boundary_is_asked_for_where_aws_knows_it(policies: Policies) -> None:
+def test_the_boundary_is_required_where_aws_supports_it(policies: Policies) -> None:
     """A condition on a key that an action does not have would never hold, or always."""
     for name, document in policies.managed.items():
         for statement in document["Statement"]:

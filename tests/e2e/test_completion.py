@@ -81,7 +81,7 @@ def test_each_shell_gets_what_click_has_for_it(shell: str) -> None:
         _run(shell, f"{shell} -n <<'end'\n{script}\nend")
 
 
-def test_completing_a_verb_imports_none() -> None:
+def test_completing_a_command_imports_none() -> None:
     """A person waits for the completion: the AWS SDK alone takes half a second to import."""
     words = {"COMP_WORDS": "pipeline d", "COMP_CWORD": "1", "_PIPELINE_COMPLETE": "bash_complete"}
     done = subprocess.run(

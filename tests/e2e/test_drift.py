@@ -54,7 +54,7 @@ def _live(project: Project) -> str:
     return str(alias["FunctionVersion"])
 
 
-def test_a_release_is_one_version_whatever_lambda_tells_of_it(project: Project) -> None:
+def test_a_release_is_one_version_whatever_lambda_returns(project: Project) -> None:
     """Fields that only a version has do not let it be published a second time."""
     versions = project.client("lambda").list_versions_by_function(FunctionName=FUNCTION)
     assert [version["Version"] for version in versions["Versions"]] == ["$LATEST", "1"]

@@ -49,7 +49,7 @@ def test_a_version_that_fails_its_check_gets_no_traffic_and_the_next_one_works(
     assert known == {before} and set(answers) <= {before, good["version"]}
 
 
-def test_a_person_who_moves_live_meanwhile_wins(service: Service) -> None:
+def test_a_person_who_moves_live_concurrently_wins(service: Service) -> None:
     """The deployment says so, changes no traffic, and is recorded as failed."""
     functions = service.client("lambda")
     before, _ = service.live()

@@ -322,7 +322,7 @@ def test_the_plan_that_a_deployment_makes_is_the_one_that_was_approved(seen: See
     assert seen["second"].done.returncode == 0, seen["second"].done.stderr
 
 
-def test_what_a_failed_deployment_left_is_said_to_be_its_doing(seen: Seen) -> None:
+def test_what_a_failed_deployment_left_is_attributed_to_it(seen: Seen) -> None:
     """It was applied, and live went back: nobody changed anything by hand."""
     step = seen["plan after broken"]
     assert step.done.returncode == 0, step.done.stderr

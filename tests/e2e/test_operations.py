@@ -138,7 +138,7 @@ def test_metrics_of_nothing_are_a_clear_error(seen: Seen) -> None:
     assert done.returncode == 1 and "local has no releases" in done.stderr
 
 
-def test_the_log_is_shown_by_version(seen: Seen) -> None:
+def test_the_log_is_filtered_by_version(seen: Seen) -> None:
     """With the two lines that people look for."""
     lines = seen.production.must("logs", "--since", "1d", "--version", "1").splitlines()
     assert lines and all("Z [v1] " in line for line in lines)
@@ -147,7 +147,7 @@ def test_the_log_is_shown_by_version(seen: Seen) -> None:
     assert " [2] " in seen.production.must("logs", "--since", "1d")
 
 
-def test_the_log_is_shown_by_request(seen: Seen) -> None:
+def test_the_log_is_filtered_by_request(seen: Seen) -> None:
     """All that was written in it, also what bears no id."""
     answer = seen.production.client("lambda").invoke(
         FunctionName=seen.production.function_name, Qualifier="live", Payload=b"[]"

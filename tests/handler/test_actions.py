@@ -81,7 +81,7 @@ def test_find_takes_empty_options_as_none(
     assert names(reply.json["documents"]) == ["apple", "banana", "cherry"]
 
 
-def test_find_answers_1000_documents_unless_asked_for_more(
+def test_find_answers_1000_documents_by_default(
     container: Container, collection: Collection[Document]
 ) -> None:
     """The hosted API's default limit holds; a request may set a larger one, or 0 for no limit."""

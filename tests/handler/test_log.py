@@ -75,7 +75,7 @@ def test_a_call_without_a_qualifier_names_none(
     assert [text["qualifier"] for _, text in _printed(capsys)] == ["live", "7", None]
 
 
-def test_an_event_that_is_no_request_is_told_too(
+def test_an_event_that_is_no_request_is_reported_too(
     container: Container, capsys: pytest.CaptureFixture[str]
 ) -> None:
     container.invoke({})

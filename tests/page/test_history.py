@@ -111,7 +111,7 @@ def _lately(number: int, hours_ago: float, **more: Any) -> Release:
     return factories.release(number, began=began.isoformat(), ended=ended.isoformat(), **more)
 
 
-def test_it_tells_every_release_the_newest_first(account: Aws, log: Log) -> None:
+def test_it_lists_every_release_newest_first(account: Aws, log: Log) -> None:
     """With how it ended, by whom, why, what was unusual, and where the time went."""
     failed = factories.release(2, outcome="failed", error="the check failed\nTraceback")
     rollback = factories.release(3, kind="rollback", restores=1, bundle=factories.manifest(1).id)
@@ -129,13 +129,13 @@ def test_it_tells_every_release_the_newest_first(account: Aws, log: Log) -> None
     assert third["bundle"] == first["bundle"] != second["bundle"]
 
 
-def test_a_release_under_way_is_told_as_it_is(account: Aws, log: Log) -> None:
+def test_a_release_under_way_is_reported_as_it_is(account: Aws, log: Log) -> None:
     _record(account, factories.release(1), factories.release(2, outcome="under way", ended=None))
     newest = _document(account)["releases"][0]
     assert newest["outcome"] == "under way" and "ended" not in newest
 
 
-def test_a_bundle_is_told_with_every_file_and_each_file_once(account: Aws, log: Log) -> None:
+def test_a_bundle_is_reported_with_every_file_once(account: Aws, log: Log) -> None:
     """Two releases have the same layer, so its files are there once."""
     _record(account, factories.release(1), factories.release(2))
     text = _document(account)
@@ -154,7 +154,7 @@ def test_a_bundle_is_told_with_every_file_and_each_file_once(account: Aws, log: 
             ]
 
 
-def test_what_is_in_quarantine_is_told_with_who_and_why(account: Aws, log: Log) -> None:
+def test_a_bundle_in_quarantine_is_reported_with_who_and_why(account: Aws, log: Log) -> None:
     rollback = factories.release(3, kind="rollback", restores=1, reason="checkout fails")
     _record(account, factories.release(1), factories.release(2), rollback)
     quarantine.add(Target(account, factories.PRODUCTION), factories.manifest(2).id, rollback)
@@ -178,7 +178,7 @@ def test_a_manifest_that_is_missing_or_damaged_is_left_out(account: Aws, log: Lo
     assert text["releases"][1]["restore"] == "Its bundle is damaged in the store, or missing."
 
 
-def test_an_environment_without_a_release_is_told_too(account: Aws, log: Log) -> None:
+def test_an_environment_without_a_release_is_reported_too(account: Aws, log: Log) -> None:
     text = _document(account)
     assert (text["releases"], text["shares"], text["serving"]) == ([], [], None)
 

@@ -17,7 +17,9 @@ def _in_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     github._say_once.cache_clear()
 
 
-def test_a_file_that_github_does_not_name_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_github_does_not_name_is_reported_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """What was done is done: neither an output nor a summary is worth a failure."""
     for _ in range(2):
         github.set_output("bundle", "1")
@@ -28,7 +30,7 @@ def test_a_file_that_github_does_not_name_is_said_once(capsys: pytest.CaptureFix
     ]
 
 
-def test_a_file_that_cannot_be_written_is_said(
+def test_a_file_that_cannot_be_written_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "nowhere" / "output"))

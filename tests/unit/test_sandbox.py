@@ -72,7 +72,7 @@ def test_each_step_has_to_be_done(step: Step) -> None:
     assert differs(_ALL | {step.name: Seen(1)})
 
 
-def test_what_differs_is_shown_with_the_end_of_its_output() -> None:
+def test_differences_are_reported_with_the_end_of_the_output() -> None:
     refused = Seen(1, "a line\n" * 50, "error[aws]: AccessDenied: not authorized\n")
     text = report("1", _ALL | {CHANGE.name: refused})
     assert text.startswith(f"## Account 1: 1 of {len(STEPS)} steps differ\n")
@@ -81,7 +81,7 @@ def test_what_differs_is_shown_with_the_end_of_its_output() -> None:
     assert "AccessDenied: not authorized\n```" in text and text.count("a line") == 39
 
 
-def test_no_credential_is_shown() -> None:
+def test_no_credential_is_printed() -> None:
     key = "AKIA" + "ABCDEFGHIJKLMNOP"
     assert key not in report("1", _ALL | {CHANGE.name: Seen(1, stderr=f"with {key}")})
 

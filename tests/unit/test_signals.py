@@ -123,7 +123,7 @@ def test_a_signal_that_comes_while_terraform_starts_stops_it(
     assert process.signals == [signal.SIGINT] and process.waited_for
 
 
-def test_a_deferred_signal_is_deferred_by_all_who_asked_for_it() -> None:
+def test_a_signal_is_deferred_by_every_enclosing_block() -> None:
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt), deferred_signals():
         with deferred_signals():

@@ -110,7 +110,7 @@ def test_a_pull_request_without_a_role_says_how_to_run_everything(
     assert "gh pr checkout 6" in run.summary
 
 
-def test_without_variables_the_plan_is_left_out_and_said_to_be(runner: Runner) -> None:
+def test_without_variables_the_plan_is_skipped_with_a_notice(runner: Runner) -> None:
     opened = events.pull_request(9, HEAD)
     run = runner.run("pull_request", "ci.yml", opened, job="no-plan", variables=False)
     [notice] = [annotation["message"] for annotation in run.annotations]

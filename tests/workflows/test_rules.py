@@ -433,7 +433,7 @@ def test_a_page_that_fails_changes_nothing_of_what_was_done() -> None:
             assert "!cancelled()" in step(name, what)["if"]
 
 
-def test_nobody_is_asked_to_approve_what_would_not_be_deployed() -> None:
+def test_no_approval_is_required_for_what_is_not_deployed() -> None:
     """Nor does a plan that nobody saw stop it: there is nothing to do, or it is in quarantine."""
     nothing, quarantined = "nothing-to-do == 'false'", "quarantined == 'false'"
     word = "(needs.plan.outputs.quarantined == 'false' || inputs.release-from-quarantine)"
@@ -517,7 +517,7 @@ def test_the_sandbox_is_destroyed_whatever_happened() -> None:
     assert job("sandbox/play")["timeout-minutes"] - playing >= 15
 
 
-def test_a_fork_gets_no_role_and_is_told_so() -> None:
+def test_a_fork_gets_no_role_and_a_notice() -> None:
     """Its token could not get one anyway; without the condition its plan would fail instead."""
     ours = "github.event.pull_request.head.repo.full_name == github.repository"
     assert ours in job("ci/plan")["if"] and ours in job("ci/no-plan")["if"]

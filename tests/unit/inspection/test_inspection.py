@@ -85,7 +85,7 @@ def test_the_real_bundle_as_json(built_bundle: Path) -> None:
     assert document["allowed"] == []
 
 
-def test_a_bundle_that_passes_is_one_for_the_other_verbs(tmp_path: Path) -> None:
+def test_a_bundle_that_passes_is_accepted_by_the_other_commands(tmp_path: Path) -> None:
     """Both readers of a manifest agree on what it says, and on its id."""
     folder = sound().write(tmp_path / "b")
     report = inspector.inspect_bundle(folder, TODAY)

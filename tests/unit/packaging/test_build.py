@@ -244,7 +244,7 @@ def test_a_handler_that_cannot_be_imported_stops_the_build(built: Project) -> No
     assert _digests(built.folder / "build") == before
 
 
-def test_a_syntax_error_is_shown_with_a_caret(built: Project) -> None:
+def test_a_syntax_error_is_printed_with_a_caret(built: Project) -> None:
     built.handler.write_text("import os\nvalue = (1,\n  2]\n")
     lines = built.run("build").stderr.splitlines()
     [displayed] = [number for number, line in enumerate(lines) if line.strip() == "2]"]

@@ -74,7 +74,7 @@ def test_a_handler_finds_the_runtime_its_layer_and_its_files() -> None:
         ("import os\nos._exit(3)\n", {}, "ended Python with status 3"),
     ],
 )
-def test_what_lambda_would_say_is_said(source: str, layer: dict[str, bytes], message: str) -> None:
+def test_the_message_is_lambdas(source: str, layer: dict[str, bytes], message: str) -> None:
     """The sentence is that of Lambda's log, with the place as it is there."""
     with pytest.raises(HandlerImportError) as error:
         _try(source, layer)
@@ -84,7 +84,7 @@ def test_what_lambda_would_say_is_said(source: str, layer: dict[str, bytes], mes
     assert "`files` of function.toml" in error.value.hint
 
 
-def test_the_lines_that_led_there_are_shown() -> None:
+def test_the_lines_that_led_there_are_printed() -> None:
     with pytest.raises(HandlerImportError) as error:
         _try("import shop\n", {"python/shop.py": b"import nowhere\n"})
     assert 'File "/var/task/lambda_function.py", line 1' in error.value.message
@@ -99,12 +99,12 @@ def test_the_lines_that_led_there_are_shown() -> None:
         ("raise SystemExit\n", "SystemExit"),
     ],
 )
-def test_what_may_come_of_missing_settings_is_said_only(source: str, raised: str) -> None:
+def test_errors_that_missing_settings_may_cause_are_only_reported(source: str, raised: str) -> None:
     """Neither the function's environment variables nor AWS are there when it is built."""
     assert f"importing lambda_function.lambda_handler raised {raised}" in _try(source)
 
 
-def test_where_it_cannot_run_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_it_cannot_run_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another architecture, an older machine, or one without the runtime proves nothing."""
     bad = "import nowhere\n"
     assert "it is built for Linux on arm64" in _try(bad, architecture="arm64")

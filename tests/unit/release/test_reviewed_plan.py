@@ -75,7 +75,7 @@ def test_of_several_attempts_the_newest_artifact_counts(monkeypatch: pytest.Monk
         {"merged_as": "elsewhere"},  # pushed, without a pull request
     ],
 )
-def test_no_other_run_has_shown_it(monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> None:
+def test_no_other_run_has_the_plan(monkeypatch: pytest.MonkeyPatch, case: dict[str, Any]) -> None:
     assert _find(monkeypatch, _artifact(3, "2026"), **case) == (None, [])
 
 

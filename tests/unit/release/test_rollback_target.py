@@ -206,7 +206,9 @@ def test_a_release_of_settings_alone_is_left_for_the_version_before(account: Aws
         rollback_target.preflight(Target(account, _STAGING), chosen, Bundle(_MANIFEST, b"", b""))
 
 
-def test_a_runtime_that_takes_no_updates_is_told_before_anything_is_touched(account: Aws) -> None:
+def test_a_runtime_that_takes_no_updates_is_reported_before_anything_is_touched(
+    account: Aws,
+) -> None:
     _history(account, *ABC)
     chosen = rollback_target.choose(Target(account, _STAGING), Live("3", (), "r"))
     old = Bundle(replace(_MANIFEST, runtime="python3.9"), b"", b"")

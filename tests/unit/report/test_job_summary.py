@@ -31,7 +31,7 @@ def unreachable() -> Aws:
     )
 
 
-def test_a_failure_is_told_even_if_aws_is_gone(
+def test_a_failure_is_reported_even_without_aws(
     unreachable: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

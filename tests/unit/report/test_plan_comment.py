@@ -139,7 +139,7 @@ def test_a_changed_output_alone_is_no_empty_plan() -> None:
         (("layers", "snap_start.0.apply_on"), "the layer, `snap_start.0.apply_on`"),
     ],
 )
-def test_what_changes_is_told_in_words(attributes: tuple[str, ...], words: str) -> None:
+def test_changes_are_described(attributes: tuple[str, ...], words: str) -> None:
     text = _page(Change(FUNCTION, "update", attributes, True))
     assert f"To update:\n\n- `{FUNCTION}`: {words}\n" in text
 
@@ -157,7 +157,7 @@ def test_what_a_deployment_would_refuse_stands_above_the_plan() -> None:
     assert text.index(warning) < text.index("To update:")
 
 
-def test_resources_are_grouped_by_action_and_new_ones_are_told_by_address() -> None:
+def test_resources_are_grouped_by_action_and_new_ones_are_reported_by_address() -> None:
     layer = Change(
         "aws_lambda_layer_version.dependencies[0]", "replace", ("source_code_hash",), False
     )
@@ -176,7 +176,7 @@ def test_more_than_ten_resources_are_folded() -> None:
     assert text.index("</details>") < text.index("| package |")
 
 
-def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_it() -> None:
+def test_a_destroyed_protected_resource_is_reported_with_the_label_that_allows_it() -> None:
     gone = Change(FUNCTION, "replace", ("function_name",), True)
     alias = Change("aws_lambda_alias.live", "delete", (), True)
     text = _page(gone, alias, allowed=("aws_lambda_alias.live",))
@@ -193,7 +193,7 @@ def test_a_guarded_resource_that_goes_is_told_loudly_with_the_label_that_allows_
     ("outcome", "words"),
     [("failed", "failed"), ("interrupted", "was interrupted"), ("under way", "is under way")],
 )
-def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -> None:
+def test_a_release_that_failed_is_reported(outcome: Outcome, words: str) -> None:
     """What differs then need not be somebody's work by hand."""
     text = _page(CODE, unfinished=replace(RELEASE, number=8, outcome=outcome))
     assert (
@@ -203,12 +203,12 @@ def test_a_release_that_did_not_end_well_is_told(outcome: Outcome, words: str) -
     assert "half-way" not in _page(CODE)
 
 
-def test_a_bundle_in_quarantine_is_told() -> None:
+def test_a_bundle_in_quarantine_is_reported() -> None:
     assert "**In quarantine:** `it was slow`\n" in _page(CODE, quarantined="it was slow")
     assert "quarantine" not in _page(CODE)
 
 
-def test_a_difference_from_what_was_shown_is_told_only_if_asked_for() -> None:
+def test_differences_from_a_reviewed_plan_are_reported_only_on_request() -> None:
     assert "pull request showed" not in _page(CODE)
     assert "This is the same as the pull request showed.\n" in _page(CODE, differences=())
     text = _page(
@@ -244,13 +244,13 @@ def test_before_the_first_release_there_is_nothing_to_compare_with() -> None:
     assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
 
 
-def test_a_live_bundle_that_is_damaged_is_told() -> None:
+def test_a_live_bundle_that_is_damaged_is_reported() -> None:
     text = _page(CODE, live_manifest=None)
     assert "The bundle of release `#7` is damaged in the store, or missing.\n" in text
     assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
 
 
-def test_the_inspection_is_told() -> None:
+def test_the_inspection_is_reported() -> None:
     text = _page(CODE)
     where = "`lambda_function.zip` (1 file) and `pymongo-layer.zip` (1,234 files)"
     assert f"Inspection: no findings in {where}.\n" in text

@@ -162,7 +162,7 @@ def test_the_headline_says_it_all(
     assert page(context, ending).splitlines()[0] == f"## production: {headline}"
 
 
-def test_the_page_tells_what_who_and_how_long_in_order() -> None:
+def test_the_page_has_what_who_and_how_long_in_order() -> None:
     """Headline, who, what changed, how long, health, the way back."""
     text = page(_context(), _ending())
     assert text.split("\n\n")[1] == "By `ada`, commit `ba5eba5eba5e`, reason: `it was slow`"
@@ -197,7 +197,7 @@ def test_after_the_first_release_there_is_nothing_to_go_back_to() -> None:
     assert "- `lambda_function.zip: 5,230 bytes`\n" in text
 
 
-def test_a_failure_is_told_with_what_to_do_and_where_live_points() -> None:
+def test_a_failure_is_reported_with_a_hint_and_where_live_points() -> None:
     timeline = Timeline(list(PHASES), failed="call")
     problem = CheckFailedError("the check failed\nTraceback", "Look at it.")
     context = _context(problem=problem, timeline=timeline, health_after=None)
@@ -225,7 +225,7 @@ def test_a_failure_before_anything_is_known_has_a_page_too() -> None:
     assert "Going back" not in text
 
 
-def test_a_rollback_tells_what_is_in_quarantine() -> None:
+def test_a_rollback_reports_the_quarantine() -> None:
     left = _release(11, bundle=NEW.id)
     context = _context(operation="rollback", serving=left, restored=_release(10), manifest=OLD)
     text = page(context, _ending(left=NEW))
@@ -233,7 +233,7 @@ def test_a_rollback_tells_what_is_in_quarantine() -> None:
     assert "- `lambda_function.zip: 5,230 → 5,211 bytes`\n" in text
 
 
-def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
+def test_a_rollback_to_a_quarantined_release_warns() -> None:
     """Such a release is restored if its number is given, with a warning."""
     word = "bundle 012345678901 was rolled back in production by ada at noon: slow"
     context = _context(operation="rollback", restored=_release(10), manifest=OLD, quarantined=word)
@@ -241,7 +241,7 @@ def test_a_rollback_to_what_was_itself_rolled_back_tells_so() -> None:
         assert f"{word}; to restore it takes it out of quarantine" in text
 
 
-def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None:
+def test_a_rollback_of_settings_only_warns_that_they_return() -> None:
     """Which ones, by name; the bundle is good, so it is in no quarantine."""
     names = ("Environment.Variables.API_KEYS", "MemorySize")
     context = _context(operation="rollback", restored=_release(10), manifest=OLD, settings=names)
@@ -250,7 +250,7 @@ def test_a_rollback_of_settings_alone_tells_that_they_would_come_again() -> None
         assert "take them back there" in text and "quarantine" not in text
 
 
-def test_a_dry_run_tells_what_would_be() -> None:
+def test_a_dry_run_reports_what_would_happen() -> None:
     """On the page and in the terminal: both releases, the packages, the plan, the quarantine."""
     restored = _release(10, reason="fine")
     left = _release(11, bundle=NEW.id)
@@ -277,7 +277,7 @@ def test_a_dry_run_tells_what_would_be() -> None:
     assert lines[1].endswith("by ada at 2026-11-23T17:05:13Z: fine")
 
 
-def test_a_dry_run_tells_how_to_do_it_if_it_can_be_done() -> None:
+def test_a_dry_run_has_the_commands_if_it_is_possible() -> None:
     """Even if Terraform would not follow: traffic comes first."""
     context = _context(**FAILED, operation="dry run", restored=_release(10), proved=True)
     text = page(context, _ending("4", "4"))
@@ -324,7 +324,7 @@ def test_nothing_that_people_write_acts_on_the_log(text: str) -> None:
     assert len(lines) == 6 and all(line.isprintable() for line in lines)
 
 
-def test_no_credential_is_shown() -> None:
+def test_no_credential_is_printed() -> None:
     secret = "mongodb://app:" + "hunter2correct" + "@db.internal/"
     context = _context(reason=f"because of {secret}", problem=OSError(f"cannot reach {secret}"))
     text = page(context, _ending("4", "4"))
@@ -340,7 +340,7 @@ def test_no_credential_is_shown() -> None:
         (NOTHING_SERVED, "nothing served"),
     ],
 )
-def test_health_is_told_in_words(health: Health, words: str) -> None:
+def test_health_is_described(health: Health, words: str) -> None:
     assert health.in_words() == words
 
 

@@ -45,14 +45,14 @@ def test_data_sources_are_no_changes() -> None:
     assert read_plan(_plan(resource)).empty
 
 
-def test_what_is_only_forgotten_is_told_and_not_refused() -> None:
+def test_a_forgotten_resource_is_reported_and_not_refused() -> None:
     """A `removed` block that destroys nothing."""
     planned = read_plan(_plan(_resource(_FUNCTION, ["forget"], {"a": 1})))
     assert [change.in_words() for change in planned.changes] == [f"  . {_FUNCTION}"]
     planned.refuse_destruction(())
 
 
-def test_changes_are_told_by_name_and_never_by_value() -> None:
+def test_changes_are_reported_by_name_and_never_by_value() -> None:
     """Down to the single environment variable; what merely follows from a change is left out."""
     before = {"timeout": 3, "environment": [{"variables": {"A": "secret", "B": "2"}}], "arn": "x"}
     after = {"timeout": 9, "environment": [{"variables": {"A": "hidden", "B": "2"}}]}
@@ -81,7 +81,9 @@ def test_changes_are_told_by_name_and_never_by_value() -> None:
     ],
 )
 @pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]])
-def test_what_holds_traffic_or_data_does_not_go_unasked(address: str, actions: list[str]) -> None:
+def test_what_has_traffic_or_data_is_not_destroyed_without_permission(
+    address: str, actions: list[str]
+) -> None:
     planned = read_plan(_plan(_resource(address, actions, {}, {})))
     with pytest.raises(PlanRefusedError, match=address) as refused:
         planned.refuse_destruction(allowed=())

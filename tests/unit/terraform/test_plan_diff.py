@@ -72,7 +72,7 @@ def test_what_was_saved_is_read_as_it_was(tmp_path: Path) -> None:
     "content",
     ["", "[]", "{}", '{"effects_sha256": 2, "changes": [3], "outputs": []}', "[" * 100_000],
 )
-def test_what_cannot_be_read_counts_as_not_shown(content: str, tmp_path: Path) -> None:
+def test_a_plan_that_cannot_be_read_counts_as_missing(content: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(content)
     for file in (tmp_path / "plan.json", tmp_path / "absent.json", tmp_path):
         assert differences(REVIEWED, read(file)) == ("the pull request has no plan",)

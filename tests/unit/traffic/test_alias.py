@@ -79,7 +79,7 @@ def test_if_it_cannot_go_back_that_is_an_error() -> None:
     assert _traffic(switch) == "v2 serves all of it, and it could not be taken back"
 
 
-def test_what_serves_is_told_with_its_shares() -> None:
+def test_what_serves_is_described_with_its_shares() -> None:
     """A move that this command intended is reported as its own, and no other one is."""
     functions = _Lambda("1", {})
     switch = _switch(functions)
@@ -106,7 +106,7 @@ def test_a_dead_canarys_share_does_not_come_back(unreachable: int, lost: int) ->
     assert functions.route == ("1", {})
 
 
-def test_what_a_person_did_meanwhile_stays() -> None:
+def test_a_concurrent_change_by_a_person_stays() -> None:
     functions = _Lambda("1", {})
     switch = _switch(functions)
     switch.promote("2")

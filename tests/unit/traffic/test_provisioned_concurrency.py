@@ -155,7 +155,7 @@ def test_weights_that_stay_are_an_error_and_live_goes_back(
     assert outcome.in_words(switch, _now(functions)).startswith("back at v1")
 
 
-def test_whoever_moves_live_meanwhile_wins() -> None:
+def test_a_concurrent_move_of_live_wins() -> None:
     functions = _Lambda(looks=3)
     switch = _switch(functions)
     switch.promote("2")
@@ -195,7 +195,7 @@ def test_a_rollback_goes_back_while_lambda_moves_live(monkeypatch: pytest.Monkey
     assert functions.alias["FunctionVersion"] == "1"
 
 
-def test_that_lambda_has_ended_meanwhile_is_no_lost_race() -> None:
+def test_the_end_of_lambdas_own_weights_is_no_lost_race() -> None:
     functions, switch = _left_moving(looks=2)
     _now(functions)
     switch.restore("1")
