@@ -1,4 +1,4 @@
-"""A commit of this repository, as git describes it."""
+"""Commits of this repository, as git describes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ def subject(commit: str | None) -> str | None:
     if commit is None or not _ID.fullmatch(commit):
         return None
     # https://git-scm.com/docs/git-log#_pretty_formats
-    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%s", commit, "--"]
+    return _git("log", "-1", "--format=%s", commit, "--")
+
+
+def head() -> str | None:
+    """Return the commit that is checked out, or None outside a git repository."""
+    return _git("rev-parse", "HEAD")
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what a command of git prints; None if it prints nothing, fails, or there is no git."""
+    command = ["git", "-C", str(ROOT), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except FileNotFoundError:

@@ -67,10 +67,10 @@ class _Commands(click.Group):
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from pipeline.packaging.builder import head_commit
+        from pipeline import commit
 
-        commit = (head_commit() or "unknown")[:12]
-        click.echo(f"pipeline, commit {commit}, Python {platform.python_version()}")
+        head = (commit.head() or "unknown")[:12]
+        click.echo(f"pipeline, commit {head}, Python {platform.python_version()}")
         context.exit()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline import commit
 from pipeline.bundle.manifest import Bundle, Manifest, Package, sha256_hex
 from pipeline.config import (
     ARCHITECTURE,
@@ -43,7 +43,7 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
         handler=HANDLER,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        commit=head_commit(),
+        commit=commit.head(),
         layer_recipe_sha256=None,
         dependencies={},
     )
@@ -84,13 +84,3 @@ def _layer_already_built(out: Path, recipe: str) -> Layer | None:
     if previous.layer_zip is None or manifest.layer_recipe_sha256 != recipe:
         return None
     return Layer(previous.layer_zip, manifest.dependencies, manifest.own_files)
-
-
-def head_commit() -> str | None:
-    """Return the commit that is checked out, or None outside a git repository."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-    except FileNotFoundError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
