@@ -26,11 +26,17 @@ class Applied:
 
 
 def read(account: Aws, state_key: str) -> Applied | None:
-    """Return what was applied last, or None if there is no state, or none of a known format."""
+    """Return what was applied last, or None if there is no state, or none of a known format.
+
+    A damaged state is no reason to fail here: Terraform reports it when it runs.
+    """
     found = absent_if(
         "NoSuchKey", lambda: account.s3.get_object(Bucket=account.state_bucket, Key=state_key)
     )
-    state = json.loads(found["Body"].read()) if found else {}
+    try:
+        state = json.loads(found["Body"].read()) if found else {}
+    except ValueError:
+        return None
     if state.get("version") != _FORMAT:
         return None
     function: dict[str, str] = next(
