@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pipeline.report import attributes
+from pipeline.report import attributes, changes
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.terraform.plan import Change, PlannedChanges, without_index
 from pipeline.release.ledger import Release
@@ -16,7 +16,12 @@ SAME = "This is the same as the pull request showed."
 DIFFERENT = "This is not what the pull request showed:"
 BEYOND = "Not as it was released:"
 
-_UNFOLDED = 10
+# So many things are listed in a cell of the table; the folded plan has all.
+_LISTED = 4
+_FUNCTION = "aws_lambda_function"
+# The function's attributes that say which bundle it has: code and dependencies, and no setting.
+_OF_THE_BUNDLE = ("layers", "s3_key", "s3_object_version", "source_code_hash")
+_DONE = {"create": "created", "delete": "destroyed", "forget": "forgotten"}
 
 _HEADINGS = {
     "create": "To create",
@@ -87,15 +92,14 @@ def page(comment: PlanComment) -> str:
     parts = [
         [
             f"### Plan for {comment.environment}: {headline(comment.planned, comment.beyond)}",
-            _which(comment),
+            _facts(comment),
         ],
         _warnings(comment),
         _beyond(comment.beyond),
-        _resources(comment.planned),
         _at_once(comment.planned),
         _differences(comment.differences),
-        _packages(comment),
-        _inspection(comment.inspection),
+        _findings(comment.inspection),
+        _resources(comment.planned),
     ]
     body = "\n\n".join(paragraph for part in parts for paragraph in part)
     return f"{body}\n"
@@ -118,9 +122,107 @@ def headline(planned: PlannedChanges, beyond: tuple[str, ...]) -> str:
     return ", ".join(parts)
 
 
-def _which(comment: PlanComment) -> str:
-    commit = f"commit {code(comment.commit[:12])}" if comment.commit else "built from no commit"
-    return f"Bundle {code(comment.manifest.id[:12])}, {commit}"
+def _facts(comment: PlanComment) -> str:
+    """Return the table of what a reviewer looks for first."""
+    rows = {
+        "Release": _from_to(comment),
+        "Code": _code(comment),
+        "Dependencies": _dependencies(comment),
+        "Settings": _settings(comment.planned),
+        "Other resources": _others(comment.planned),
+        "Covered by no canary": _in_a_cell(map(_cell, comment.planned.at_once()), "nothing"),
+        "Inspection": _inspection(comment.inspection),
+    }
+    lines = [f"| {name} | {text} |" for name, text in rows.items() if text]
+    return "\n".join(["| What | Change |", "|---|---|", *lines])
+
+
+def _from_to(comment: PlanComment) -> str:
+    new = _bundle(comment.manifest.id, comment.commit)
+    live = comment.live
+    if live is None:
+        return f"Nothing is live in {comment.environment} yet. To {new}"
+    return f"From {_cell(live.label)}, {_bundle(live.bundle, live.commit)}, to {new}"
+
+
+def _bundle(bundle: str, commit: str | None) -> str:
+    built_from = f"commit {_cell(commit[:12])}" if commit else "built from no commit"
+    return f"bundle {_cell(bundle[:12])}, {built_from}"
+
+
+def _code(comment: PlanComment) -> str:
+    """Return which files of the function differ, and what that comes to in bytes."""
+    function = comment.packages()[0]
+    size = f"{function.package.size_bytes:,} bytes zipped"
+    if function.live is None:
+        return f"{_unknown(comment)}{size}"
+    if function.package.sha256 == function.live.sha256:
+        return "none"
+    names = _files(function.live, function.package)
+    return f"{_in_a_cell(names, 'packed in another way')}; {size}, {_against(function)}"
+
+
+def _dependencies(comment: PlanComment) -> str:
+    """Return which dependencies differ, or else whether the layer does."""
+    layers = comment.packages()[1:]
+    if not layers:
+        return "no layer"
+    [layer] = layers
+    size = f"layer of {layer.package.size_bytes:,} bytes zipped"
+    if layer.live is None:
+        return f"{_unknown(comment)}{size}"
+    if layer.package.sha256 == layer.live.sha256:
+        return "none"
+    versions = [*map(_cell, changes.dependencies(comment.live_manifest, comment.manifest))]
+    names = versions or _files(layer.live, layer.package)
+    return f"{_in_a_cell(names, 'packed in another way')}; {size}, {_against(layer)}"
+
+
+def _files(old: Package, new: Package) -> Iterator[str]:
+    for each in changes.files(old, new):
+        path, _, how = each.rpartition(" ")
+        yield f"{_cell(path)} {how}"
+
+
+def _unknown(comment: PlanComment) -> str:
+    """Return why there is nothing to compare with, if the live release should have it."""
+    if comment.live is None or comment.live_manifest is not None:
+        return ""
+    return f"unknown, because the bundle of {_cell(comment.live.label)} is damaged or missing; "
+
+
+def _settings(planned: PlannedChanges) -> str:
+    """Return which settings of the function change; all of a new one do."""
+    words: dict[str, None] = {}
+    for change in planned.changes:
+        kind = change.address.partition(".")[0]
+        if kind != _FUNCTION:
+            continue
+        if change.action not in ("update", "replace"):
+            return f"all: the function is {_DONE[change.action]}"
+        words |= dict.fromkeys(
+            attributes.in_words(kind, name).replace("|", "\\|")
+            for name in change.attributes
+            if name not in _OF_THE_BUNDLE
+        )
+    return _in_a_cell(words, "none")
+
+
+def _others(planned: PlannedChanges) -> str:
+    """Return the other resources that change, without the layer: that is a dependency."""
+    addresses = [
+        change.address
+        for change in planned.changes
+        if change.address.partition(".")[0] not in (_FUNCTION, "aws_lambda_layer_version")
+    ]
+    return _in_a_cell(map(_cell, addresses), "none")
+
+
+def _in_a_cell(texts: Iterable[str], nothing: str) -> str:
+    """Return the first texts of a list, and how many more there are."""
+    listed = list(texts)
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    return f"{', '.join(listed[:_LISTED])}{more}" if listed else nothing
 
 
 def _warnings(comment: PlanComment) -> Iterator[str]:
@@ -155,18 +257,18 @@ def _beyond(beyond: tuple[str, ...]) -> Iterator[str]:
 
 
 def _resources(planned: PlannedChanges) -> Iterator[str]:
-    fold = len(planned.changes) > _UNFOLDED
-    if fold:
-        yield f"<details><summary>All {len(planned.changes)} resources</summary>"
+    """Yield the plan itself, folded."""
+    if planned.empty:
+        return
+    yield f"<details><summary>Terraform plan: {headline(planned, ())}</summary>"
     for action, heading in _HEADINGS.items():
-        changes = [change for change in planned.changes if change.action == action]
-        if changes:
+        changed = [change for change in planned.changes if change.action == action]
+        if changed:
             yield f"{heading}:"
-            yield bullets(map(_change, changes))
+            yield bullets(map(_change, changed))
     if planned.outputs:
         yield f"Outputs: {', '.join(map(code, planned.outputs))}"
-    if fold:
-        yield "</details>"
+    yield "</details>"
 
 
 def _at_once(planned: PlannedChanges) -> Iterator[str]:
@@ -197,34 +299,12 @@ def _differences(differences: tuple[str, ...] | None) -> Iterator[str]:
         yield bullets(map(code, differences))
 
 
-def _packages(comment: PlanComment) -> Iterator[str]:
-    live = comment.live
-    against = "against what is live"
-    if live is None:
-        yield f"Nothing is live in {comment.environment} yet."
-    else:
-        against = f"against release {code(live.label)}, which is live"
-        against += f": commit {_cell(live.commit[:12])}" if live.commit else ""
-        if comment.live_manifest is None:
-            yield f"The bundle of release {code(live.label)} is damaged in the store, or missing."
-    rows = [
-        f"| {_cell(package.package.name)} | {package.package.size_bytes:,} | {_against(package)} "
-        f"| {len(package.package.files):,} |"
-        for package in comment.packages()
-    ]
-    yield "\n".join([f"| package | zipped bytes | {against} | files |", "|---|--:|--:|--:|", *rows])
-
-
 def _against(sizes: PackageSizes) -> str:
+    """Return by how much a package is larger than the live one."""
     package, live = sizes.package, sizes.live
-    if live is None:
-        return "-"
-    if package.sha256 == live.sha256:
-        return "unchanged"
+    assert live
     more = package.size_bytes - live.size_bytes
-    if more == 0:
-        return "as large, with other content"
-    return f"{more:+,} ({100 * more / live.size_bytes:+.1f} %)"
+    return f"{more:+,} ({100 * more / live.size_bytes:+.1f} %)" if more else "as large as before"
 
 
 def _cell(text: str) -> str:
@@ -233,14 +313,18 @@ def _cell(text: str) -> str:
     return code(text).replace("|", "\\|")
 
 
-def _inspection(report: Report) -> Iterator[str]:
-    if not report.findings:
-        counts = [
-            f"{code(package.name)} ({package.files:,} file{'s' if package.files != 1 else ''})"
-            for package in report.info.packages
-        ]
-        yield f"Inspection: no findings in {' and '.join(counts)}."
-        return
-    count = len(report.findings)
-    yield f"**Inspection: {count} finding{'s' if count > 1 else ''}**"
-    yield bullets(code(describe(finding)) for finding in report.findings)
+def _inspection(report: Report) -> str:
+    if report.findings:
+        count = len(report.findings)
+        return f"**{count} finding{'s' if count > 1 else ''}**, below"
+    counts = [
+        f"{_cell(package.name)} ({package.files:,} file{'s' if package.files != 1 else ''})"
+        for package in report.info.packages
+    ]
+    return f"no findings in {' and '.join(counts)}"
+
+
+def _findings(report: Report) -> Iterator[str]:
+    if report.findings:
+        yield "**Findings of the inspection:**"
+        yield bullets(code(describe(finding)) for finding in report.findings)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline import labels
-from pipeline.bundle.manifest import Manifest, Package
+from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
 from pipeline.errors import PipelineError, describe
 from pipeline.markdown import block, bullets, code, one_line
+from pipeline.report import changes
 from pipeline.release.context import ReleaseContext
 from pipeline.release.ledger import Release
 from pipeline.release.outcome import how_to_roll_back
@@ -54,7 +55,7 @@ def preview(context: ReleaseContext, left: Manifest | None) -> list[str]:
     lines = [f"{label:<8} {one_line(text)}" for label, text in _releases(context)]
     if context.manifest:
         lines += [f"{'package':<8} {line}" for line in _packages(left, context.manifest)]
-        lines += [f"{'needs':<8} {line}" for line in _dependencies(left, context.manifest)]
+        lines += [f"{'needs':<8} {line}" for line in changes.dependencies(left, context.manifest)]
     lines += [f"{'settings':<8} {name} is different" for name in context.settings]
     return lines + [f"{'then':<8} {line}" for line in _after_rollback(context)]
 
@@ -119,11 +120,14 @@ def _what_changes(context: ReleaseContext, left: Manifest | None) -> Iterator[st
         yield "### What was to change" if context.problem else "### What changed"
     if context.planned:
         yield block(in_words(context.planned))
-    changes = [*_packages(left, context.manifest), *_dependencies(left, context.manifest)]
-    changes += [f"setting {name} is different" for name in context.settings]
+    differences = [
+        *_packages(left, context.manifest),
+        *changes.dependencies(left, context.manifest),
+    ]
+    differences += [f"setting {name} is different" for name in context.settings]
     if not context.problem:
-        changes += _after_rollback(context)
-    yield bullets(map(code, changes))
+        differences += _after_rollback(context)
+    yield bullets(map(code, differences))
 
 
 def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
@@ -138,30 +142,7 @@ def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
             size = f"{old.size_bytes:,} → {size}"
         yield f"{package.name}: {size}"
         if old and old.sha256 != package.sha256:
-            yield from _files(old, package)
-
-
-def _dependencies(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
-    """Name the dependencies that are locked to another version, with both."""
-    before, after = left.dependencies if left else {}, manifest.dependencies
-    for name in sorted(before.keys() | after.keys()) if left else ():
-        if before.get(name) != after.get(name):
-            yield f"{name}: {before.get(name, 'none')} → {after.get(name, 'none')}"
-
-
-def _files(old: Package, new: Package) -> Iterator[str]:
-    """Name what differs in two packages, but for the many files of a dependency: its name does."""
-    before, after = ({file.path: file.sha256 for file in one.files} for one in (old, new))
-    parts: dict[str, set[str]] = {}
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            how = "changed" if path in before and path in after else "added"
-            how = "removed" if path not in after else how
-            # A layer's files lie in python/<dependency>/.
-            part = path.split("/")[1] if path.startswith("python/") else path
-            parts.setdefault(part, set()).add(how)
-    for part, ways in parts.items():
-        yield f"{new.name}: {part} {'changed' if len(ways) > 1 else min(ways)}"
+            yield from (f"{package.name}: {each}" for each in changes.files(old, package))
 
 
 def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from scratch.source import ROOT
 FOLDER = ROOT / "docs" / "pictures"
 PAGE = ROOT / "page" / "demo"
 RECORDING = "demo.svg"
+DEMO = (sys.executable, "-m", "demo")
 _PHONE, _DESK = (390, 844), (1100, 1195)
 # Of each picture of the page: the window, the colours, and where in the page.
 SHOTS = {
@@ -39,7 +40,7 @@ def play() -> str:
     """Run the demo, show its output as it comes, and return it, with its colours."""
     parts = []
     with subprocess.Popen(
-        [sys.executable, "-m", "localcloud", "demo", "--page", str(PAGE)],
+        [*DEMO, "--page", str(PAGE)],
         cwd=ROOT,
         env=os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(_COLUMNS)},
         stdout=subprocess.PIPE,

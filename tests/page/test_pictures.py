@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ def test_the_recording_is_the_end_of_the_demo_and_asks_nobody_for_anything() -> 
     assert "file://…/page/demo/index.html" in text
     assert "left out" not in text and str(ROOT) not in drawn
     assert not re.search(r"@font-face|@import|href=|src=|url\([^#]", drawn)
+
+
+def test_the_demo_takes_the_option_that_the_pictures_give_it() -> None:
+    done = subprocess.run([*pictures.DEMO, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "--page" in done.stdout, done.stderr
 
 
 def test_a_page_gives_a_picture_of_each_name(browser: Browser, tmp_path: Path) -> None:

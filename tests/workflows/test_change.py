@@ -152,7 +152,8 @@ def test_its_plans_are_one_comment(pull_request: PullRequest) -> None:
         assert body.startswith(environment)
         assert "- `aws_lambda_function.service`: the function's code" in body
         assert f"commit `{pull_request.head[:12]}`" in body
-        assert "pymongo-layer.zip" in body and "no findings" in body
+        assert "| Dependencies |" in body and "no findings" in body
+        assert body.index("| Release |") < body.index("<details><summary>Terraform plan:")
 
 
 def test_its_job_summary_says_the_same(pull_request: PullRequest) -> None:

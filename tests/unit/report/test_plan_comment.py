@@ -114,12 +114,62 @@ def _created(count: int) -> list[Change]:
         ),
     ],
 )
-def test_the_first_lines_are_the_counts_and_the_bundle(
+def test_the_first_lines_are_the_counts_and_from_which_release_to_which(
     changes: list[Change], headline: str
 ) -> None:
-    lines = _page(*changes).splitlines()
-    assert lines[0] == f"### Plan for staging: {headline}"
-    assert lines[2] == f"Bundle `{NEW.id[:12]}`, commit `ba5eba5eba5e`"
+    text = _page(*changes)
+    assert text.splitlines()[0] == f"### Plan for staging: {headline}"
+    assert _facts(text)["Release"] == (
+        f"From #7, bundle {LIVE.id[:12]}, commit c0ffeec0ffee, "
+        f"to bundle {NEW.id[:12]}, commit ba5eba5eba5e"
+    )
+
+
+def test_the_facts_are_before_the_plan_which_is_folded() -> None:
+    """What changes in code, dependencies and settings, and what no canary covers."""
+    function = Change(FUNCTION, "update", ("layers", "memory_size", "s3_key"), True)
+    role = Change("aws_iam_role_policy.f", "update", ("policy",), True, at_once=True)
+    files = (replace(FILES[0], sha256="0b" * 32),)
+    dependencies = {"dnspython": "2.8.0", "pymongo": "4.20.0"}
+    layer = Package("pymongo-layer.zip", 2_100_000, "03" * 32, files)
+    new = replace(
+        NEW, function=replace(NEW.function, files=files), layer=layer, dependencies=dependencies
+    )
+    live = replace(LIVE, dependencies={**dependencies, "pymongo": "4.19.0"})
+    text = _page(function, role, manifest=new, live_manifest=live)
+    facts = _facts(text)
+    assert list(facts) == [
+        *("Release", "Code", "Dependencies", "Settings", "Other resources"),
+        *("Covered by no canary", "Inspection"),
+    ]
+    assert facts["Code"] == "lambda_function.py changed; 5,250 bytes zipped, +250 (+5.0 %)"
+    assert facts["Dependencies"] == (
+        "pymongo: 4.19.0 → 4.20.0; layer of 2,100,000 bytes zipped, +100,000 (+5.0 %)"
+    )
+    assert facts["Settings"] == "memory"
+    assert facts["Other resources"] == facts["Covered by no canary"] == "aws_iam_role_policy.f"
+    assert text.index("| Inspection |") < text.index("<details>") < text.index("To update:")
+    assert text.rstrip().endswith("</details>")
+
+
+def test_what_does_not_change_says_so() -> None:
+    facts = _facts(_page(manifest=LIVE, commit=LIVE.commit))
+    unchanged = ("Code", "Dependencies", "Settings", "Other resources")
+    assert {facts[name] for name in unchanged} == {"none"}
+    assert facts["Covered by no canary"] == "nothing" and "<details>" not in _page()
+
+
+def test_of_a_long_list_the_first_are_in_the_table() -> None:
+    facts = _facts(_page(*_created(6)))
+    assert facts["Other resources"] == (
+        "aws_iam_role.number_0, aws_iam_role.number_1, aws_iam_role.number_2, "
+        "aws_iam_role.number_3 and 2 more"
+    )
+
+
+def test_of_a_new_function_all_settings_change() -> None:
+    facts = _facts(_page(Change(FUNCTION, "create", ("memory_size",), False)))
+    assert facts["Settings"] == "all: the function is created"
 
 
 def test_a_changed_output_alone_is_no_empty_plan() -> None:
@@ -154,7 +204,7 @@ def test_words_belong_to_a_type_of_resource() -> None:
 def test_what_a_deployment_would_refuse_stands_above_the_plan() -> None:
     text = _page(CODE, refused="a deployment is refused: Lambda refuses weights. Take one step.")
     warning = "**`a deployment is refused: Lambda refuses weights. Take one step.`**"
-    assert text.index(warning) < text.index("To update:")
+    assert text.index("| Inspection |") < text.index(warning) < text.index("To update:")
 
 
 def test_resources_are_grouped_by_action_and_new_ones_are_reported_by_address() -> None:
@@ -167,13 +217,6 @@ def test_resources_are_grouped_by_action_and_new_ones_are_reported_by_address() 
     assert [line for line in text.splitlines() if line in groups] == groups
     assert "- `aws_iam_role.number_0`\n" in text and "- `aws_iam_role.old`\n" in text
     assert "- `aws_lambda_layer_version.dependencies[0]`: the layer's contents\n" in text
-
-
-def test_more_than_ten_resources_are_folded() -> None:
-    assert "<details>" not in _page(*_created(10))
-    text = _page(*_created(11))
-    assert text.index("<details>") < text.index("number_0") < text.index("</details>")
-    assert text.index("</details>") < text.index("| package |")
 
 
 def test_a_destroyed_protected_resource_is_reported_with_the_label_that_allows_it() -> None:
@@ -221,42 +264,43 @@ def test_differences_from_a_reviewed_plan_are_reported_only_on_request() -> None
 @pytest.mark.parametrize(
     ("size_bytes", "sha256", "cell"),
     [
-        (5_250, "02" * 32, "+250 (+5.0 %)"),
-        (4_000, "02" * 32, "-1,000 (-20.0 %)"),
-        (5_000, "02" * 32, "as large, with other content"),
-        (5_000, "00" * 32, "unchanged"),
+        (5_250, "02" * 32, "packed in another way; 5,250 bytes zipped, +250 (+5.0 %)"),
+        (4_000, "02" * 32, "packed in another way; 4,000 bytes zipped, -1,000 (-20.0 %)"),
+        (5_000, "02" * 32, "packed in another way; 5,000 bytes zipped, as large as before"),
+        (5_000, "00" * 32, "none"),
     ],
 )
 def test_sizes_are_compared_with_what_is_live(size_bytes: int, sha256: str, cell: str) -> None:
     package = Package("lambda_function.zip", size_bytes, sha256, FILES)
-    rows = _rows(_page(CODE, manifest=replace(NEW, function=package)))
-    header = "against release #7, which is live: commit c0ffeec0ffee"
-    assert rows == [
-        ["package", "zipped bytes", header, "files"],
-        ["lambda_function.zip", f"{size_bytes:,}", cell, "1"],
-        ["pymongo-layer.zip", "2,000,000", "unchanged", "1,234"],
-    ]
+    facts = _facts(_page(CODE, manifest=replace(NEW, function=package)))
+    assert (facts["Code"], facts["Dependencies"]) == (cell, "none")
 
 
 def test_before_the_first_release_there_is_nothing_to_compare_with() -> None:
-    text = _page(CODE, live=None, live_manifest=None)
-    assert "Nothing is live in staging yet.\n" in text
-    assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+    facts = _facts(_page(CODE, live=None, live_manifest=None))
+    assert facts["Release"].startswith(f"Nothing is live in staging yet. To bundle {NEW.id[:12]}")
+    assert facts["Code"] == "5,250 bytes zipped"
+    assert facts["Dependencies"] == "layer of 2,000,000 bytes zipped"
 
 
 def test_a_live_bundle_that_is_damaged_is_reported() -> None:
-    text = _page(CODE, live_manifest=None)
-    assert "The bundle of release `#7` is damaged in the store, or missing.\n" in text
-    assert _rows(text)[1] == ["lambda_function.zip", "5,250", "-", "1"]
+    facts = _facts(_page(CODE, live_manifest=None))
+    unknown = "unknown, because the bundle of #7 is damaged or missing; "
+    assert facts["Code"] == f"{unknown}5,250 bytes zipped"
 
 
-def test_the_inspection_is_reported() -> None:
-    text = _page(CODE)
-    where = "`lambda_function.zip` (1 file) and `pymongo-layer.zip` (1,234 files)"
-    assert f"Inspection: no findings in {where}.\n" in text
+def test_a_function_without_a_layer_has_no_dependencies() -> None:
+    text = _page(CODE, manifest=replace(NEW, layer=None), live_manifest=replace(LIVE, layer=None))
+    assert _facts(text)["Dependencies"] == "no layer"
+
+
+def test_the_inspection_is_part_of_the_facts_and_findings_are_listed() -> None:
+    where = "lambda_function.zip (1 file) and pymongo-layer.zip (1,234 files)"
+    assert _facts(_page(CODE))["Inspection"] == f"no findings in {where}"
     finding = Finding(Rule.DAMAGED_ZIP, "pymongo-layer.zip", "a/b.py", "it is damaged", 4)
     text = _page(CODE, inspection=replace(CLEAN, findings=(finding, finding)))
-    assert "**Inspection: 2 findings**\n\n- `damaged-zip pymongo-layer.zip:a/b.py:4 it" in text
+    assert _facts(text)["Inspection"] == "2 findings, below"
+    assert "**Findings of the inspection:**\n\n- `damaged-zip pymongo-layer.zip:a/b.py:4 it" in text
     assert "no findings" not in text
 
 
@@ -328,12 +372,12 @@ def _tokens(markdown: str) -> Iterator[Any]:
         yield from token.children or []
 
 
-def _rows(markdown: str) -> list[list[str]]:
-    """Return the text of every cell of the page's table."""
+def _facts(markdown: str) -> dict[str, str]:
+    """Return the table of facts: the text of each row by its name."""
     rows: list[list[str]] = []
     for token in MarkdownIt("commonmark").enable("table").parse(markdown):
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline" and rows and token.level == 4:
             rows[-1].append("".join(child.content for child in token.children or []))
-    return [row for row in rows if row]
+    return {name: text for name, text in filter(None, rows[1:])}
