@@ -10,7 +10,7 @@ function errorRate(figures) {
   return known ? (100 * figures.errors) / known : undefined;
 }
 
-const milliseconds = (ms) => `${ms < 10 ? ms.toFixed(1) : count.format(Math.round(ms))} ms`;
+const milliseconds = (ms) => `${ms && ms < 10 ? ms.toFixed(1) : count.format(Math.round(ms))} ms`;
 
 const percent = (value) => `${value.toFixed(value && value < 10 ? 2 : 0)} %`;
 
@@ -29,10 +29,12 @@ function chart({ id, title, of, words, differs, lacks }, releases) {
   const points = oldestFirst.map((release, x) => ({ release, x, value: of(release) })).filter((point) => point.value !== undefined);
   const missing = releases.length - points.length;
   const figure = make("figure", { id: `chart-${id}` }, make("figcaption", {}, make("h3", {}, title)));
-  if (missing) {
-    figure.lastChild.append(make("p", { class: "quiet" }, `${count.format(missing)} of ${plural(releases.length, "release")} ${missing === 1 ? "has" : "have"} no figure: ${lacks}.`));
+  const lacking = missing
+    ? make("p", { class: "quiet lacking" }, `${count.format(missing)} of ${plural(releases.length, "release")} ${missing === 1 ? "has" : "have"} no figure: ${lacks}.`) : "";
+  if (!points.length) {
+    figure.append(lacking);
+    return figure;
   }
-  if (!points.length) return figure;
   const top = points.reduce((most, { value }) => Math.max(most, value), 0) || 1;
   const last = Math.max(1, oldestFirst.length - 1);
   const px = (point) => LEFT + ((WIDTH - LEFT - RIGHT) * point.x) / last;
@@ -78,7 +80,7 @@ function chart({ id, title, of, words, differs, lacks }, releases) {
     event.preventDefault();
   });
   choose(points.length - 1);
-  figure.append(plot, readout);
+  figure.append(plot, readout, lacking);
   return figure;
 }
 
