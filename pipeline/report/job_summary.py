@@ -51,7 +51,7 @@ def _summarise(context: ReleaseContext, before: Live | None) -> None:
             ending = _look(context, before)
         github.add_to_summary(release_summary.page(context, ending))
     except Exception as problem:  # whatever it is: what was done is done, and says so by itself
-        log.warning(f"there is no summary: {describe(problem)}")
+        log.warning(f"the job summary could not be written: {describe(problem)}")
 
 
 def _look(context: ReleaseContext, before: Live | None) -> Ending:

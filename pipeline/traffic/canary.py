@@ -142,7 +142,7 @@ class Canary:
         with progress.step("calls", self.steps.least_calls) as bar:
             for done, turn in enumerate(itertools.islice(turns, self.steps.least_calls), start=1):
                 if time.monotonic() > until_s:
-                    log.warning("         they take too long: what there is has to do")
+                    log.warning("         they take too long: the calls made so far are compared")
                     break
                 made += [self._call(called, key, turn) for called in (version, old)]
                 bar.update(done, _figures(made, old, version))

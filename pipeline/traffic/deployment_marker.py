@@ -30,4 +30,4 @@ def put(target: Target, kind: Literal["deploy", "rollback"]) -> None:
             ],
         )
     except (ClientError, BotoCoreError) as error:
-        log.warning(f"the dashboard has no mark of this {kind}: {describe(error)}")
+        log.warning(f"the dashboard has no marker of this {kind}: {describe(error)}")

@@ -44,8 +44,8 @@ def run(target: Target, version: str, *, role_changed: bool) -> None:
         _call_all(target, version, key)
     elif SMOKE_CALLS:
         log.warning(
-            "nothing but health is called: there is no parameter "
-            + target.environment.smoke_parameter
+            "the smoke test only calls the health check: the parameter "
+            f"{target.environment.smoke_parameter} does not exist"
         )
     _find_in_log(target, version, health.request_id, began_ms)
 

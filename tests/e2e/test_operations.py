@@ -105,7 +105,7 @@ def test_a_mark_that_fails_changes_nothing(seen: Seen) -> None:
     """The release succeeds, and one line says what the dashboard lacks."""
     assert seen.unmarked.returncode == 0, seen.unmarked.stderr
     lines = seen.unmarked.stderr.splitlines()
-    [line] = [each for each in lines if "the dashboard has no mark" in each]
+    [line] = [each for each in lines if "the dashboard has no marker" in each]
     assert "deploy" in line
     assert seen.production.releases()[0]["outcome"] == "succeeded"
 

@@ -63,7 +63,7 @@ def test_a_summary_that_cannot_be_made_changes_no_outcome(
     with pytest.raises(LostRaceError):
         with job_summary.job_summary("rollback", Target(unreachable, PRODUCTION), None):
             raise LostRaceError("somebody was faster")
-    assert caplog.text.count("there is no summary") == 2
+    assert caplog.text.count("the job summary could not be written") == 2
 
 
 def test_outside_of_a_job_nothing_is_looked_up_or_written(
