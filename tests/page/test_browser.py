@@ -131,6 +131,16 @@ def test_an_older_record_without_a_subject_has_its_reason(browser: Browser, tmp_
     assert browser.texts("#release-1 .reason") == []
 
 
+def test_a_tree_with_changes_is_not_taken_for_its_commit(browser: Browser, tmp_path: Path) -> None:
+    """There is no comparison of commits to link to: GitHub does not have the changes."""
+    old, new = factories.release(1), factories.release(2, commit="c0ffee" * 6 + "+changes")
+    browser.open(factories.written(tmp_path, factories.page_history([new, old])), at="#release-2")
+    assert "c0ffeec+changes" in browser.text("#release-2 .meta")
+    links = browser.run("return [...document.querySelectorAll('#release-2 a')].map(a => a.href)")
+    assert f"https://github.com/octo-org/mongo-client/commit/{'c0ffee' * 6}" in links
+    assert not any("/compare/" in link for link in links)
+
+
 def test_the_lines_that_differ_are_on_the_page_or_one_link_away(
     browser: Browser, page: Path, tmp_path: Path
 ) -> None:

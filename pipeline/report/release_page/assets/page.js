@@ -102,9 +102,18 @@ const outside = (address, ...text) => make("a", { href: address, rel: "noreferre
 
 const isCommit = (text) => /^[0-9a-f]{7,64}$/.test(text ?? "");
 
+// Stands behind the commit of a bundle that was built from a tree with uncommitted changes.
+const CHANGES = "+changes";
+
+/** Return a commit in as many digits as people compare, with `+changes` if there were any. */
+function shortCommit(commit, digits = 12) {
+  return commit.endsWith(CHANGES) ? `${commit.slice(0, -CHANGES.length).slice(0, digits)}${CHANGES}` : commit.slice(0, digits);
+}
+
 /** Return a commit, which is a link where the repository is known. */
-function commitOf({ commit }, text = code(short(commit))) {
-  return data.repository && isCommit(commit) ? outside(`${data.repository}/commit/${commit}`, text) : text;
+function commitOf({ commit }, text = code(shortCommit(commit))) {
+  const id = commit.replace(CHANGES, "");
+  return data.repository && isCommit(id) ? outside(`${data.repository}/commit/${id}`, text) : text;
 }
 
 /** Return the address of the difference between the commits of two releases, if GitHub has one. */

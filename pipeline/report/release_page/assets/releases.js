@@ -208,7 +208,7 @@ function row(release) {
         line === release.reason ? "" : make("span", { class: "reason" }, why),
         make("span", { class: "meta" }, items([
           release.version && `v${release.version}`, age(release.ended ?? release.began), tookInWords(release), release.actor,
-          release.commit && code(short(release.commit).slice(0, 7)),
+          release.commit && code(shortCommit(release.commit, 7)),
           old && release.kind === "deploy" && packagesOf(release).length ? inSentence(compareBundles(old, release), old, release) : undefined]))),
       make("span", { class: "badges" },
         badge(state, kind),
