@@ -28,12 +28,13 @@ import logging
 import math
 import os
 import re
+import ssl
 import sys
 import time
 from collections.abc import Callable, Collection as Items, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPConnection, HTTPSConnection
 from itertools import islice
 from json.encoder import encode_basestring
@@ -378,8 +379,7 @@ class Field(NamedTuple):
 
 def _is_size(value: Any) -> bool:
     # JSON has one type for numbers, so 10.0 is an integer as well.
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 <= value < 2**31 and value == int(value)
+    return type(value) in (int, float, Int64) and 0 <= value < 2**31 and value == int(value)
 
 
 def _are_objects(value: Any) -> bool:
@@ -577,6 +577,8 @@ _SELECTION_AGAIN_S = 1.0  # the same, where the request before has found none
 # by an administrator, or within JavaScript by a time limit; whatever Atlas's shared tiers refuse.
 _UNAUTHORIZED, _AUTHENTICATION_FAILED, _INTERRUPTED, _ATLAS_ERROR = 13, 18, 11601, 8000
 
+# Made during initialisation, for which Lambda gives a whole CPU: reading the certificates is slow.
+_TLS = ssl.create_default_context() if "MONGODB_URI_PARAMETER" in os.environ else None
 _client: MongoClient[Document] | None = None  # the container's, made at the first request
 _found_none = False  # whether the last search for a server was in vain
 
@@ -677,13 +679,12 @@ def read_parameter(name: str, limit_s: float) -> str:
         key = hmac.digest(key, part.encode(), "sha256")
     signature = f"SignedHeaders={signed}, Signature={key.hex()}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, {signature}"
-    value: str = _send(url, headers, body, limit_s)["Parameter"]["Value"]
-    return value
+    return str(_send(url, headers, body, limit_s)["Parameter"]["Value"])
 
 
 def _send(url: str, headers: dict[str, str], body: bytes | None, limit_s: float) -> Document:
     parts = urlsplit(url)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connect = partial(HTTPSConnection, context=_TLS) if parts.scheme == "https" else HTTPConnection
     with closing(connect(parts.netloc, timeout=limit_s)) as connection:
         connection.request("POST" if body else "GET", parts.path or "/", body, headers)
         response = connection.getresponse()

@@ -6,7 +6,8 @@ share that the memory stands for: 256 MB of 1,769 ("Configure Lambda function me
 So the process is stopped for the rest of each 20 ms once it has initialised.
 
 The alternatives are the same handler on SAM's build of the layer, and the same with boto3 for the
-parameter. The parameter and the database are read without TLS, which all would need alike.
+parameter. Systems Manager is reached by TLS, as on AWS: trusted are the usual certificates, and its
+own. The database is reached without.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ import json
 import os
 import shutil
 import signal
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import botocore
 
 from benchmarks.cold_start import version_of
 from benchmarks.measure import ChildFailedError, alternate, cpu_of_process_s, spread_of
@@ -38,11 +44,14 @@ _OURS, _SAM, _BOTO3 = "our bundle", "SAM's build", "SAM's build, parameter read 
 
 def measure(workspace: Workspace) -> list[Row]:
     """Start each in turn, and call it once."""
-    with filled_mongod() as uri, _parameter_store(uri) as store:
+    trusted = workspace.new_folder("trusted") / "certificates.pem"
+    with filled_mongod() as uri, _parameter_store(uri, trusted) as store:
         environment = (
             ("AWS_ACCESS_KEY_ID", "nobody"),
             ("AWS_SECRET_ACCESS_KEY", "nobody"),
             ("AWS_ENDPOINT_URL", store),
+            ("SSL_CERT_FILE", str(trusted)),
+            ("AWS_CA_BUNDLE", str(trusted)),  # boto3's
             ("MONGODB_URI_PARAMETER", "/mongo-client/local/mongodb-uri"),
             ("API_KEYS", api_keys({KEY: "read write"})),
         )
@@ -126,8 +135,11 @@ def _at_share(pid: int) -> Iterator[None]:
 
 
 @contextmanager
-def _parameter_store(value: str) -> Iterator[str]:
-    """Yield the address of a Systems Manager that answers every request with this parameter."""
+def _parameter_store(value: str, trusted: Path) -> Iterator[str]:
+    """Yield the address of a Systems Manager that answers every request with this parameter.
+
+    `trusted` is where the certificates to trust are written to.
+    """
     content = json.dumps({"Parameter": {"Value": value}}).encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -142,7 +154,28 @@ def _parameter_store(value: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
+    key_file = _write_certificate(trusted)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(trusted, key_file)
+    with trusted.open("a") as file:
+        file.write(Path(botocore.__file__).with_name("cacert.pem").read_text())
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"https://localhost:{server.server_port}"
         server.shutdown()
+
+
+def _write_certificate(path: Path) -> Path:
+    """Write a certificate for localhost, and return its key's file."""
+    key = path.with_name("key.pem")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", key, "-out", path),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return key

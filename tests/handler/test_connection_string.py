@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -181,22 +184,25 @@ def test_a_parameter_store_out_of_reach_is_503_within_the_time_limit(
 class Store:
     """An HTTP server in the parameter store's place: what it answers, and what it was sent."""
 
-    answers: list[tuple[int, Document]]
+    server: ThreadingHTTPServer
+    answers: list[tuple[int, Document]] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    url: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, ssm: Any) -> Iterator[Store]:
     """A parameter store that answers what a test says, the last answer again and again."""
-    store = Store([])
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            store.requests.append((self.command, self.path, headers, body))
-            status, answer = store.answers.pop(0) if store.answers[1:] else store.answers[0]
+            fake.requests.append((self.command, self.path, headers, body))
+            status, answer = fake.answers.pop(0) if fake.answers[1:] else fake.answers[0]
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
@@ -209,10 +215,10 @@ def store(monkeypatch: pytest.MonkeyPatch, ssm: Any) -> Iterator[Store]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        fake = Store(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        store.url = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
-        yield store
+        monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
+        yield fake
         server.shutdown()
 
 
@@ -257,6 +263,42 @@ def test_the_request_for_the_parameter_is_signed_as_botocore_signs_it(
     assert headers["x-amz-target"] == "AmazonSSM.GetParameter"
     assert headers.get("x-amz-security-token") == token
     assert signature_of(method, store.url + path, headers, body, token) == headers["authorization"]
+
+
+@pytest.mark.parametrize(("is_trusted", "status"), [(True, 200), (False, 503)])
+def test_the_parameter_store_s_certificate_is_verified(
+    new_container: Callable[[], Container],
+    collection: Collection[Document],
+    mongodb: str,
+    monkeypatch: pytest.MonkeyPatch,
+    store: Store,
+    tmp_path: Path,
+    is_trusted: bool,
+    status: int,
+) -> None:
+    """The request has the session's token, so it must go to AWS only."""
+    store.answers = [(200, {"Parameter": {"Value": mongodb}})]
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    store.server.socket = context.wrap_socket(store.server.socket, server_side=True)
+    monkeypatch.setenv(
+        "AWS_ENDPOINT_URL", store.url.replace("http://127.0.0.1", "https://localhost")
+    )
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    assert act(new_container(), collection, limit_s=60).status == status
+    assert bool(store.requests) == is_trusted
 
 
 @pytest.mark.parametrize(
