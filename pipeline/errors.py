@@ -129,6 +129,12 @@ class NotPromotedError(PipelineError):
     id = "not-promoted"
 
 
+class UncommittedError(PipelineError):
+    """The bundle was built from a tree with uncommitted changes."""
+
+    id = "not-committed"
+
+
 class SupersededError(PipelineError):
     """A newer commit was deployed first."""
 

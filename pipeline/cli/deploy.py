@@ -22,6 +22,7 @@ from pipeline.cli.status import notice_states
 from pipeline.config import BESIDE_STEPS_S, Environment
 from pipeline.errors import AwsError, PlanChangedError
 from pipeline.inspection import inspector
+from pipeline.packaging import freshness
 from pipeline.release import (
     attestation,
     ledger,
@@ -121,6 +122,8 @@ def command(
             quarantine.require_free(target, bundle.id)
         if steps.after and not skip_promotion_check:
             promotion.require_promoted(target, steps.after, bundle.id)
+        else:  # what was promoted was committed for the environment before
+            promotion.require_committed(target, bundle.manifest.commit)
         canary = None if all_at_once else Canary(target, steps, context.timeline)
         with context.timeline.phase("store", f"bundle {bundle.id[:12]}, once and for all"):
             store.put(target.aws, bundle)
@@ -161,6 +164,8 @@ def _inspected(context: ReleaseContext, reference: str, attest: bool) -> Bundle:
     with context.timeline.phase("inspect", f"the bundle {reference}"):
         bundle = store.load(context.target.aws, reference)
         context.manifest = bundle.manifest
+        if text := freshness.warning(reference, bundle.manifest):
+            console.notice(text)
         inspector.require_clean(bundle)
     if attest:
         with context.timeline.phase("verify", "the attestations of its packages"):

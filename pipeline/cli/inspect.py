@@ -9,12 +9,14 @@ import click
 
 from pipeline import github
 from pipeline.cli import console
+from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
 from pipeline.errors import BundleError
 from pipeline.inspection import report
 from pipeline.runtimes import MAX_UNZIPPED_BYTES
 from pipeline.inspection.inspector import inspect_bundle, refuse_findings, today
 from pipeline.inspection.report import Report
+from pipeline.packaging import freshness
 
 
 @click.command("inspect", epilog=examples("inspect", "inspect other --json"))
@@ -40,6 +42,8 @@ def command(folder: Path, expected_id: str | None, as_json: bool) -> None:
     if expected_id is not None:
         _refuse_another(found, expected_id)
     refuse_findings(found, "Each finding says what to do about it.")
+    if text := freshness.warning(str(folder), Bundle.read(folder).manifest):
+        console.notice(text)
 
 
 def _show(found: Report) -> None:

@@ -69,7 +69,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
     if wanted and not context.resilient_parsing:
         from pipeline import commit
 
-        head = (commit.head() or "unknown")[:12]
+        head = commit.short(commit.of_tree() or "unknown")
         click.echo(f"pipeline, commit {head}, Python {platform.python_version()}")
         context.exit()
 

@@ -18,6 +18,7 @@ from pipeline.config import Environment
 from pipeline.errors import ReleaseUnusableError
 from pipeline.inspection.inspector import inspect_loaded
 from pipeline.markdown import code, one_line
+from pipeline.packaging import freshness
 from pipeline.release import observation, outcome, quarantine, state, rollback_target
 from pipeline.release.ledger import Release
 from pipeline.report import plan_comment
@@ -87,7 +88,8 @@ def command(
     if folder:
         save(folder, facts, page, reference)
     github.add_to_summary(page)
-    for warning in filter(None, (facts.quarantined, facts.refused)):
+    source = freshness.warning(reference, facts.manifest)
+    for warning in filter(None, (source, facts.quarantined, facts.refused)):
         console.notice(warning)
     _set_outputs(facts)
     facts.planned.refuse_destruction(allowed)

@@ -43,7 +43,7 @@ def build(out: Path, runtime_packages: Path) -> Bundle:
         handler=HANDLER,
         runtime=RUNTIME,
         architecture=ARCHITECTURE,
-        commit=commit.head(),
+        commit=commit.of_tree(),
         layer_recipe_sha256=None,
         dependencies={},
     )

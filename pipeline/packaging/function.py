@@ -11,10 +11,22 @@ from pipeline.errors import SourceError, UsageError
 
 
 def read_files() -> dict[str, bytes]:
-    """Return the files of the function's zip: path in it → content.
+    """Return the files of the function's zip, checked: path in it → content.
 
     Raises UsageError if function.toml names what is not there, or if this Python is not the
     deployed one, and SourceError for source that does not compile.
+    """
+    files = read_contents()
+    for path, content in files.items():
+        if path.endswith(".py"):
+            check_source(content, (SOURCE / path).relative_to(ROOT).as_posix())
+    return files
+
+
+def read_contents() -> dict[str, bytes]:
+    """Return the files of the function's zip: path in it → content.
+
+    Raises UsageError if function.toml names what is not there.
     """
     files: dict[str, bytes] = {}
     for name in FILES:
@@ -33,9 +45,6 @@ def read_files() -> dict[str, bytes]:
             f"function.toml: the file of the handler {HANDLER} does not exist: {HANDLER_PATH}",
             "Create the file, correct `handler`, or add the file's folder to `files`.",
         )
-    for path, content in files.items():
-        if path.endswith(".py"):
-            check_source(content, (SOURCE / path).relative_to(ROOT).as_posix())
     return files
 
 

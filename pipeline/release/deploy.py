@@ -87,6 +87,7 @@ class Deployment:
                     self._target,
                     version,
                     role_changed=planned.touches("aws_iam_role"),
+                    serving=switch.before.version if switch.before else None,
                 )
             self._move_live(switch, version)
             publish.call_api(self._context, published)
@@ -127,7 +128,9 @@ class Deployment:
             self._canary.roll_out(switch, version)
         with self._timeline.phase("switch", f"{LIVE} to {labels.version(version)}, alone"):
             switch.promote(version)
-            self._context.health_after = invoke.require_health(function, LIVE)
+            self._context.health_after = invoke.require_health(
+                function, LIVE, other=switch.before.version if switch.before else None
+            )
 
     def _record(
         self, release: Release, result: ledger.Outcome, error: str | None = None

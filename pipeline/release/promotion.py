@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pipeline import commit
 from pipeline.release import quarantine, serving
 from pipeline.traffic import alias
-from pipeline.config import Environment
-from pipeline.errors import NotPromotedError
+from pipeline.config import LOCAL, Environment
+from pipeline.errors import NotPromotedError, UncommittedError
 from pipeline.release.ledger import Ledger
 from pipeline.target import Target
 
@@ -31,6 +32,18 @@ def served_by(target: Target) -> str:
         f"{target.name} does not serve the release of its ledger: {what}",
         "Repair it first. `status` has the command.",
         command=f"python -m pipeline status --environment {target.name}",
+    )
+
+
+def require_committed(target: Target, built_from: str | None) -> None:
+    """Raise UncommittedError for a bundle of uncommitted source, unless it is for this machine."""
+    if target.name == LOCAL or not commit.has_changes(built_from):
+        return
+    raise UncommittedError(
+        f"the bundle was built from commit {commit.short(built_from or '')}: nobody could build it "
+        f"again, so {target.name} does not take it",
+        "Commit the changes, and build again.",
+        command="python -m pipeline build",
     )
 
 

@@ -72,6 +72,7 @@ class Rollback:
                 self._target,
                 published.version,
                 role_changed=planned.touches("aws_iam_role"),
+                serving=self._switch.before.version if self._switch.before else None,
             )
             self._move_live(published.version, release)
             self._check(published.version, health_before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from pipeline.release.ledger import Ledger, Release
 from pipeline.release.serving import Serving
 from pipeline.traffic.alias import Live
 from pipeline.target import DeployedFunction, Target
+
+log = logging.getLogger(__name__)
 
 _OFFERED = 100  # the newest releases, if the requested one cannot be restored
 _WHOLE = 5  # the most of them, if their bundles must be checked
@@ -266,7 +269,8 @@ def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | N
 
     The bundle's digests are verified already. What is left: AWS still takes updates of its runtime,
     and the version, if it is still published with that code and its layer, answers when it is
-    called (no worse than live does now). Raises ReleaseUnusableError or CheckFailedError.
+    called (no worse than live does now). A database that is unavailable for both is logged, for
+    then no rollback helps. Raises ReleaseUnusableError or CheckFailedError.
     """
     function = target.function
     if runtimes.updates_are_blocked(bundle.manifest.runtime, datetime.now(UTC).date()):
@@ -287,6 +291,11 @@ def preflight(target: Target, chosen: RollbackTarget, bundle: Bundle) -> str | N
     answer = invoke.warm(function, version, alias.running_at_once(target))
     if answer.outcome != "200":
         now = invoke.get_health(function, LIVE)
+        if answer.database_down and now.database_down:
+            log.warning(
+                f"{invoke.database_is_down(version, LIVE)}, and this rollback does not help: see "
+                'docs/runbook.md, "The database is down"'
+            )
         invoke.require_health(function, version, no_worse_than=now)
     return version
 

@@ -5,16 +5,17 @@ What decides is here, on data: `observation` reads that data. The runbook explai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline import labels
+from pipeline.commit import CHANGES
 from pipeline.config import LIVE
 from pipeline.markdown import one_line
 from pipeline.release import serving
 from pipeline.release.ledger import Release
 from pipeline.release.observation import Callers, Observation
+from pipeline.traffic import invoke
 
 # All names, the most urgent first: `status` prints them in this order.
 NAMES = (
@@ -218,7 +219,7 @@ def _of_bundle(observation: Observation) -> Iterator[State]:
             '--release-from-quarantine --reason "it serves"',
         )
     if observation.missing:
-        commit = release.commit or "COMMIT"
+        commit = (release.commit or "COMMIT").removesuffix(CHANGES)
         yield State(
             "bundle-missing",
             f"the stored bundle {release.bundle[:12]} of {release.label}, which serves, is not "
@@ -239,7 +240,7 @@ def _of_callers(observation: Observation, callers: Callers) -> Iterator[State]:
     }
     health = callers.health
     fails = health is not None and health.outcome not in _HEALTHY
-    if "database" in firing or (fails and _says_database(callers.body)):
+    if "database" in firing or (fails and invoke.reports_database_down(callers.body)):
         yield State(
             "database-down",
             f"the database cannot be reached{_seen(callers, ('database',))}: no release is to "
@@ -278,15 +279,6 @@ def _seen(callers: Callers, kinds: Sequence[str]) -> str:
         if alarm.endswith(tuple(f"-{kind}" for kind in kinds))
     ]
     return f" ({'; '.join(signs)})"
-
-
-def _says_database(body: str) -> bool:
-    """Return whether an answer of /api/health says that it is the database."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and answer.get("database") == "unavailable"
 
 
 def _applied_by(observation: Observation) -> str:

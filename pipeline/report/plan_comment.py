@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pipeline.commit import short
 from pipeline.report import attributes, changes
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.terraform.plan import Change, PlannedChanges, without_index
@@ -146,7 +147,7 @@ def _from_to(comment: PlanComment) -> str:
 
 
 def _bundle(bundle: str, commit: str | None) -> str:
-    built_from = f"commit {_cell(commit[:12])}" if commit else "built from no commit"
+    built_from = f"commit {_cell(short(commit))}" if commit else "built from no commit"
     return f"bundle {_cell(bundle[:12])}, {built_from}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline import labels
+from pipeline.commit import short
 from pipeline.bundle.manifest import Manifest
 from pipeline.config import Environment
 from pipeline.errors import PipelineError, describe
@@ -104,7 +105,7 @@ def _where(ending: Ending | None) -> str:
 def _by_whom(context: ReleaseContext) -> str:
     parts = [f"By {code(context.actor)}"]
     if context.manifest and context.manifest.commit:
-        parts.append(f"commit {code(context.manifest.commit[:12])}")
+        parts.append(f"commit {code(short(context.manifest.commit))}")
     if context.operation != "dry run":
         parts.append(f"reason: {code(context.reason)}" if context.reason else "no reason given")
     return ", ".join(parts)
@@ -151,7 +152,7 @@ def _releases(context: ReleaseContext) -> Iterator[tuple[str, str]]:
             yield label, f"{context.moved}: somebody moved live"
         elif release:
             text = f"release {release.label}, bundle {release.bundle[:12]}"
-            text += f", commit {release.commit[:12]}" if release.commit else ""
+            text += f", commit {short(release.commit)}" if release.commit else ""
             text += f", by {release.actor} at {release.began[:19]}Z"
             yield label, text + (f": {release.reason}" if release.reason else "")
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline import labels
+from pipeline.commit import short
 from pipeline.markdown import one_line
 from pipeline.release import state
 from pipeline.release.ledger import Release
@@ -106,7 +107,7 @@ def _which(release: Release | None) -> str:
         return ""
     since = (release.ended or release.began)[:19]
     kind = f"rollback to {labels.release(release.restores)}" if release.restores else release.kind
-    commit = f", commit {one_line(release.commit[:12])}" if release.commit else ""
+    commit = f", commit {one_line(short(release.commit))}" if release.commit else ""
     reason = f": {one_line(release.reason)}" if release.reason else ""
     return (
         f" since {since}Z: {kind} by {one_line(release.actor)}, bundle {release.bundle[:12]}"

@@ -18,7 +18,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.traffic.invoke import Health
+from pipeline.traffic.invoke import Health, brief
 from pipeline.errors import CheckFailedError
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def require_answer(
         time.sleep(pause_s)
     cause = _CAUSES.get(health.outcome, "nothing answers there")
     raise CheckFailedError(
-        f"GET {url}{_PATH} returned {health.outcome} (expected 200): {body}\n"
+        f"GET {url}{_PATH} returned {health.outcome} (expected 200): {brief(body)}\n"
         f"A direct call of live returned {direct.outcome}. Probable cause: {cause}",
         "Check the API's route, integration and stage, the alias's permission and, with a custom "
         "domain, its mapping. `plan` shows what changes of them.",

@@ -146,7 +146,15 @@ class Canary:
                     break
                 made += [self._call(called, key, turn) for called in (version, old)]
                 bar.update(done, _figures(made, old, version))
+        if made and all(call.failed for call in made):
+            self._name_the_database(old, version)
         return made
+
+    def _name_the_database(self, old: str, version: str) -> None:
+        """Log that the database is unavailable for both versions, if it is."""
+        both = [invoke.get_health(self.target.function, each) for each in (version, old)]
+        if all(health.database_down for health in both):
+            log.warning(f"         {invoke.database_is_down(version, old)}")
 
     def _call(self, version: str, key: str | None, own: SmokeCall | None) -> Invocation:
         began_ms = int(time.time() * 1000)

@@ -17,6 +17,7 @@ from pipeline import labels
 from pipeline.aws import absent_if, error_code
 from pipeline.bundle.manifest import Manifest
 from pipeline.errors import CheckFailedError
+from pipeline.markdown import one_line
 from pipeline.traffic.proxy_response import ProxyResponse
 from pipeline.target import DeployedFunction
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROUTE = "ANY /api/{proxy+}"
+_LONGEST = 160  # characters of what the function says, in an error's message
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Health:
     """How GET /api/health was answered.
 
     `outcome` is the HTTP status, or says why there is none; `milliseconds` is how long the call
-    took, seen from here, or None if nothing was called.
+    took, seen from here, or None if nothing was called; `database_down` whether the answer says
+    that the database is unavailable.
     """
 
     outcome: str
     milliseconds: int | None = None
+    database_down: bool = False
 
     def in_words(self) -> str:
         return self.outcome + ("" if self.milliseconds is None else f" in {self.milliseconds} ms")
@@ -60,24 +64,69 @@ class Response:
         """Return what a caller of the API gets; raise ValueError if that is an error of it."""
         return ProxyResponse.from_payload(self.payload)
 
+    def in_words(self) -> str:
+        """Return in one line what the function itself says: its answer, and what it raised."""
+        body = _body(self.payload)
+        raised = _last_exception(self.log)
+        return "; ".join(filter(None, (brief(body), brief(raised) if raised not in body else "")))
+
+
+def brief(text: str) -> str:
+    """Return text in one line that is short enough for an error's message."""
+    line = one_line(text)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _last_exception(log_text: str) -> str:
+    """Return the last line of the last traceback in a log: the exception and its message."""
+    found, inside = "", False
+    for line in log_text.splitlines():
+        if line.startswith("Traceback (most recent call last):"):
+            inside = True
+        elif inside and line and not line[0].isspace():
+            found, inside = line, False
+    return found
+
+
+def reports_database_down(body: str) -> bool:
+    """Return whether an answer of /api/health says that the database is unavailable."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and answer.get("database") == "unavailable"
+
+
+def database_is_down(first: str, second: str) -> str:
+    """Return the sentence for a database that is unavailable for two versions alike."""
+    return (
+        f"the database is unavailable for {labels.version(first)}, and for "
+        f"{labels.version(second)} as well: no release is to blame"
+    )
+
 
 def require_health(
     function: DeployedFunction,
     qualifier: str,
     no_worse_than: Health | None = None,
+    *,
+    other: str | None = None,
 ) -> Health:
     """Call /api/health of a version (or alias) directly, and return how it answered.
 
-    Raises CheckFailedError, with the end of the call's log, unless it answers 200 (or, with a
-    database that is down for all versions, with the same HTTP status as `no_worse_than`).
+    Raises CheckFailedError, with what the function says, unless it answers 200 (or, with a
+    database that is down for all versions, with the same HTTP status as `no_worse_than`). If it
+    says that the database is unavailable, and the `other` version does, the error names that.
     """
-    return require_healthy_response(function, qualifier, no_worse_than).health
+    return require_healthy_response(function, qualifier, no_worse_than, other=other).health
 
 
 def require_healthy_response(
     function: DeployedFunction,
     qualifier: str,
     no_worse_than: Health | None = None,
+    *,
+    other: str | None = None,
     patience_s: float = 0,
 ) -> Response:
     """Call as `require_health` does, and return the response; wait while it is 503."""
@@ -88,13 +137,18 @@ def require_healthy_response(
         answer = call(function, qualifier)
     found = answer.health
     as_bad = no_worse_than and found.outcome.isdigit() and found.outcome == no_worse_than.outcome
-    if found.outcome != "200" and not as_bad:
+    if found.outcome == "200" or as_bad:
+        return answer
+    if found.database_down and other and get_health(function, other).database_down:
         raise CheckFailedError(
-            f"health check failed: GET /api/health on {function.name}:{qualifier} returned "
-            f"{found.outcome} (expected 200): {answer.payload[:500]}\n{answer.log}".rstrip(),
-            "The end of the call's log is above.",
+            f"health check failed: {database_is_down(qualifier, other)}",
+            'See docs/runbook.md, "The database is down".',
         )
-    return answer
+    raise CheckFailedError(
+        f"health check failed: GET /api/health on {function.name}:{qualifier} returned "
+        f"{found.outcome} (expected 200): {answer.in_words()}",
+        "See the function's log.",
+    )
 
 
 def require_code(function: DeployedFunction, version: str, manifest: Manifest) -> None:
@@ -203,9 +257,10 @@ def call(
     payload = answer["Payload"].read().decode(errors="replace")
     milliseconds = round(1000 * (time.monotonic() - started))
     outcome = _outcome(payload, failed="FunctionError" in answer)
+    database_down = outcome == "503" and reports_database_down(_body(payload))
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
     request_id = answer["ResponseMetadata"]["RequestId"]
-    return Response(Health(outcome, milliseconds), payload, log, request_id)
+    return Response(Health(outcome, milliseconds, database_down), payload, log, request_id)
 
 
 def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
@@ -238,6 +293,14 @@ def _event(method: str, path: str, headers: Mapping[str, str], body: str) -> dic
         "isBase64Encoded": False,
     }
     return event | {"body": body} if body else event
+
+
+def _body(payload: str) -> str:
+    """Return the body of what the function returned, or the payload if it is no response."""
+    try:
+        return ProxyResponse.from_payload(payload).body.decode(errors="replace")
+    except ValueError:
+        return payload
 
 
 def _outcome(payload: str, *, failed: bool) -> str:

@@ -25,20 +25,23 @@ _REQUEST_LINE = "Method: GET, Path: /api/health"
 _CLOCKS_DIFFER_MS = 10_000
 
 
-def run(target: Target, version: str, *, role_changed: bool) -> None:
+def run(target: Target, version: str, *, role_changed: bool, serving: str | None) -> None:
     """Call health, make the function's own calls, and find health's in the log.
 
     A change of the function's role takes seconds to hold everywhere ("Troubleshoot IAM: changes
     that I make are not always immediately visible"): until then the function may answer 503, for
     it cannot read its secrets.
 
-    Raises CheckFailedError if one fails. Its own calls need a key, which a parameter holds. Without
-    it they are skipped, with a notice.
+    Raises CheckFailedError if one fails; if that is the database, which the version that is
+    `serving` cannot reach either, the error names it. Its own calls need a key, which a parameter
+    holds. Without it they are skipped, with a notice.
     """
     began_ms = int(time.time() * 1000) - _CLOCKS_DIFFER_MS
     function = target.function
     patience_s = _ROLE_PATIENCE_S if role_changed else 0
-    health = invoke.require_healthy_response(function, version, patience_s=patience_s)
+    health = invoke.require_healthy_response(
+        function, version, other=serving, patience_s=patience_s
+    )
     key = data_key(target)
     if key:
         _call_all(target, version, key)
@@ -71,18 +74,17 @@ def _call_all(target: Target, version: str, key: str) -> None:
         if status != str(wanted.status):
             raise CheckFailedError(
                 f"smoke test failed: {wanted.request} on {labels.version(version)} returned "
-                f"{status} (expected {wanted.status}): "
-                f"{answer.payload[:500]}\n{answer.log}".rstrip(),
+                f"{status} (expected {wanted.status}): {answer.in_words()}",
                 (
                     f"Check the rights of the key in {target.environment.smoke_parameter}."
                     if status in ("401", "403")
-                    else "The end of the call's log is above."
+                    else "See the function's log."
                 ),
             )
         if not wanted.is_held_by(answer.response()):
             raise CheckFailedError(
                 f"smoke test failed: {wanted.request} on {labels.version(version)} returned no "
-                f"{wanted.holds}: {answer.payload[:500]}",
+                f"{wanted.holds}: {answer.in_words()}",
                 "The expected members are in [[smoke]] of function.toml.",
             )
 

@@ -144,7 +144,7 @@ def test_the_log_is_filtered_by_version(seen: Seen) -> None:
     assert lines and all("Z [v1] " in line for line in lines)
     assert any("START RequestId: " in line for line in lines)
     assert any("Method: GET, Path: /api/health" in line for line in lines)
-    assert " [2] " in seen.production.must("logs", "--since", "1d")
+    assert " [v2] " in seen.production.must("logs", "--since", "1d")
 
 
 def test_the_log_is_filtered_by_request(seen: Seen) -> None:
@@ -206,7 +206,7 @@ def test_prune_keeps_what_is_needed_and_what_it_deleted_comes_back(seen: Seen) -
     )
     table = production.must("prune", "--keep", "1", "--dry-run")
     assert [line.split()[:2] for line in table.splitlines() if "version" in line] == [
-        ["version", number] for number in ("1", "3", "5")
+        ["version", number] for number in ("v1", "v3", "v5")
     ]
     assert seen.versions() == {"1", "2", "3", "4", "5", "6"}
     assert "deleted 3 of 3" in production.must("prune", "--keep", "1")

@@ -46,3 +46,35 @@ def test_a_commit_that_git_does_not_have_has_none(repository: Path, unknown: str
 def test_without_git_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert commit.subject("c0ffee" * 6) is None
+
+
+def test_a_tree_with_changes_is_no_commit(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracked file that changed, or a new file of the function; no other new file."""
+    monkeypatch.setattr(commit, "SOURCE", repository)
+    monkeypatch.setattr(commit, "FILES", ["shop"])
+    monkeypatch.setattr(commit, "LAYER_LOCK", repository / "layer.txt")
+    (repository / "shop").mkdir()
+    tracked, new = repository / "notes.md", repository / "shop" / "prices.py"
+    tracked.write_text("a")
+    _git(repository, "add", ".")
+    _git(repository, "commit", "--quiet", "-m", "Answer sooner")
+    head = _git(repository, "rev-parse", "HEAD")
+    (repository / "report.xml").write_text("of a job")
+    assert commit.of_tree() == head
+    new.write_text("")
+    assert commit.of_tree() == f"{head}+changes"
+    new.unlink()
+    tracked.write_text("b")
+    changed = commit.of_tree()
+    assert changed == f"{head}+changes" and commit.has_changes(changed)
+    assert commit.short(changed) == f"{head[:12]}+changes" and commit.short(head) == head[:12]
+
+
+def test_outside_of_a_repository_there_is_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit.of_tree() is None and not commit.has_changes(None)

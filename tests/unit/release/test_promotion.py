@@ -11,7 +11,7 @@ from pipeline.traffic import alias
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Manifest, Package
 from pipeline.config import Environment
-from pipeline.errors import NotPromotedError
+from pipeline.errors import NotPromotedError, UncommittedError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
 from pipeline.target import Target
@@ -96,3 +96,15 @@ def test_a_bundle_that_did_not_serve_or_was_rolled_back_is_refused(account: Aws)
             promotion.require_promoted(Target(account, _PRODUCTION), "staging", bundle)
         assert "--skip-promotion-check --reason" in refused.value.hint
     promotion.require_promoted(Target(account, _PRODUCTION), "staging", "bundle-3")
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_uncommitted_source_is_for_this_machine_only(account: Aws, name: str) -> None:
+    changed = f"{'c0ffee' * 6}c0ff+changes"
+    promotion.require_committed(Target(account, Environment("local")), changed)
+    target = Target(account, Environment(name))
+    for committed in (changed.removesuffix("+changes"), None):
+        promotion.require_committed(target, committed)
+    with pytest.raises(UncommittedError, match=r"commit c0ffeec0ffee\+changes") as refused:
+        promotion.require_committed(target, changed)
+    assert refused.value.command == "python -m pipeline build"
