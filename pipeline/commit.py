@@ -54,4 +54,4 @@ def _git(*arguments: str) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     except FileNotFoundError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return (done.stdout.strip() or None) if done.returncode == 0 else None

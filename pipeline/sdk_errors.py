@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -15,6 +17,10 @@ from botocore.exceptions import (
 )
 
 from pipeline.errors import AwsError
+
+
+def _is_local(endpoint: str) -> bool:
+    return urlsplit(endpoint).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 @contextmanager
@@ -35,10 +41,14 @@ def translated_errors() -> Iterator[None]:
             "Configure credentials; for the local cloud: make up && . .localcloud/env",
         ) from error
     except (ConnectionError, HTTPClientError) as error:
+        if isinstance(error, ConnectionError) and _is_local(os.environ.get("AWS_ENDPOINT_URL", "")):
+            raise AwsError(
+                f"the local cloud is not running: {error}",
+                "AWS_ENDPOINT_URL names this machine. Start the cloud, and take its new address.",
+                command="make up && . .localcloud/env",
+            ) from error
         raise AwsError(
-            f"cannot reach AWS: {error}",
-            "Check the network, the region and AWS_ENDPOINT_URL. If it is this machine's own "
-            "cloud, that is not running: make up.",
+            f"cannot reach AWS: {error}", "Check the network, the region and AWS_ENDPOINT_URL."
         ) from error
     except (BotoCoreError, WaiterError) as error:
         raise AwsError(

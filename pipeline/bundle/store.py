@@ -21,8 +21,13 @@ from pipeline.target import Target
 _TO_MEND = 'See docs/runbook.md, "A stored bundle is missing or damaged".'
 _SHORTEST = 7
 _ID_START = re.compile(rf"[0-9a-f]{{{_SHORTEST},64}}")
+_TOO_SHORT = re.compile(rf"(?=.*\d)[0-9a-f]{{3,{_SHORTEST - 1}}}")
+_WHICH = (
+    "Use a folder that `build` wrote, or the id of a stored bundle: `releases` lists them, and the "
+    f"first {_SHORTEST} digits are enough."
+)
 # With a digit, or it is a word.
-_TYPED_ID = re.compile(r"(?=.*\d)\w{5,64}")
+_TYPED_ID = re.compile(r"(?=.*\d)\w{3,64}")
 _LOOKED_AT = 10_000  # of the stored bundles, for one that is near
 
 
@@ -60,6 +65,11 @@ def load(aws: Aws, reference: str) -> Bundle:
     folder = Path(reference)
     if _ID_START.fullmatch(reference) and not folder.exists():
         return fetch(aws, _find_id(aws, reference))
+    if _TOO_SHORT.fullmatch(reference) and not folder.exists():
+        raise BundleError(
+            f"{reference} is neither a folder nor long enough for a bundle's id",
+            f"{_nearest(aws, reference)}\n{_WHICH}".strip(),
+        )
     try:
         return Bundle.read(folder)
     except BundleError as problem:
@@ -126,8 +136,7 @@ def _find_id(aws: Aws, start: str) -> str:
         requested = "" if ids else _nearest(aws, start)
         raise BundleError(
             f"{start} {problem}",
-            f"{requested}\nUse a folder that `build` wrote, or the full id of a stored bundle: "
-            "`releases` lists them.".strip(),
+            f"{requested}\n{_WHICH}".strip(),
         )
     return ids[0]
 
@@ -146,12 +155,14 @@ def nearest_ids(aws: Aws, start: str) -> str:
     pages = aws.s3.get_paginator("list_objects_v2").paginate(
         Bucket=aws.artifact_bucket, Prefix="bundles/", PaginationConfig={"MaxItems": _LOOKED_AT}
     )
-    # Any two ids share some digits in order: what was meant is different in a quarter at most.
     length = max(len(start), _SHORTEST)
     try:
         ids = [item["Key"].split("/")[1] for page in pages for item in page.get("Contents", [])]
     except (ClientError, BotoCoreError):
         return ""
+    if begin := [bundle_id[:length] for bundle_id in ids if bundle_id.startswith(start)]:
+        return did_you_mean(start, begin)
+    # Any two ids share some digits in order: what was meant is different in a quarter at most.
     return did_you_mean(start, (bundle_id[:length] for bundle_id in ids), alike=0.75)
 
 

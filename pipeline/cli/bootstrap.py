@@ -15,7 +15,7 @@ from pipeline.aws import Aws, absent_if
 from pipeline.errors import GitHubError, UsageError
 from pipeline.cli.help import examples
 from pipeline.terraform.plan import read_plan
-from pipeline.cli.options import allow_destroy_option
+from pipeline.cli.options import Repository, allow_destroy_option
 from pipeline.terraform.plan import in_words
 from pipeline.config import (
     APPROVAL,
@@ -33,7 +33,13 @@ _STACK = Stack(BOOTSTRAP_DIR, "bootstrap", f"{SERVICE}/bootstrap.tfstate")
 @click.command(
     "bootstrap", epilog=examples("bootstrap --repository octocat/mongo-client --ids 583231/1296269")
 )
-@click.option("--repository", required=True, metavar="OWNER/NAME", help="GitHub repository.")
+@click.option(
+    "--repository",
+    type=Repository(),
+    required=True,
+    metavar="OWNER/NAME",
+    help="GitHub repository.",
+)
 @click.option(
     "--ids",
     metavar="OWNER_ID/REPOSITORY_ID",
@@ -68,8 +74,6 @@ def command(repository: str, ids: str | None, allowed: tuple[str, ...], yes: boo
 
 def _given(repository: str, ids: str | None) -> dict[str, Any]:
     """Return the options as Terraform's variables. Raises click.BadParameter or UsageError."""
-    if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", repository):
-        raise click.BadParameter(f"{repository!r} is not OWNER/NAME.", param_hint="'--repository'")
     owner, own = _parsed(repository, ids) if ids else _asked(repository)
     return {
         "service": SERVICE,

@@ -19,6 +19,7 @@ from pipeline.aws import Aws, absent_if, error_code
 from pipeline.config import Environment
 from pipeline.errors import GitHubError, NotReadyError, PipelineError
 from pipeline.cli.help import examples
+from pipeline.cli.options import Repository
 from pipeline.config import (
     APPROVAL,
     BOOTSTRAP_DIR,
@@ -54,6 +55,7 @@ class Finding:
 @click.command("doctor", epilog=examples("doctor --repository octocat/mongo-client"))
 @click.option(
     "--repository",
+    type=Repository(),
     metavar="OWNER/NAME",
     envvar="GITHUB_REPOSITORY",
     show_envvar=True,

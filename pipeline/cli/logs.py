@@ -85,7 +85,10 @@ def command(
             f"the log group {environment.log_group} does not exist",
             f"Deploy to {environment.name} first.",
         )
-    _show(wanted.among(events))
+    found = list(wanted.among(events))
+    _show(found)
+    if not found and not follow:
+        console.notice(wanted.nothing_since(since_s))
     try:
         while follow:
             time.sleep(_POLLED_EVERY_S)
@@ -124,6 +127,16 @@ class _Wanted:
     request_id: str | None
     _judged: set[str] = field(default_factory=set)
     _inside: dict[str, bool] = field(default_factory=dict)
+
+    def nothing_since(self, since_s: int) -> str:
+        """Return that there is nothing of it in the log."""
+        unit = next(each for each in reversed(_UNITS_S) if since_s % _UNITS_S[each] == 0)
+        what = f" of {labels.version(self.version)}" if self.version else ""
+        what += f" of request {self.request_id}" if self.request_id else ""
+        return (
+            f"nothing{what} in the last {since_s // _UNITS_S[unit]}{unit} of the log: "
+            "--since goes back further, and events arrive late"
+        )
 
     def among(self, events: Iterable[Any]) -> Iterator[Any]:
         """Yield those that are wanted and were not judged before."""

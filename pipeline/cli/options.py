@@ -57,6 +57,17 @@ class Label(click.ParamType[int | str]):
         return int(number) if kind == "release" else number or value
 
 
+class Repository(click.ParamType[str]):
+    """A repository on GitHub: OWNER/NAME."""
+
+    name = "repository"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", value):
+            self.fail(f"{value!r} is not OWNER/NAME.", param, ctx)
+        return str(value)
+
+
 def _to_environment(_: click.Context, __: click.Parameter, name: str) -> Environment:
     return Environment(name)
 

@@ -15,7 +15,7 @@ from pipeline.bundle.manifest import Bundle
 from pipeline.cli.help import examples
 from pipeline.cli.options import allow_destroy_option, environment_option, former_name
 from pipeline.config import Environment
-from pipeline.errors import ReleaseUnusableError
+from pipeline.errors import BundleError, ReleaseUnusableError, did_you_mean
 from pipeline.inspection.inspector import inspect_loaded
 from pipeline.markdown import code, one_line
 from pipeline.packaging import freshness
@@ -166,7 +166,12 @@ def document(facts: PlanComment) -> dict[str, Any]:
 def _load(target: Target, reference: str, live: Release | None) -> Bundle:
     """Return the bundle; raise ReleaseUnusableError if it is `live` and nothing is."""
     if reference != "live":
-        return store.load(target.aws, reference)
+        try:
+            return store.load(target.aws, reference)
+        except BundleError as problem:
+            if reference.lower() == "live":
+                problem.hint, problem.command = did_you_mean(reference.lower(), ["live"]), ""
+            raise
     if live is None:
         raise ReleaseUnusableError(
             f"no bundle is live: {target.name} has no releases",

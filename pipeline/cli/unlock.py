@@ -6,11 +6,12 @@ import click
 
 from pipeline import aws
 from pipeline.cli import console
-from pipeline.release import outcome
+from pipeline.release import outcome, state_lock
 from pipeline.terraform import runner
 from pipeline.cli.options import environment_option
 from pipeline.config import Environment
 from pipeline.cli.help import examples
+from pipeline.target import Target
 
 
 @click.command(
@@ -26,6 +27,8 @@ def command(environment: Environment, lock_id: str) -> None:
     ID is the id of the lock, from the error message. Make sure that its process has ended: two
     Terraform processes can damage the state.
     """
+    target = Target(aws.connect(), environment)
+    state_lock.require(target, lock_id)
     with runner.workspace(runner.service_stack(environment)) as tf:
-        tf.unlock(aws.connect(), lock_id)
+        tf.unlock(target.aws, lock_id)
     console.result(f"removed the lock {lock_id} of {environment.name}")

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pipeline.terraform import runner
 from pipeline.aws import absent_if
 from pipeline.bundle.manifest import Manifest
-from pipeline.errors import StateLockedError
+from pipeline.errors import StateLockedError, UsageError
+from pipeline.markdown import one_line
 from pipeline.release.ledger import Ledger, Release
 from pipeline.terraform.runner import SavedPlan, Terraform
 from pipeline.target import Target
@@ -54,6 +55,23 @@ def read(target: Target) -> Lock | None:
     lock = json.loads(found["Body"].read())
     created = datetime.fromisoformat(lock["Created"])
     return Lock(lock["ID"], lock["Who"], lock["Operation"], created)
+
+
+def require(target: Target, lock_id: str) -> None:
+    """Raise UsageError unless the environment's state has the lock with this id."""
+    lock = read(target)
+    if lock is None:
+        raise UsageError(
+            f"the state of {target.name} has no lock {lock_id}: it is not locked",
+            "There is nothing to remove. `status` shows a lock, if there is one.",
+        )
+    if lock.id != lock_id:
+        raise UsageError(
+            f"the state of {target.name} has no lock {lock_id}: its lock is {lock.id}, held by "
+            f"{one_line(lock.who)} since {lock.created:%Y-%m-%dT%H:%M:%SZ}",
+            "Make sure that its process has ended.",
+            command=f"python -m pipeline unlock --environment {target.name} {lock.id}",
+        )
 
 
 def plan(tf: Terraform, target: Target, manifest: Manifest) -> SavedPlan:

@@ -19,17 +19,20 @@ URL = "http://127.0.0.1:4566"
 @pytest.mark.parametrize(
     "raised, advice",
     [
-        (NoCredentialsError(), "Set credentials"),
-        (EndpointConnectionError(endpoint_url=URL), "not running: make up"),
-        (ConnectTimeoutError(endpoint_url=URL), "not running: make up"),
-        (ReadTimeoutError(endpoint_url=URL), "not running: make up"),
+        (NoCredentialsError(), "Configure credentials"),
+        (EndpointConnectionError(endpoint_url=URL), "names this machine"),
+        (ConnectTimeoutError(endpoint_url=URL), "names this machine"),
+        (ReadTimeoutError(endpoint_url=URL), "Check the network"),
         (NoRegionError(), "the region"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BotoCoreError) else "",
 )
-def test_the_advice_fits_what_failed(raised: BotoCoreError, advice: str) -> None:
+def test_the_advice_fits_what_failed(
+    raised: BotoCoreError, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", URL)
     with pytest.raises(AwsError) as caught, translated_errors():
         raise raised
     assert advice in caught.value.hint
-    assert ("Set credentials" in caught.value.hint) is isinstance(raised, NoCredentialsError)
+    assert ("Configure credentials" in caught.value.hint) is isinstance(raised, NoCredentialsError)
     assert str(raised) in caught.value.message

@@ -84,7 +84,7 @@ setInterval(() => {
   for (const each of document.querySelectorAll("time.age")) each.textContent = ago(each.dateTime);
 }, 60_000);
 
-const short = (digits) => digits.slice(0, 12) + (digits.endsWith("+changes") ? "+changes" : "");
+const short = (digits) => digits.slice(0, 12);
 
 const code = (text) => make("code", {}, text);
 
