@@ -50,7 +50,7 @@ _CONTENT = {
         lock=_lock(0.1),
     ),
     "a rollback is followed": observed(live("1"), _PENDING, _SECOND, _FIRST, sign=_ALIVE),
-    "a plan has just begun": observed(live("2"), _SECOND, lock=_lock(1)),
+    "somebody applies": observed(live("2"), _SECOND, lock=_lock(1), latest=version("new")),
     # Terraform publishes the restored bundle again, with the settings of its own files.
     "a rollback over a change of settings": observed(
         live("1"),
