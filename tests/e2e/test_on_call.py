@@ -157,7 +157,7 @@ def test_status_says_what_serves_since_when_and_by_whom(content: Service) -> Non
         assert words in text
     table = content.must("releases").splitlines()
     assert [line.split()[:2] for line in table if line.startswith("live ")] == [
-        ["live", str(newest["release"])]
+        ["live", f"#{newest['release']}"]
     ]
 
 
