@@ -289,9 +289,9 @@ def close_what_died(target: Target) -> Release | None:
 
 def _somebody_else(winner: Release) -> LostRaceError:
     cancel = f"cancel its run ({winner.run})" if winner.run else "stop it where it runs"
+    kind = "deployment" if winner.kind == "deploy" else winner.kind
     return LostRaceError(
-        f"{winner.actor} is at work: release {winner.label}, a {winner.kind} of bundle "
-        f"{winner.bundle[:12]}, began at {winner.began}; nothing was changed",
-        "Wait until it has ended, and decide again. If it must not "
-        f"go on: {cancel}, which puts live back, and start this again.",
+        f"a {kind} is under way: release {winner.label} of bundle {winner.bundle[:12]}, by "
+        f"{winner.actor}, since {winner.began}; nothing was changed",
+        f"Wait until it ended. To stop it, {cancel}, which puts live back. Then run this again.",
     )

@@ -122,7 +122,7 @@ def test_a_canary_whose_deployment_is_cancelled_or_dies_gives_its_traffic_back(
         assert (canary["bundle"], canary["outcome"]) == (bundle, "under way")
         for each in refused:
             assert each.returncode == 1 and "error[lost-race]" in each.stderr, each.stderr
-            assert f"is at work: release #{canary['release']}, a deploy of" in each.stderr
+            assert f"a deployment is under way: release #{canary['release']} of" in each.stderr
         assert service.live() == during and process.popen.poll() is None
         process.popen.send_signal(signal.SIGINT)
         assert process.wait() == 1

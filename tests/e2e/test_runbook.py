@@ -161,8 +161,8 @@ def test_each_refusal_of_the_runbook_exists() -> None:
     section = (ROOT / "docs/runbook.md").read_text().partition("## A rollback is refused")[2]
     source = "".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
     for words in (
-        *("under way", "does not exist", "is not one that can be restored"),
-        *("no release before", "takes no more updates", "is at work"),
+        *("under way", "does not exist", "cannot be restored"),
+        *("no release before", "takes no more updates"),
         *("its run could not be cancelled", "the attestation"),
     ):
         assert words in section.partition("\n## ")[0] and words in source

@@ -82,13 +82,13 @@ def test_what_has_no_run_or_cannot_be_cancelled_is_named(
     monkeypatch.setattr(github, "cancel", refuse)
     records, release = _begun(account)
     with pytest.raises(
-        LostRaceError, match=r"is at work: release #1, .* not be cancelled: .*HTTP 403"
+        LostRaceError, match=r"is under way: release #1 .* not be cancelled: .*HTTP 403"
     ):
         cancel_deployments(Target(account, _STAGING))
     _ends(records, release, "failed")
     newest = cancel_deployments(Target(account, _STAGING))
     assert newest and newest.number == 1
     records, release = _begun(account, run=None)
-    with pytest.raises(LostRaceError, match="is at work: release #2"):
+    with pytest.raises(LostRaceError, match="is under way: release #2"):
         cancel_deployments(Target(account, _STAGING))
     _ends(records, release, "failed")

@@ -60,7 +60,9 @@ def test_of_two_that_begin_at_once_one_wins(account: Aws) -> None:
     """The error names the other one, and nothing is left behind."""
     release, records = _release(), Ledger(Target(account, _STAGING))
     records.begin(release)
-    with pytest.raises(LostRaceError, match=f"{release.actor} is at work: release #1") as refused:
+    with pytest.raises(
+        LostRaceError, match=f"under way: release #1 .*, by {release.actor}"
+    ) as refused:
         Ledger(Target(account, _STAGING)).begin(replace(release, actor="somebody"))
     assert "stop it where it runs, which puts live back" in refused.value.hint
     with pytest.raises(LostRaceError, match="release #1"):
@@ -101,7 +103,7 @@ def test_one_that_is_under_way_is_not_disturbed(
     monkeypatch.setattr(lease, "_LOOKED_AT_EVERY_S", 0.1)
     first, records = replace(_release(), run="https://run/7"), Ledger(Target(account, _STAGING))
     records.begin(first)
-    with pytest.raises(LostRaceError, match="is at work") as refused:
+    with pytest.raises(LostRaceError, match="is under way") as refused:
         Ledger(Target(account, _STAGING)).close_what_died()
     assert "cancel its run (https://run/7), which puts live back" in refused.value.hint
     assert Ledger(Target(account, _STAGING)).newest() == first
@@ -184,9 +186,9 @@ def test_nobody_begins_while_something_follows_a_rollback(account: Aws) -> None:
     others = Ledger(Target(account, _STAGING))
     assert others.close_what_died() == restored
     with records.following(restored):
-        with pytest.raises(LostRaceError, match="is at work: release #1, a rollback"):
+        with pytest.raises(LostRaceError, match="a rollback is under way: release #1"):
             others.close_what_died()
-        with pytest.raises(LostRaceError, match="is at work: release #1, a rollback"):
+        with pytest.raises(LostRaceError, match="a rollback is under way: release #1"):
             with others.following(restored):
                 pass
     assert others.close_what_died() == restored
