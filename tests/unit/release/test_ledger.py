@@ -76,7 +76,7 @@ def test_one_that_looked_before_another_began_and_ended_has_lost(account: Aws) -
     """Two that plan at once: the second to begin learns of the first, though that is done."""
     before = _add(account)
     late, first = _release(before), _add(account)
-    with pytest.raises(LostRaceError, match=f"release #{first.number}, a deploy"):
+    with pytest.raises(LostRaceError, match=f"a deployment is under way: release #{first.number}"):
         Ledger(Target(account, _STAGING)).begin(late)
     assert Ledger(Target(account, _STAGING)).newest() == first
 
