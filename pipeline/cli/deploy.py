@@ -29,16 +29,16 @@ from pipeline.release import (
     outcome,
     promotion,
     quarantine,
+    rollback_target,
     state_lock,
 )
 from pipeline.release.context import ReleaseContext
 from pipeline.release.deploy import Deployment
 from pipeline.release.ledger import Ledger, Release
-from pipeline.report import job_summary
+from pipeline.report import changes, job_summary
 from pipeline.terraform import runner
 from pipeline.terraform.plan import PlannedChanges, in_words, read_plan
 from pipeline.terraform.runner import SavedPlan
-from pipeline.timeline import Timeline
 from pipeline.traffic import deployment_marker, provisioned_concurrency
 from pipeline.traffic.canary import Canary
 from pipeline.target import Target
@@ -134,7 +134,7 @@ def command(
                 plan = state_lock.plan(tf, target, bundle.manifest)
                 context.planned = read_plan(plan.document)
                 context.serving = Ledger(target).serving()
-            console.say(_change_in_words(environment, context.serving, bundle))
+            _print_change(target, context.serving, bundle)
             for line in in_words(context.planned):
                 console.say(line)
             context.planned.refuse_destruction(allowed)
@@ -154,7 +154,7 @@ def command(
         if from_quarantine:
             # Even if there was nothing to do: the command before may have died just here.
             quarantine.lift(target, bundle.id)
-    _tell(environment, bundle, context.timeline, release, context.serving)
+    _tell(environment, bundle, context, release)
     if release:
         deployment_marker.put(target, "deploy")
 
@@ -174,14 +174,12 @@ def _inspected(context: ReleaseContext, reference: str, attest: bool) -> Bundle:
     return bundle
 
 
-def _change_in_words(environment: Environment, serving: Release | None, bundle: Bundle) -> str:
-    """Return a line with the release and the bundle that serve, and the bundle that replaces it."""
-    before = (
-        f"release {serving.label}, {labels.version(serving.version)}, bundle {serving.bundle[:12]}"
-        if serving
-        else "no release"
-    )
-    return f"{environment.name}: {before} -> bundle {bundle.id[:12]}"
+def _print_change(target: Target, serving: Release | None, bundle: Bundle) -> None:
+    """Print what a deployment replaces, and by what: releases, files and dependencies."""
+    console.say(changes.heading(target.name, serving, bundle.manifest))
+    before = rollback_target.manifest_of(target.aws, serving) if serving else None
+    for line in changes.between(before, bundle.manifest):
+        console.say(f"    {line}")
 
 
 def _require_session(valid_s: float | None, takes_s: float) -> None:
@@ -215,11 +213,7 @@ def _refuse_another_plan(planned: PlannedChanges, approved: str | None) -> None:
 
 
 def _tell(
-    environment: Environment,
-    bundle: Bundle,
-    timeline: Timeline,
-    release: Release | None,
-    before: Release | None,
+    environment: Environment, bundle: Bundle, context: ReleaseContext, release: Release | None
 ) -> None:
     """Print the result, and set the outputs of the job's step."""
     github.set_output("released", "true" if release else "false")
@@ -227,12 +221,14 @@ def _tell(
         console.result(f"nothing to do: {environment.name} serves bundle {bundle.id[:12]} already")
         return
     github.set_output("release", str(release.number))
-    console.timeline(timeline)
+    console.timeline(context.timeline)
     console.result(
         f"release {release.label}: {environment.name} serves bundle {bundle.id[:12]} "
         f"as {labels.version(release.version)}"
     )
-    if before:
+    for url in context.urls:
+        console.say(f"API      {url}")
+    if before := context.serving:
         console.say(
             f"back     python -m pipeline rollback --environment {environment.name} "
             f'--to {before.number} --reason "..."'

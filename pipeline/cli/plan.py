@@ -21,7 +21,7 @@ from pipeline.markdown import code, one_line
 from pipeline.packaging import freshness
 from pipeline.release import observation, outcome, quarantine, state, rollback_target
 from pipeline.release.ledger import Release
-from pipeline.report import plan_comment
+from pipeline.report import changes, plan_comment
 from pipeline.report.plan_comment import PlanComment
 from pipeline.terraform import plan_diff, runner
 from pipeline.terraform.plan import in_words, read_plan
@@ -80,6 +80,9 @@ def command(
     if as_json:
         console.result_json(document(facts))
     else:
+        console.say(changes.heading(facts.environment, facts.live, facts.manifest))
+        for line in changes.between(facts.live_manifest, facts.manifest):
+            console.say(f"    {line}")
         for line in in_words(facts.planned) + _beyond_in_words(facts.beyond):
             console.result(line)
         for line in _differences_in_words(facts.differences):

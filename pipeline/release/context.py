@@ -27,7 +27,7 @@ class ReleaseContext:
     a rollback goes back to, `switch` what moves live, `proved` whether the release can be restored,
     `release` the one that was recorded, `settings` the names of those that a rollback brings back,
     `quarantined` why the bundle that it brings back is in quarantine, if it is, `attested` whether
-    the attestations of the packages were verified.
+    the attestations of the packages were verified, `urls` where callers reach the API.
     """
 
     operation: Operation
@@ -49,6 +49,7 @@ class ReleaseContext:
     health_before: Health | None = None
     health_after: Health | None = None
     health_of_api: Health | None = None
+    urls: tuple[str, ...] = ()
     problem: BaseException | None = None
 
     @property

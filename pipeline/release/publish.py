@@ -89,6 +89,7 @@ def call_api(context: ReleaseContext, published: Published) -> None:
     assert context.planned
     function = context.target.function
     changed = context.planned.touches(*api_url.RESOURCE_TYPES)
+    context.urls = published.urls
     for url in published.urls:
         with context.timeline.phase("call", f"{url}, as callers do"):
             context.health_of_api = api_url.require_answer(

@@ -6,6 +6,7 @@ publishes the bundle again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -21,6 +22,8 @@ from pipeline.signals import deferred_signals
 from pipeline.traffic import invoke, provisioned_concurrency, smoke
 from pipeline.traffic.alias import AliasSwitch
 from pipeline.traffic.invoke import Health
+
+log = logging.getLogger(__name__)
 
 
 class Rollback:
@@ -121,9 +124,9 @@ class Rollback:
         return invoke.start_health_check(self._target.function, LIVE)
 
     def _move_live(self, version: str, release: Release) -> None:
-        doing = f"{LIVE} to {labels.version(version)}: traffic is restored"
-        with self._context.timeline.phase("switch", doing):
+        with self._context.timeline.phase("switch", f"{LIVE} to {labels.version(version)}"):
             self._switch.restore(version)
+        log.info("         traffic is restored; the checks and Terraform follow")
         # At once: whatever follows, no merge deploys it again.
         if self._chosen.leaves_bundle:
             quarantine.add(self._target, self._chosen.current.bundle, release)

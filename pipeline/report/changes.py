@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline import labels
 from pipeline.bundle.manifest import Manifest, Package
+from pipeline.release.ledger import Release
 
 
 def dependencies(before: Manifest | None, after: Manifest) -> Iterator[str]:
@@ -18,6 +20,27 @@ def dependencies(before: Manifest | None, after: Manifest) -> Iterator[str]:
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             yield f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}"
+
+
+def heading(environment: str, serving: Release | None, after: Manifest) -> str:
+    """Return which release and bundle serve, and the bundle that replaces it."""
+    before = "no release"
+    if serving:
+        before = f"release {serving.label}, {labels.version(serving.version)}, "
+        before += f"bundle {serving.bundle[:12]}"
+    return f"{environment}: {before} -> bundle {after.id[:12]}"
+
+
+def between(before: Manifest | None, after: Manifest) -> Iterator[str]:
+    """Yield what differs in two bundles, a line each: files of the function, and dependencies.
+
+    Without a bundle before, yield nothing.
+    """
+    if before is None:
+        return
+    if before.function.sha256 != after.function.sha256:
+        yield from (f"code: {each}" for each in files(before.function, after.function))
+    yield from (f"dependency: {each}" for each in dependencies(before, after))
 
 
 def files(old: Package, new: Package) -> Iterator[str]:

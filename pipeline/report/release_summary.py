@@ -139,6 +139,8 @@ def _packages(left: Manifest | None, manifest: Manifest) -> Iterator[str]:
         old = before.get(package.name)
         if old and old.sha256 == package.sha256:
             size = f"unchanged, {size}"
+        elif old and old.size_bytes == package.size_bytes:
+            size = f"changed, {size}"
         elif old:
             size = f"{old.size_bytes:,} → {size}"
         yield f"{package.name}: {size}"
@@ -167,8 +169,11 @@ def what_follows(context: ReleaseContext) -> str:
             f"the settings of {context.serving.label}, in which alone it was different, "
             "are still in terraform/: take them back there, or the next release brings them again"
         )
-    would = "would be" if context.operation == "dry run" else "is"
-    return f"bundle {context.serving.bundle[:12]} {would} in quarantine"
+    if context.operation == "dry run":
+        goes = "would go into"
+    else:
+        goes = "is in" if context.release else "goes into"
+    return f"bundle {context.serving.bundle[:12]} {goes} quarantine"
 
 
 def _after_rollback(context: ReleaseContext) -> Iterator[str]:

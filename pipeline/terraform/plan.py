@@ -73,7 +73,9 @@ class Change:
     at_once: bool = False
 
     def in_words(self) -> str:
-        names = f": {', '.join(self.attributes)}" if self.action in ("update", "replace") else ""
+        new = "new code" if self.address.startswith(_FUNCTION) else "new content"
+        words = dict.fromkeys(new if name in _OF_THE_BUNDLE else name for name in self.attributes)
+        names = f": {', '.join(words)}" if self.action in ("update", "replace") else ""
         mark = "  (at once, for all versions)" if self.at_once else ""
         return f"{_SIGNS[self.action]:>3} {self.address}{names}{mark}"
 

@@ -275,7 +275,7 @@ def test_the_first_release_has_nothing_before_it(seen: Seen) -> None:
 def test_a_summary_says_what_changed_how_long_it_took_and_the_way_back(seen: Seen) -> None:
     summary = seen["second"].summary
     assert summary.splitlines()[2].startswith("By `ada`, ")
-    names = "environment.variables.API_KEYS, memory_size, s3_key, source_code_hash"
+    names = "environment.variables.API_KEYS, memory_size, new code"
     assert f"  ~ {FUNCTION}: {names}\n" in summary
     assert re.search(r"- `lambda_function.zip: [\d,]+ → [\d,]+ bytes`\n", summary)
     assert re.search(r"- `pymongo-layer.zip: unchanged, [\d,]+ bytes`\n", summary)
@@ -356,10 +356,10 @@ def test_a_dry_run_says_what_the_rollback_then_does(seen: Seen) -> None:
         assert re.search(rf"release #3, bundle {second}, .*by ada at .*: faster", text)
         assert re.search(rf"release #1, bundle {first}, .*by ada at .*: the </details> first", text)
         assert re.search(r"lambda_function.zip: [\d,]+ → [\d,]+ bytes", text)
-        assert f"  ~ {FUNCTION}: s3_key, source_code_hash\n" in text
-        assert f"bundle {second} would be in quarantine" in text
+        assert f"  ~ {FUNCTION}: new code\n" in text
+        assert f"bundle {second} would go into quarantine" in text
     # Before it plans, for a rollback does not wait for Terraform either.
-    assert step.done.stdout.index("would be in quarantine") < step.done.stdout.index("terraform")
+    assert step.done.stdout.index("would go into quarantine") < step.done.stdout.index("terraform")
     assert "python -m pipeline rollback --environment local --to 1 --reason" in step.summary
     rollback = seen["rollback"]
     assert rollback.done.returncode == 0, rollback.done.stderr

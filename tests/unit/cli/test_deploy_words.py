@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.bundle.manifest import File, Package
 from pipeline.cli import deploy
 from pipeline.config import Environment
+from pipeline.report import changes
 from pipeline.timeline import Timeline
 from tests.support.environments import deployment
 
@@ -26,12 +28,34 @@ _AFTER = deployment(8, "6")
     ],
 )
 def test_what_is_replaced_is_named_beside_what_replaces_it(before: Any, words: str) -> None:
-    assert deploy._change_in_words(Environment("local"), before, _BUNDLE) == words
+    assert changes.heading("local", before, _BUNDLE) == words
+
+
+def test_files_and_dependencies_that_change_are_named() -> None:
+    old = _manifest({"a.py": "1", "b.py": "1"}, {"bson": "1.0", "dns": "2.7"})
+    new = _manifest({"a.py": "2", "c.py": "1"}, {"bson": "1.0", "dns": "2.8"})
+    assert list(changes.between(old, new)) == [
+        "code: a.py changed",
+        "code: b.py removed",
+        "code: c.py added",
+        "dependency: dns: 2.7 → 2.8",
+    ]
+    assert list(changes.between(old, old)) == list(changes.between(None, new)) == []
+
+
+def _manifest(files: dict[str, str], dependencies: dict[str, str]) -> Any:
+    package = Package("f.zip", 1, str(files), tuple(File(*(n, 1, d)) for n, d in files.items()))
+    return SimpleNamespace(function=package, dependencies=dependencies)
 
 
 def test_at_the_end_stands_the_command_that_goes_back(capsys: pytest.CaptureFixture[str]) -> None:
-    """A first release has none before it."""
+    """A first release has none before it. The API's URL is there, too."""
     back = 'python -m pipeline rollback --environment local --to 7 --reason "..."'
     for before in (_BEFORE, None):
-        deploy._tell(Environment("local"), _BUNDLE, Timeline(), _AFTER, before)
-        assert (back in capsys.readouterr().err) == (before is not None)
+        context: Any = SimpleNamespace(
+            timeline=Timeline(), serving=before, urls=("https://api.example.com",)
+        )
+        deploy._tell(Environment("local"), _BUNDLE, context, _AFTER)
+        printed = capsys.readouterr().err
+        assert (back in printed) == (before is not None)
+        assert "API      https://api.example.com\n" in printed

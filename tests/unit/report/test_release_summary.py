@@ -173,7 +173,7 @@ def test_the_page_has_what_who_and_how_long_in_order() -> None:
         "### Health of live",
         "### Going back",
     ]
-    assert "  ~ aws_lambda_function.service: s3_key, source_code_hash\n" in text
+    assert "  ~ aws_lambda_function.service: new code\n" in text
     assert "- `lambda_function.zip: 5,211 → 5,230 bytes`\n" in text
     assert "- `pymongo-layer.zip: unchanged, 2,000,000 bytes`\n" in text
     assert "- `pymongo: 4.19.0 → 4.20.0`\n" in text and "dnspython" not in text
@@ -264,7 +264,7 @@ def test_a_dry_run_reports_what_would_happen() -> None:
     )
     text = page(context, _ending(left=NEW))
     assert "by ada at 2026-11-23T17:05:13Z: fine`" in text
-    assert f"- `bundle {NEW.id[:12]} would be in quarantine`" in text
+    assert f"- `bundle {NEW.id[:12]} would go into quarantine`" in text
     first, second = _blocks(text)[-2:]
     assert "-f environment=production -f release=10 -f reason=" in first
     assert "--environment production --to 10 --reason" in second
