@@ -87,7 +87,7 @@ def _given(repository: str, ids: str | None) -> dict[str, Any]:
 def _parsed(repository: str, ids: str) -> tuple[int, int]:
     if not (found := re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", ids)):
         raise click.BadParameter(
-            f"{ids!r} is not OWNER_ID/REPOSITORY_ID. {_how_to_find_ids(repository)}",
+            f"{ids!r} is not OWNER_ID/REPOSITORY_ID. {_ids_command(repository)} prints them.",
             param_hint="'--ids'",
         )
     return int(found[1]), int(found[2])
@@ -100,18 +100,20 @@ def _asked(repository: str) -> tuple[int, int]:
     except GitHubError as error:
         raise UsageError(
             f"--ids is missing, and GitHub cannot be reached: {error.message}",
-            _how_to_find_ids(repository),
+            "Give both ids.",
+            command=_ids_command(repository),
         ) from error
     if found is None:
         raise UsageError(
             f"GitHub has no repository {repository}, or gh has no access to it",
-            "Check the name, and `gh auth status`.",
+            "Check the name, and the account that gh uses.",
+            command="gh auth status",
         )
     return found
 
 
-def _how_to_find_ids(repository: str) -> str:
-    return f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"' prints them."
+def _ids_command(repository: str) -> str:
+    return f"gh api repos/{repository} --jq '\"\\(.owner.id)/\\(.id)\"'"
 
 
 def _make_buckets(account: Aws) -> None:

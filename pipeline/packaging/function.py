@@ -57,7 +57,8 @@ def check_source(source: bytes, name: str) -> None:
     if running != RUNTIME:
         raise UsageError(
             f"this is {running}, but the function's runtime is {RUNTIME}",
-            "Run `make setup`, and use .venv/bin/python.",
+            f"Use the {RUNTIME} of .venv.",
+            command="make setup && . .venv/bin/activate",
         )
     try:
         compile(source, name, "exec", dont_inherit=True)
