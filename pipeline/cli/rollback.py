@@ -185,6 +185,8 @@ def _preflight(
             context.settings = configuration.get_differences(
                 target.function, switch.before.version, version
             )
+    if number is None and (passed := rollback_target.passed_over(target, chosen)):
+        console.say(f"{'choose':<8} {chosen.release.label}, not {', '.join(passed)}")
     github.set_output("restores", str(chosen.release.number))
     return chosen, bundle, version
 

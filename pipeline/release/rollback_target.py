@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from itertools import islice, takewhile
+from itertools import dropwhile, islice, takewhile
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -110,6 +110,21 @@ def _before(target: Target, current: Release) -> Release:
                 return release
     what = f"no release before {labels.release(restored)} can be restored"
     raise _unusable(target, current, what)
+
+
+def passed_over(target: Target, chosen: RollbackTarget) -> list[str]:
+    """Return the releases that a rollback without a number passes over, each with the reason."""
+    restored = chosen.current.restores or chosen.current.number
+    earlier = dropwhile(lambda release: release.number >= restored, Ledger(target).releases())
+    passed = []
+    for release in takewhile(lambda release: release.number > chosen.release.number, earlier):
+        reason = "in quarantine"
+        if release.outcome != "succeeded":
+            reason = release.outcome
+        elif release.bundle == chosen.current.bundle:
+            reason = "the bundle that serves"
+        passed.append(f"{release.label} ({reason})")
+    return passed
 
 
 def may_be_asked_for(release: Release, current: Release) -> bool:

@@ -310,7 +310,7 @@ def test_a_plan_that_nobody_approved_is_not_applied(seen: Seen, name: str) -> No
     step = seen[name]
     assert step.done.returncode == 1 and "error[plan-changed]" in step.done.stderr
     assert "nothing was applied" in step.done.stderr
-    assert "approve it: re-run all jobs" in step.done.stderr
+    assert "re-run all jobs of the workflow" in step.done.stderr
     assert step.outputs == {} and "### What failed" in step.summary
     assert [seen[each].outputs["release"] for each in ("second", "rollback")] == ["3", "4"]
 

@@ -274,3 +274,19 @@ def test_settings_that_differ_are_named_without_their_values() -> None:
         version("1", 256, A="x", B="y"), version("2", 512, A="z", B="y")
     )
     assert text == ["Environment.Variables.A", "MemorySize"]
+
+
+def test_a_rollback_without_a_number_names_what_it_passes_over(account: Aws) -> None:
+    """The reason of each: it failed, it is in quarantine, or it is the bundle that serves."""
+    later = (_deploy("d", "4", "failed"), _deploy("c", "5"), _deploy("c", "6"))
+    _history(account, *ABC[:2], *later, quarantined="b")
+    target = Target(account, _STAGING)
+    chosen = rollback_target.choose(target, Live("6", (), "r"))
+    assert (chosen.current.number, chosen.release.number) == (5, 1)
+    assert rollback_target.passed_over(target, chosen) == [
+        "#4 (the bundle that serves)",
+        "#3 (failed)",
+        "#2 (in quarantine)",
+    ]
+    nearest = rollback_target.choose(target, Live("6", (), "r"), 2)
+    assert len(rollback_target.passed_over(target, nearest)) == 2
