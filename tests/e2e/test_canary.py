@@ -18,7 +18,7 @@ import pytest
 from pipeline.config import Environment
 from pipeline.release.ledger import Ledger, Release
 from pipeline.target import Target
-from tests.support import http
+from tests.support import http, release_page
 from scratch.project import Project, Result
 
 pytestmark = pytest.mark.extended
@@ -118,19 +118,34 @@ def test_a_version_that_does_not_start_gets_no_traffic(service: Service) -> None
 
 
 def test_what_callers_get_closes_the_gate_while_it_is_watched(service: Service) -> None:
-    """An answer of 503 counts as an exception does; the pipeline makes no call of its own."""
+    """The handler catches the exception, logs its traceback and answers 500; other calls get 503.
+
+    The pipeline makes no call of its own, and the release page counts the same errors.
+    """
     _steps(service.project, 30, 10, [])
     live = service.live()
     with http.calling(service.project.environment["API_URL"]) as answers:
-        done = service.deploy("""if event['headers'].get('user-agent') != 'pipeline':
-        if len(_calls) % 2:
-            raise KeyError('only for callers')
+        done = service.deploy("""globals().setdefault('_answer', answer_to)
+
+    def _broken(request, context):
+        raise KeyError('only for callers')
+
+    is_own = event['headers'].get('user-agent') == 'pipeline'
+    globals()['answer_to'] = _answer if is_own else _broken
+    if not is_own and len(_calls) % 2:
         print('{"status": 503, "functionVersion": ""}')
         return {'statusCode': 503, 'body': '{}'}""")
     assert done.returncode == 1 and "errors 100 %, live 0 %" in done.stderr, done.stderr
     assert "calls of our own" not in done.stderr
     assert service.live() == live
     assert answers["failed: 503"] > 0 and answers["failed: 500"] > 0
+    service.project.must("page", *ENVIRONMENT, "--out", "page")
+    newest = release_page.read(service.project.folder / "page" / "index.html")["releases"][0]
+    figures = newest["figures"]
+    failed = answers["failed: 503"] + answers["failed: 500"]
+    assert (
+        newest["outcome"] == "failed" and figures["errors"] >= failed and not figures.get("unknown")
+    )
 
 
 def test_an_alarm_that_begins_to_fire_closes_the_gate(service: Service) -> None:
