@@ -145,7 +145,7 @@ def test_without_a_terminal_nothing_is_confirmed(account: Account) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1 and f"Make account {ACCOUNT} ready" in done.stdout + done.stderr
+    assert done.returncode == 1 and f"Prepare account {ACCOUNT} for" in done.stdout + done.stderr
 
 
 def test_the_doctor_examines_an_empty_account(account: Account) -> None:
@@ -153,7 +153,7 @@ def test_the_doctor_examines_an_empty_account(account: Account) -> None:
     [before] = account.examined
     assert before.returncode == 1 and "error[not-ready]" in before.stderr
     for what in (*(f"bucket {name}" for name in BUCKETS), "role mongo-client-production-deploy"):
-        assert f"missing  {what}" in before.stdout
+        assert f"failed  {what}" in before.stdout
     assert "python -m pipeline bootstrap --repository OWNER/NAME" in before.stdout
 
 

@@ -94,6 +94,6 @@ def test_a_custom_domain_that_no_api_is_mapped_to_is_403(aws: Aws, cloud: Cloud)
     assert api_url.require_answer(url, lambda: answers, 0).outcome == "200"
     aws.apis.delete_api_mapping(ApiMappingId=mapping["ApiMappingId"], DomainName=domain)
     assert _get(cloud, domain, "/api/health") == (403, {"message": "Forbidden"})
-    with pytest.raises(CheckFailedError, match=r"(?s)with 403: .*no mapping of the domain"):
+    with pytest.raises(CheckFailedError, match=r"(?s)returned 403 .*no mapping of the domain"):
         api_url.require_answer(url, lambda: answers, 0)
     aws.apis.delete_domain_name(DomainName=domain)

@@ -65,7 +65,7 @@ def test_the_canary_judges_by_the_minutes_that_have_arrived(
     began_s = now_s - step_s
     _throttle(aws, version, began_s, now_s)
     monkeypatch.setattr(time, "time", lambda: now_s)
-    account: Any = SimpleNamespace(cloudwatch=aws.metrics)
+    account: Any = SimpleNamespace(cloudwatch=aws.metrics, functions=None)
     watching = Canary(Target(account, _LOCAL), Rollout((10, 100), step_s, 1, (), None), Timeline())
 
     minutes = canary._whole_minutes(began_s, now_s)

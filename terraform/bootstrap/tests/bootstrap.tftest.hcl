@@ -18,6 +18,7 @@ override_resource {
 variables {
   service        = "mongo-client"
   layer          = "pymongo"
+  environments   = ["staging", "production"]
   repository     = "octo-org/mongo-client"
   repository_ids = { owner = 1234, repository = 5678 }
 }

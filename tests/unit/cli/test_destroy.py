@@ -153,7 +153,10 @@ def test_while_a_release_is_under_way_nothing_is_destroyed(
     monkeypatch.setattr("pipeline.release.lease._LOOKED_AT_EVERY_S", 0.1)
     end = _begin(connected, bundle)
     problem = _destroy("--yes", "staging").exception
-    assert isinstance(problem, LostRaceError) and "release #1, a deploy" in problem.message
+    assert (
+        isinstance(problem, LostRaceError)
+        and "a deployment is under way: release #1" in problem.message
+    )
     assert tf.stack is None
     end()
     assert _destroy("--yes", "staging").exit_code == 0
