@@ -11,7 +11,7 @@ all figures and looks together (Bonferroni's correction).
   nor as good. Both tests share the level of one figure.
 - A quantile (median, 95th percentile) of duration, memory or init duration: were the canary as good
   as live, no more than half (a twentieth) of its calls would lie above live's quantile. How many
-  lie above that quantile plus the margin is held against the binomial distribution; the margin
+  lie above that quantile plus the margin is compared with the binomial distribution; the margin
   is also what covers that live's quantile was measured, too (of 20 calls at least, of 5 cold ones).
   Only calls that did well count (a broken live answers quickly), and for durations only warm ones.
 """

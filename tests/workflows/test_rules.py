@@ -443,7 +443,7 @@ def test_no_approval_is_required_for_what_is_not_deployed() -> None:
 
 
 def test_what_was_approved_is_what_is_applied() -> None:
-    """The digest of the plan goes from the plan to the one who waits, and on to the pipeline."""
+    """The digest of the plan goes from the plan to the approval, and on to the pipeline."""
     handed_on = "${{ needs.plan.outputs.sha256 }}"
     looking = step("release/turn", "Check the ledger and the quarantine")
     assert "inputs.plan != ''" in looking["env"]["REQUIRED"]

@@ -130,7 +130,7 @@ def test_the_commit_is_named_but_is_no_part_of_the_id(built: Project) -> None:
     """The same content from another commit is the same bundle."""
     before = json.loads((built.folder / "build/manifest.json").read_text())
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    for arguments in (["init", "-q"], ["add", "*.py", "*.toml"], ["commit", "-q", "-m", "x"]):
+    for arguments in (["init", "-q"], ["add", ".", ":!build"], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *arguments], cwd=built.folder, check=True)
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=built.folder, capture_output=True, text=True, check=True
