@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.release import ledger, quarantine, state_lock, rollback_target
-from pipeline.traffic import configuration
+from pipeline.traffic import configuration, invoke
 from pipeline.aws import Aws
 from pipeline.bundle.manifest import Bundle, Manifest, Package
 from pipeline.config import Environment
@@ -17,6 +17,7 @@ from pipeline.bundle import store
 from pipeline.errors import BundleError, ReleaseUnusableError
 from pipeline.release.ledger import Ledger, Release
 from pipeline.traffic.alias import Live
+from pipeline.traffic.invoke import Health
 from pipeline.target import Target
 
 _STAGING = Environment("staging")
@@ -214,6 +215,22 @@ def test_a_runtime_that_takes_no_updates_is_reported_before_anything_is_touched(
     old = Bundle(replace(_MANIFEST, runtime="python3.9"), b"", b"")
     with pytest.raises(ReleaseUnusableError, match="no more updates of functions on python3.9"):
         rollback_target.preflight(Target(account, _STAGING), chosen, old)
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_database_that_is_down_for_both_versions_is_named_before_traffic_moves(
+    account: Aws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, both: bool
+) -> None:
+    down = Health("503", 1, database_down=True)
+    _history(account, *ABC)
+    chosen = rollback_target.choose(Target(account, _STAGING), Live("3", (), "r"))
+    monkeypatch.setattr(rollback_target, "_is_published", lambda *_: True)
+    monkeypatch.setattr(invoke, "wake", lambda *_: None)
+    monkeypatch.setattr(invoke, "warm", lambda *_: down)
+    monkeypatch.setattr(invoke, "get_health", lambda *_: down if both else Health("200", 1))
+    monkeypatch.setattr(invoke, "require_health", lambda *_, **__: None)
+    rollback_target.preflight(Target(account, _STAGING), chosen, Bundle(_MANIFEST, b"", b""))
+    assert ("this rollback does not help" in caplog.text) is both
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import base64
 import io
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -60,6 +62,7 @@ class _Answer:
     memory_mb: int = 80
     init_ms: float | None = None
     reported: bool = True
+    body: str = "{}"
 
     def to_response(self, number: int, version: str) -> dict[str, Any]:
         log = _call(
@@ -73,7 +76,7 @@ class _Answer:
         )
         if not self.reported:
             log = log.partition("END")[0]
-        payload = f'{{"statusCode": {self.status}, "body": "{{}}"}}'
+        payload = json.dumps({"statusCode": self.status, "body": self.body})
         if self.error:
             payload = f'{{"errorType": "{self.error}", "errorMessage": "killed"}}'
         return {
@@ -171,6 +174,20 @@ def _release(
         AliasSwitch(DeployedFunction(account.functions, ENVIRONMENT.function_name)), NEW
     )
     return timeline
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_database_that_is_down_for_both_versions_is_named(
+    caplog: pytest.LogCaptureFixture, both: bool
+) -> None:
+    """Then neither is worse, and no release is to blame."""
+    down = _Answer(status=503, body='{"status": "unavailable", "database": "unavailable"}')
+    down_for = (OLD, NEW) if both else (NEW,)
+    cloud = _Cloud(answers=lambda _, version: down if version in down_for else _Answer())
+    with nullcontext() if both else pytest.raises(CanaryFailedError):
+        _release(cloud, percents=(100,))
+    named = f"the database is unavailable for v{NEW}, and for v{OLD} as well"
+    assert (named in caplog.text) is both
 
 
 def _callers(old: int, new: int, status: int = 200) -> list[str]:
