@@ -14,6 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from xdist.scheduler import LoadFileScheduling
 
+from pipeline import commit
 from pipeline.aws import Aws
 from scratch import cloud
 from tests.support import provider
@@ -78,13 +79,19 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def built_bundle(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The bundle of this source, built once by `pipeline build` for all workers. Read only."""
+    """The bundle of this source, built once by `pipeline build` for all workers. Read only.
+
+    It names the commit alone, although the source may have changes while somebody works on it: only
+    `local` accepts a bundle of uncommitted source. Its id does not depend on the commit.
+    """
     own = tmp_path_factory.getbasetemp()
     shared = own if worker_id == "master" else own.parent
     with (shared / "built.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "built" / "manifest.json").exists():
-            Project(ROOT).must("build", "--out", str(shared / "built"))
+        manifest = shared / "built" / "manifest.json"
+        if not manifest.exists():
+            Project(ROOT).must("build", "--out", str(manifest.parent))
+            manifest.write_text(manifest.read_text().replace(commit.CHANGES, ""))
     return shared / "built"
 
 

@@ -109,7 +109,7 @@ def test_live_that_was_moved_by_hand_is_found_and_undone(
     ("good", "bad", "answer", "cause"),
     [
         ('"ANY /api/{proxy+}"', '"ANY /app/{proxy+}"', 404, "no route"),
-        ("execution_arn}/*/*", "execution_arn}/v2/*", 500, "the permission"),
+        ("execution_arn}/*/*", "execution_arn}/v2/*", 500, "no permission for the alias"),
         (
             "aws_lambda_alias.live.invoke_arn",
             "aws_lambda_function.service.invoke_arn",
@@ -169,7 +169,8 @@ def test_a_canary_is_judged_by_what_comes_late_and_page_by_page(project: Project
         project.handler.write_text(good)
         steps.write_text(text)
     assert done.returncode == 1 and "error[canary-failed]" in done.stderr, done.stderr
-    assert "errors" in done.stderr and _live(project) == before
+    assert "errors" in done.stderr, done.stderr
+    assert _live(project) == before
 
 
 def test_a_version_that_sleeps_is_woken_before_traffic_goes_back_to_it(project: Project) -> None:

@@ -435,6 +435,8 @@ def test_a_first_release_that_is_broken(service: Service) -> None:
     staging = replace(service, environment="staging")
     assert _status(staging)["content"]
     staging.build("build", _FAILS)
+    _commit(staging)
+    staging.build("build", _FAILS)
     done = staging.run("deploy", "--all-at-once")
     assert done.returncode == 1 and "error[check-failed]" in done.stderr
     assert "although it failed: nothing served before" in done.stderr
@@ -443,6 +445,7 @@ def test_a_first_release_that_is_broken(service: Service) -> None:
     refused = staging.run("rollback", "--reason", "it is broken")
     assert refused.returncode == 1 and "no release of staging ever succeeded" in refused.stderr
     staging.project.handler.write_text(staging.good)
+    _commit(staging)
     _type(staging, state["command"])
     assert _status(staging)["states"] == []
 

@@ -135,8 +135,8 @@ def test_a_release_is_bad_and_the_next_rollback_is_refused(project: Project) -> 
     assert on_github.strip().startswith("gh workflow run rollback.yml --ref main")
 
     done = project.run("rollback", *ENVIRONMENT, "--reason", "impatience")
-    assert done.returncode == 1 and re.search(r"no release before \d can be restored", done.stderr)
-    choices = re.findall(r"^ +(\d+)  .* bundle ", done.stderr, re.MULTILINE)
+    assert done.returncode == 1 and re.search(r"no release before #\d can be restored", done.stderr)
+    choices = re.findall(r"^ +#(\d+) .* bundle ", done.stderr, re.MULTILINE)
     [block] = recipe("A rollback is refused")
     follow(project, block, RELEASE=choices[0])
     assert _releases(project)[0].bundle == bad.bundle
@@ -149,7 +149,8 @@ def test_what_is_pending_of_a_rollback_is_finished(project: Project) -> None:
         for release in _releases(project)
         if rollback_target.may_be_asked_for(release, serving) and release.kind == "deploy"
     )
-    project.must("rollback", *ENVIRONMENT, "--to", str(earlier.number), "--only", "traffic")
+    to = ("--to", str(earlier.number), "--reason", "the recipe")
+    project.must("rollback", *ENVIRONMENT, *to, "--only", "traffic")
     assert _releases(project)[0].pending == ("terraform",)
     [block] = recipe("Traffic is back, and the rollback's job failed")
     follow(project, block)
