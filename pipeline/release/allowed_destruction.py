@@ -7,7 +7,7 @@ from itertools import batched
 
 from pipeline import github
 
-_PREFIX = "allow-destroy:"
+PREFIX = "allow-destroy:"
 # GitHub allows a token of a job 1,000 requests an hour, so commits are looked up together.
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 _COMMITS = 50
@@ -36,7 +36,7 @@ def of_merges(since: str | None, commit: str) -> tuple[str, ...]:
 
 def addresses(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the addresses that labels name, each once."""
-    named = {label.removeprefix(_PREFIX) for label in labels if label.startswith(_PREFIX)}
+    named = {label.removeprefix(PREFIX) for label in labels if label.startswith(PREFIX)}
     return tuple(sorted(named))
 
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pipeline.config import DEPLOYED_FROM_GITHUB
+from pipeline.release import allowed_destruction
 from scratch.source import ROOT
 from tests.workflows.fake_actions import ACTIONS
 
@@ -623,3 +624,11 @@ def test_lock_files_say_how_they_were_made() -> None:
         header = path.with_suffix(".txt").read_text().splitlines()[1]
         for option in ("--universal", "--generate-hashes", "--python-version 3.13"):
             assert option in header and option in makefile, path
+
+
+def test_a_label_that_allows_a_destruction_starts_the_checks_again() -> None:
+    """Only such a label does, and not in a fork, whose token cannot start a run."""
+    assert parsed("labels")["on"]["pull_request"]["types"] == ["labeled", "unlabeled"]
+    condition = job("labels/plan")["if"]
+    assert f"startsWith(github.event.label.name, '{allowed_destruction.PREFIX}')" in condition
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
